@@ -1,0 +1,38 @@
+/**
+ * A distributed task queue on Redis streams: safe, fast and pleasant, the same on Deno, Bun and Node.
+ *
+ * @example
+ * ```ts
+ * import { Worker } from "@q/streaq";
+ *
+ * const worker = new Worker({ redisUrl: "redis://localhost:6379" });
+ *
+ * const greet = worker.task(async function greet(name: string) {
+ *   return await Promise.resolve(`Hello, ${name}!`);
+ * });
+ *
+ * const task = await greet.enqueue("world"); // in one process
+ * await worker.run({ burst: true }); // in another
+ * console.log((await task.result()).result);
+ * await worker.close();
+ * ```
+ *
+ * @module
+ */
+
+export { Worker } from "./src/queue/worker.ts";
+export type { WorkerOptions } from "./src/queue/worker_options.ts";
+export type { TaskOptions } from "./src/queue/task_options.ts";
+export type { RegisteredTask } from "./src/queue/registered_task.ts";
+export type { EnqueueRequest, StartOptions } from "./src/queue/request.ts";
+export { type ResultOptions, Task } from "./src/queue/task.ts";
+export type { TaskFailure, TaskResult, TaskResultFields, TaskSuccess } from "./src/queue/result.ts";
+export type { TaskInfo } from "./src/queue/info.ts";
+export { TaskStatus } from "./src/queue/status.ts";
+export { type TaskContext, taskContext, workerContext } from "./src/queue/context.ts";
+export type { Serializer } from "./src/queue/serializer.ts";
+export { jsonSerializer } from "./src/queue/serializer.ts";
+export { StreaqCancelled, StreaqError, TimeoutError } from "./src/base/errors.ts";
+export { EnqueueError } from "./src/queue/queue.ts";
+export type { Duration } from "./src/base/duration.ts";
+export type { Logger } from "./src/base/log.ts";

@@ -1,0 +1,33 @@
+import type { Clock } from "./clock.ts";
+
+/** Where log lines go: `console` will do, and so will most loggers. */
+export interface Logger {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+/** The lowest level that is written. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/**
+ * A logger that writes lines like `[INFO] 2026-11-23 09:14:35: message` to the console.
+ *
+ * @param options.level Lines below it are dropped.
+ * @param options.timeZone The IANA zone that the time is written in.
+ */
+export function consoleLogger(
+  { clock, level = "info", timeZone = "UTC" }: { clock: Clock; level?: LogLevel; timeZone?: string },
+): Logger {
+  // Swedish writes dates as ISO 8601 does, with a space between date and time.
+  const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" });
+  const lowest = levels.indexOf(level);
+  const line = (at: LogLevel) => (message: string): void => {
+    if (levels.indexOf(at) < lowest) return;
+    console[at](`[${at.toUpperCase()}] ${format.format(clock.now())}: ${message}`);
+  };
+  return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+}

@@ -1,0 +1,34 @@
+import type { Clock } from "../base/clock.ts";
+import { type ClientOptions, createClient, type RedisClient } from "../redis/mod.ts";
+import type { Logger } from "../base/log.ts";
+import type { Broker } from "./broker.ts";
+import { RedisBroker } from "./redis_broker.ts";
+
+/** Where a queue is and how its records look. */
+export interface OpenOptions {
+  readonly redisUrl: string;
+  readonly redisOptions: ClientOptions;
+  /** An existing client to use instead of a URL; it is left open at the end. */
+  readonly redis: RedisClient | undefined;
+  readonly queueName: string;
+  /** From lowest to highest. */
+  readonly priorities: readonly string[];
+  /** Whether records are bytes, not text. */
+  readonly binary: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Opens the broker of a queue. Nothing connects before the first operation.
+ *
+ * @throws {TypeError} When the URL or an option is none.
+ */
+export function openBroker({ redis, redisUrl, redisOptions, clock, logger, ...queue }: OpenOptions): Broker {
+  return new RedisBroker({
+    ...queue,
+    clock,
+    ownsRedis: redis === undefined,
+    redis: redis ?? createClient(redisUrl, { clock, logger, ...redisOptions }),
+  });
+}

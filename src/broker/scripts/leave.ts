@@ -1,0 +1,38 @@
+import { type RedisClient, Script } from "../../redis/mod.ts";
+import type { ConsumerOptions } from "../broker.ts";
+import { group, type Keys } from "../keys.ts";
+import { longIdle, nobody } from "./release.ts";
+
+const script = new Script(`
+-- Forgets a consumer. What it still has, entries whose delivery got lost on the way, is handed back first: deleting a
+-- consumer deletes what it holds from the group for good.
+-- KEYS[1]  the queue's prefix
+-- ARGV     group, consumer, idle timeout in ms, worker id, priorities
+local prefix, group, consumer = KEYS[1], ARGV[1], ARGV[2]
+local released = false
+for i = 5, #ARGV do
+  local stream = prefix .. ':queues:' .. ARGV[i]
+  local held = redis.call('XPENDING', stream, group, '-', '+', 1000, consumer)
+  while #held > 0 do
+    for _, entry in ipairs(held) do
+      redis.call('XCLAIM', stream, group, '${nobody}', 0, entry[1], 'IDLE', ${longIdle}, 'JUSTID')
+    end
+    released = true
+    held = redis.call('XPENDING', stream, group, '-', '+', 1000, consumer)
+  end
+  redis.call('XGROUP', 'DELCONSUMER', stream, group, consumer)
+end
+redis.call('DEL', prefix .. ':health:' .. ARGV[4])
+redis.call('ZREM', prefix .. ':ts:workers', ARGV[3] .. ' ' .. consumer)
+if released then redis.call('PUBLISH', prefix .. ':ts:wake', 'released') end
+`);
+
+/** Hands back whatever the consumer holds, and forgets it. */
+export async function leave(
+  redis: RedisClient,
+  keys: Keys,
+  { name, idleTimeout, priorities }: ConsumerOptions,
+  workerId: string,
+): Promise<void> {
+  await script.run(redis, [keys.prefix], [group, name, idleTimeout, workerId, ...priorities]);
+}

@@ -1,0 +1,73 @@
+import { type RedisClient, Script } from "../../redis/mod.ts";
+import type { NewTask, Published, Waiting } from "../broker.ts";
+import type { Keys } from "../keys.ts";
+
+/** How many tasks one call stores: Lua unpacks at most 8,000 values, and a task takes three. */
+export const publishLimit = 500;
+
+const script = new Script(`
+-- Stores tasks and puts them on their streams. One that is there, or has ended, is left as it is.
+-- KEYS[1]  the queue's prefix
+-- ARGV     for each task: id, priority, record
+-- returns  the exceptions: place in the batch from 0, "exists" or "done" or an error; and so on
+local prefix = KEYS[1]
+local data, result, ended = prefix .. ':task:data:', prefix .. ':task:results:', prefix .. ':ts:ended:'
+local time = redis.call('TIME')
+local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
+
+local known = {}
+for i = 1, #ARGV, 3 do
+  local n, id = #known, ARGV[i]
+  known[n + 1], known[n + 2], known[n + 3] = data .. id, result .. id, ended .. id
+end
+local fresh = redis.call('EXISTS', unpack(known)) == 0
+
+-- seen: by id, what this batch has met; by place in ARGV, what is not to be queued
+local answers, seen, records = {}, {}, {}
+local function except(i, answer)
+  seen[i] = true
+  answers[#answers + 1], answers[#answers + 2] = (i - 1) / 3, answer
+end
+for i = 1, #ARGV, 3 do
+  local id = ARGV[i]
+  if seen[id] or (not fresh and redis.call('EXISTS', data .. id) == 1) then
+    except(i, 'exists')
+  elseif not fresh and redis.call('EXISTS', result .. id, ended .. id) > 0 then
+    except(i, 'done')
+  else
+    records[#records + 1], records[#records + 2] = data .. id, ARGV[i + 2]
+  end
+  seen[id] = true
+end
+if #records == 0 then return answers end
+
+redis.call('MSET', unpack(records))
+for i = 1, #ARGV, 3 do
+  if not seen[i] then
+    local entry = redis.pcall('XADD', prefix .. ':queues:' .. ARGV[i + 1], '*', 'task_id', ARGV[i], 'enqueue_time', now)
+    if entry.err then
+      redis.call('DEL', data .. ARGV[i])
+      except(i, entry.err)
+    end
+  end
+end
+return answers
+`);
+
+/** Stores at most {@linkcode publishLimit} tasks. */
+export async function publish(
+  redis: RedisClient,
+  keys: Keys,
+  tasks: readonly NewTask[],
+  options?: Waiting,
+): Promise<Published[]> {
+  const args: (string | Uint8Array)[] = [];
+  for (const { id, priority, data } of tasks) args.push(id, priority, data);
+  const exceptions = await script.run<(number | string)[]>(redis, [keys.prefix], args, options);
+  const answers = new Array<Published>(tasks.length).fill("created");
+  for (let i = 0; i < exceptions.length; i += 2) {
+    const answer = exceptions[i + 1];
+    answers[exceptions[i] as number] = answer === "exists" || answer === "done" ? answer : new Error(String(answer));
+  }
+  return answers;
+}

@@ -1,0 +1,106 @@
+import { type RedisClient, Script } from "../../redis/mod.ts";
+import type { ConsumerOptions, Delivery, Read } from "../broker.ts";
+import { group, type Keys } from "../keys.ts";
+import { type RawEntry, sortEntries } from "./entries.ts";
+
+/** How many pending entries of a stream one call looks at for a lease that ran out. */
+const sweepLimit = 100;
+
+const script = new Script(`
+-- Leases entries, highest priority first: those whose lease ran out, if asked to, then new ones.
+-- KEYS[1]  the queue's prefix
+-- ARGV     group, consumer, count, idle time of a lease that ran out in ms or '' to look for none,
+--          how many pending entries to look at; then for each stream, highest priority first: priority, cursor,
+--          number of entries that the consumer holds, their ids
+-- returns  for each stream: entries, their numbers of deliveries (of the first ones, the rest is 1), next cursor
+local group, consumer, count, idle, limit = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+
+local function takeover(stream, cursor, held)
+  local stale, deliveries = {}, {}
+  local pending = redis.call('XPENDING', stream, group, cursor, '+', limit)
+  local next = #pending == limit and '(' .. pending[limit][1] or '-'
+  for _, entry in ipairs(pending) do
+    if #stale == count then
+      next = '(' .. stale[count]
+      break
+    end
+    if entry[3] >= tonumber(idle) and not held[entry[1]] then
+      stale[#stale + 1] = entry[1]
+      deliveries[entry[1]] = entry[4] + 1
+    end
+  end
+  if #stale == 0 then return {}, {}, next end
+  local entries, numbers = {}, {}
+  for _, entry in ipairs(redis.call('XCLAIM', stream, group, consumer, 0, unpack(stale))) do
+    -- Redis 6 gives nil for an entry that is gone from its stream
+    if entry then
+      entries[#entries + 1] = entry
+      numbers[#numbers + 1] = deliveries[entry[1]]
+    end
+  end
+  return entries, numbers, next
+end
+
+local answer, i = {}, 6
+while ARGV[i] do
+  local stream, cursor, held = KEYS[1] .. ':queues:' .. ARGV[i], ARGV[i + 1], {}
+  local last = i + 2 + ARGV[i + 2]
+  for h = i + 3, last do held[ARGV[h]] = true end
+  local entries, numbers = {}, {}
+  if idle ~= '' and count > 0 then
+    entries, numbers, cursor = takeover(stream, cursor, held)
+    count = count - #entries
+  end
+  if count > 0 then
+    local read = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', stream, '>')
+    if read then
+      for _, entry in ipairs(read[1][2]) do entries[#entries + 1] = entry end
+      count = count - #read[1][2]
+    end
+  end
+  answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = entries, numbers, cursor
+  i = last + 1
+end
+return answer
+`);
+
+/** How far the search for leases that ran out has come, by priority; `"-"` is the beginning. */
+export type Cursors = Map<string, string>;
+
+/**
+ * Leases up to `count` entries.
+ *
+ * @param takeover Whether to look for leases that ran out, from `cursors` on, which move.
+ */
+export async function read(
+  redis: RedisClient,
+  keys: Keys,
+  { name, priorities, idleTimeout }: ConsumerOptions,
+  count: number,
+  { takeover, held, cursors }: { takeover: boolean; held: Iterable<Delivery>; cursors: Cursors },
+): Promise<Read> {
+  const holds = new Map<string, string[]>();
+  if (takeover) {
+    for (const { priority, entryId } of held) append(holds, priority, entryId);
+  }
+  const args: (string | number)[] = [group, name, count, takeover ? idleTimeout : "", sweepLimit];
+  const highestFirst = priorities.toReversed();
+  for (const priority of highestFirst) {
+    const ids = holds.get(priority) ?? [];
+    args.push(priority, cursors.get(priority) ?? "-", ids.length, ...ids);
+  }
+  const reply = await script.run<(RawEntry[] | number[] | string)[]>(redis, [keys.prefix], args);
+  const found = { deliveries: [], broken: [], unfinished: false };
+  highestFirst.forEach((priority, i) => {
+    sortEntries(found, priority, reply[3 * i] as RawEntry[], reply[3 * i + 1] as number[]);
+    cursors.set(priority, reply[3 * i + 2] as string);
+    if (takeover && reply[3 * i + 2] !== "-") found.unfinished = true;
+  });
+  return found;
+}
+
+function append(lists: Map<string, string[]>, key: string, value: string): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
+}

@@ -1,0 +1,52 @@
+import type { Delivery } from "../broker/broker.ts";
+import type { TaskContext } from "./context.ts";
+import type { Definition } from "./definition.ts";
+import type { TaskRecord } from "./record.ts";
+
+/** One run of a task: what is known of it, and the handle to stop it. */
+export class Execution {
+  readonly delivery: Delivery;
+  /** Which run this is; 0 before it has begun. Until then it can be taken back without a trace. */
+  tries = 0;
+  startTime = 0;
+  record: TaskRecord | undefined;
+  definition: Definition | undefined;
+  /** Whether its outcome is known, though the function may still run. */
+  isConcluded = false;
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+
+  constructor(delivery: Delivery) {
+    this.delivery = delivery;
+  }
+
+  /** Why it was asked to stop; `undefined` as long as it was not. */
+  get reason(): Error | undefined {
+    return this.#reason;
+  }
+
+  /** Asks the function to stop. The first reason stays. */
+  abort(reason: Error): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(this.#reason);
+  }
+
+  /** What the function sees. The signal is made when it is looked at: most functions never do, and it is not cheap. */
+  context(fields: Omit<TaskContext, "signal">): TaskContext {
+    const signal = () => this.#signal();
+    return {
+      ...fields,
+      get signal() {
+        return signal();
+      },
+    };
+  }
+
+  #signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#reason) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+}

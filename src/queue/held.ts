@@ -1,0 +1,104 @@
+import type { Delivery } from "../broker/broker.ts";
+import type { Execution } from "./execution.ts";
+
+/**
+ * What one worker holds. A delivery is leased from the moment it was read until its end is stored or it was handed
+ * back; first it waits in the buffer, then its execution has a slot, until the function has settled.
+ */
+export class Held {
+  readonly #leased = new Set<Delivery>();
+  readonly #slots = new Map<Delivery, Execution>();
+  /** What waits and since when, by priority, highest first. */
+  readonly #buffers: ReadonlyMap<string, Map<Delivery, number>>;
+  #buffered = 0;
+
+  /** @param priorities From lowest to highest. */
+  constructor(priorities: readonly string[]) {
+    this.#buffers = new Map(priorities.toReversed().map((priority) => [priority, new Map()]));
+  }
+
+  /** How many wait for a slot. */
+  get buffered(): number {
+    return this.#buffered;
+  }
+
+  /** How many have a slot. */
+  get running(): number {
+    return this.#slots.size;
+  }
+
+  /** What has a lease. */
+  get leased(): ReadonlySet<Delivery> {
+    return this.#leased;
+  }
+
+  /** What has a slot. */
+  get executions(): Iterable<Execution> {
+    return this.#slots.values();
+  }
+
+  /** Whether there is nothing left to do. */
+  get isEmpty(): boolean {
+    return this.#leased.size === 0 && this.#slots.size === 0;
+  }
+
+  /** Buffers what was leased at `time`. */
+  buffer(deliveries: readonly Delivery[], time: number): void {
+    for (const delivery of deliveries) {
+      this.#leased.add(delivery);
+      this.#buffers.get(delivery.priority)!.set(delivery, time);
+    }
+    this.#buffered += deliveries.length;
+  }
+
+  /** Takes up to `count` out of the buffer, highest priority first, oldest first. */
+  take(count: number): Delivery[] {
+    const taken: Delivery[] = [];
+    for (const buffer of this.#buffers.values()) {
+      for (const delivery of buffer.keys()) {
+        if (taken.length >= count) break;
+        taken.push(delivery);
+        buffer.delete(delivery);
+      }
+    }
+    this.#buffered -= taken.length;
+    return taken;
+  }
+
+  /** What has waited in the buffer since `time` or longer. */
+  waitingSince(time: number): Delivery[] {
+    const waiting: Delivery[] = [];
+    for (const buffer of this.#buffers.values()) {
+      for (const [delivery, since] of buffer) if (since <= time) waiting.push(delivery);
+    }
+    return waiting;
+  }
+
+  /** Takes one out of the buffer; `false` when it is not there. */
+  unbuffer(delivery: Delivery): boolean {
+    if (!this.#buffers.get(delivery.priority)?.delete(delivery)) return false;
+    this.#buffered--;
+    return true;
+  }
+
+  /** Gives an execution a slot. */
+  occupy(execution: Execution): void {
+    this.#slots.set(execution.delivery, execution);
+  }
+
+  /** Frees the slot of an execution. */
+  vacate(execution: Execution): void {
+    this.#slots.delete(execution.delivery);
+  }
+
+  /** What runs a delivery; `undefined` when nothing does. */
+  execution(delivery: Delivery): Execution | undefined {
+    return this.#slots.get(delivery);
+  }
+
+  /** Forgets a lease: the delivery has ended, was handed back, or is somebody else's. */
+  drop(delivery: Delivery): void {
+    this.#leased.delete(delivery);
+    this.unbuffer(delivery);
+  }
+}

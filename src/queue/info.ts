@@ -1,0 +1,22 @@
+import type { TaskStatus } from "./status.ts";
+
+/** What is known of a task that has not ended. */
+export interface TaskInfo {
+  readonly taskId: string;
+  readonly fnName: string;
+  /** When the request was made, in Unix milliseconds. */
+  readonly createdTime: number;
+  /** The positional arguments. */
+  readonly args: readonly unknown[];
+  /** The named arguments. */
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  /** Runs so far, the one under way included. */
+  readonly tries: number;
+  /** When it is due; `null` unless it waits for a time. */
+  readonly scheduled: Date | null;
+  /** Ids of the tasks that it still waits for. */
+  readonly dependencies: ReadonlySet<string>;
+  /** Ids of the tasks that wait for it. */
+  readonly dependents: ReadonlySet<string>;
+  readonly status: TaskStatus;
+}

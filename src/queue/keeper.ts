@@ -1,0 +1,56 @@
+import { delay } from "../base/async.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { Consumer, Delivery, SignOfLife } from "../broker/broker.ts";
+import type { Held } from "./held.ts";
+
+/** What a {@linkcode Keeper} needs of its worker. */
+export interface KeeperOptions {
+  readonly consumer: Consumer;
+  readonly held: Held;
+  readonly idleTimeout: number;
+  readonly life: () => SignOfLife;
+  /** Called for each delivery that now belongs to somebody else. */
+  readonly onLost: (delivery: Delivery) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Renews the leases of all that is held, and says that the worker is alive. */
+export class Keeper {
+  readonly #options: KeeperOptions;
+  /** The largest idle timeout of the living, when it was not this worker's. */
+  #foreignTimeout: number | undefined;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Keeps on until told to stop. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const { held, idleTimeout, clock, logger } = this.#options;
+    while (!signal.aborted) {
+      let pause = idleTimeout / (held.isEmpty ? 2 : 3);
+      try {
+        await this.renew();
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn(`Renewing leases failed and is tried again: ${error}`);
+        pause = Math.min(pause, 1000);
+      }
+      // A task that comes within the pause has a fresh lease, so half of the timeout is soon enough for it too.
+      await delay(pause, { clock, signal }).catch(() => {});
+    }
+  }
+
+  /** Renews once. */
+  async renew(): Promise<void> {
+    const { consumer, held, life, idleTimeout, onLost, logger } = this.#options;
+    const { lost, idleTimeout: largest } = await consumer.renew([...held.leased], life());
+    for (const delivery of lost) onLost(delivery);
+    if (largest !== idleTimeout && largest !== this.#foreignTimeout) {
+      this.#foreignTimeout = largest;
+      logger.warn(`Workers of this queue differ in idleTimeout, the largest counts: ${largest} ms, not ${idleTimeout} ms`);
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import { abortable } from "../base/async.ts";
+import { Batch } from "../base/batch.ts";
+import type { Clock } from "../base/clock.ts";
+import { millisecondsOrNull } from "../base/duration.ts";
+import { StreaqError, TimeoutError } from "../base/errors.ts";
+import type { Broker, NewTask, Published } from "../broker/broker.ts";
+import type { TaskInfo } from "./info.ts";
+import type { RecordCodec } from "./record.ts";
+import { checkId, type EnqueueRequest, Request } from "./request.ts";
+import type { TaskResult } from "./result.ts";
+import type { TaskStatus } from "./status.ts";
+import type { ResultOptions, Task } from "./task.ts";
+
+/** How many requests of one turn of the event loop are published in one call. */
+const batchLimit = 500;
+
+/** The tasks of a list of requests, in order and typed. */
+export type Enqueued<T extends readonly EnqueueRequest<unknown>[]> = {
+  -readonly [K in keyof T]: T[K] extends EnqueueRequest<infer R> ? Task<R> : never;
+};
+
+/** Enqueuing several tasks failed for some; sending the same requests again is safe. */
+export class EnqueueError extends StreaqError {
+  /** Those that are stored. */
+  readonly tasks: readonly Task<unknown>[];
+
+  constructor(message: string, options: { cause: unknown; tasks: readonly Task<unknown>[] }) {
+    super(message, options);
+    this.tasks = options.tasks;
+  }
+}
+
+/** What a {@linkcode Queue} is made of. */
+export interface QueueOptions {
+  readonly broker: Broker;
+  readonly codec: RecordCodec;
+  readonly name: string;
+  /** From lowest to highest. */
+  readonly priorities: readonly string[];
+  readonly clock: Clock;
+}
+
+/** A queue as its users see it: they put tasks in and look at them. */
+export class Queue {
+  readonly #options: QueueOptions;
+  readonly #publishing: Batch<NewTask, Published>;
+
+  constructor(options: QueueOptions) {
+    this.#options = options;
+    this.#publishing = new Batch((tasks) => options.broker.publish(tasks), batchLimit);
+  }
+
+  /** Where a task goes that names no priority. */
+  get lowestPriority(): string {
+    return this.#options.priorities[0]!;
+  }
+
+  /** @throws {StreaqError} When the queue has no such priority. */
+  checkPriority(priority: string): string {
+    const { priorities, name } = this.#options;
+    if (priorities.includes(priority)) return priority;
+    throw new StreaqError(`Unknown priority, queue ${name} has ${priorities.join(", ")}: ${priority}`);
+  }
+
+  /** Publishes a request, together with others of this turn of the event loop. */
+  async enqueue(request: Request<unknown>): Promise<void> {
+    const { signal } = request;
+    signal?.throwIfAborted();
+    let published: Published;
+    try {
+      published = await abortable(this.#publishing.add(this.#encode(request)), signal);
+    } catch (error) {
+      throw signal?.aborted || error instanceof StreaqError ? error : refusal(request, error);
+    }
+    if (published instanceof Error) throw refusal(request, published);
+  }
+
+  /** Publishes requests, all in one go, and tells which were stored when some were not. */
+  async enqueueMany<const T extends readonly EnqueueRequest<unknown>[]>(requests: T): Promise<Enqueued<T>> {
+    const all = requests.map((request, i) => {
+      if (request instanceof Request) return request as Request<unknown>;
+      throw new TypeError(`Could not enqueue, expected a request made with enqueue() at ${i}: ${typeof request}`);
+    });
+    // Everything is encoded before anything is sent: what cannot be stored loses nothing.
+    const tasks = all.map((request) => this.#encode(request));
+    const published = this.#options.broker.publish(tasks);
+    const sent = await Promise.allSettled(all.map((request, i) =>
+      request.send(async () => {
+        const answer = (await published)[i];
+        if (answer instanceof Error) throw refusal(request, answer);
+      })
+    ));
+    const failed = sent.find((result) => result.status === "rejected");
+    const stored = sent.flatMap((result) => result.status === "fulfilled" ? [result.value] : []);
+    if (!failed) return stored as Enqueued<T>;
+    const { reason } = failed;
+    throw new EnqueueError(`Could not enqueue ${all.length - stored.length} of ${all.length} tasks: ${reason}`, {
+      cause: reason,
+      tasks: stored,
+    });
+  }
+
+  async status(id: string): Promise<TaskStatus> {
+    return await this.#options.broker.state(checkId(id));
+  }
+
+  async result(id: string, { timeout = null, signal }: ResultOptions = {}): Promise<TaskResult<unknown>> {
+    const { broker, codec, clock } = this.#options;
+    const ms = millisecondsOrNull(timeout, "timeout");
+    const waiting = new AbortController();
+    const abort = () => waiting.abort(signal!.reason);
+    const timer = ms === null ? undefined : clock.timer(ms, () => {
+      waiting.abort(new TimeoutError(`The task did not end within ${ms} ms: ${id}`));
+    });
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      const data = await broker.result(checkId(id), { signal: waiting.signal });
+      if (data === null) throw new StreaqError(`The task is unknown, or its result is gone: ${id}`);
+      return codec.decodeResult(id, data);
+    } finally {
+      timer?.cancel();
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  async info(id: string): Promise<TaskInfo | null> {
+    const { broker, codec } = this.#options;
+    const found = await broker.find(checkId(id));
+    if (!found) return null;
+    const { fnName, args, kwargs, createdTime } = codec.decodeTask(id, found.data);
+    return {
+      taskId: id,
+      fnName,
+      createdTime,
+      args,
+      kwargs,
+      tries: found.tries,
+      scheduled: found.dueTime === null ? null : new Date(found.dueTime),
+      dependencies: new Set(found.dependencies),
+      dependents: new Set(found.dependents),
+      status: found.state,
+    };
+  }
+
+  #encode(request: Request<unknown>): NewTask {
+    const { id, priority, call } = request;
+    const data = this.#options.codec.encodeTask(id, { ...call, createdTime: this.#options.clock.now() });
+    return { id, priority, data };
+  }
+}
+
+function refusal({ id, call }: Request<unknown>, cause: unknown): StreaqError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new StreaqError(`Could not enqueue task ${call.fnName} ${id}: ${why}`, { cause });
+}

@@ -1,0 +1,99 @@
+import { Notice } from "../base/async.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { Consumer, Read } from "../broker/broker.ts";
+import type { Held } from "./held.ts";
+import { persist } from "./persist.ts";
+
+/** What a {@linkcode Reader} needs of its worker. */
+export interface ReaderOptions {
+  readonly consumer: Consumer;
+  readonly held: Held;
+  /** How many more tasks may be held now. */
+  readonly room: () => number;
+  /** End when nothing is left to read and nothing is held. */
+  readonly burst: boolean;
+  /** How many streams there are: a blocking read knows no order among several. */
+  readonly streams: number;
+  /** How often to look for leases that ran out, in milliseconds. */
+  readonly takeoverInterval: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Leases tasks as long as there is room: first those whose lease ran out, when it is time to look for them, then new
+ * ones, waiting for them if need be.
+ */
+export class Reader {
+  readonly #options: ReaderOptions;
+  readonly #changed = new Notice();
+  #takeoverTime = 0;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Yields what was leased, each time that something was, until told to stop. */
+  async *read(signal: AbortSignal): AsyncGenerator<Read> {
+    const { consumer, room, held, burst } = this.#options;
+    const stop = () => {
+      this.#changed.notify();
+      consumer.wake();
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      while (!signal.aborted) {
+        const count = room();
+        const found = count > 0 ? await this.#lease(count, signal) : null;
+        if (found && found.deliveries.length + found.broken.length > 0) yield found;
+        else if (burst && held.isEmpty && found?.unfinished === false) return;
+        else if (burst || !found) await this.#changed.wait();
+      }
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  /** Says that there may be room again. */
+  roomChanged(): void {
+    this.#changed.notify();
+  }
+
+  /** Says that there may be something to take over right now. */
+  lookForTakeovers(): void {
+    this.#takeoverTime = 0;
+    this.#changed.notify();
+    this.#options.consumer.wake();
+  }
+
+  /** `null` when told to stop before anything could be read. */
+  async #lease(count: number, signal: AbortSignal): Promise<Read | null> {
+    const { clock, logger } = this.#options;
+    try {
+      return await persist(() => this.#leaseOnce(count, signal), {
+        what: "Reading from the queue",
+        clock,
+        logger,
+        signal,
+      });
+    } catch (error) {
+      if (signal.aborted) return null;
+      throw error;
+    }
+  }
+
+  async #leaseOnce(count: number, signal: AbortSignal): Promise<Read> {
+    const { consumer, held, clock, burst, streams, takeoverInterval } = this.#options;
+    const takeover = clock.now() >= this.#takeoverTime;
+    if (takeover) this.#takeoverTime = clock.now() + takeoverInterval;
+    let found: Read = { deliveries: [], broken: [], unfinished: false };
+    if (takeover || burst || streams > 1) {
+      found = await consumer.read(count, { takeover, held: held.leased });
+      if (found.unfinished) this.#takeoverTime = 0;
+    }
+    const ms = this.#takeoverTime - clock.now();
+    if (found.deliveries.length + found.broken.length > 0 || burst || ms <= 0 || signal.aborted) return found;
+    return await consumer.wait(count, ms);
+  }
+}

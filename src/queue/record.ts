@@ -1,0 +1,149 @@
+import { StreaqError } from "../base/errors.ts";
+import type { Payload } from "../broker/broker.ts";
+import { describeFailure, restoreFailure } from "./failure.ts";
+import { failure, success, type TaskResult, type TaskResultFields } from "./result.ts";
+import { jsonSerializer, type Serializer, UnserialisableError } from "./serializer.ts";
+
+/** A task as it is stored; `docs/wire-format.md` describes the fields. */
+export interface TaskRecord {
+  readonly fnName: string;
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  readonly createdTime: number;
+}
+
+/** How a task ended: with a value, or with whatever was thrown. */
+export type End = { readonly success: true; readonly value: unknown } | {
+  readonly success: false;
+  readonly error: unknown;
+};
+
+/** Makes stored records of tasks and results, and reads them back. */
+export class RecordCodec {
+  readonly #serializer: Serializer;
+  readonly #maxPayload: number;
+  /** Whether records are bytes, not text. JSON is kept as text, which spares a conversion each way. */
+  readonly binary: boolean;
+
+  constructor({ serializer, maxPayload }: { serializer: Serializer; maxPayload: number }) {
+    this.#serializer = serializer;
+    this.#maxPayload = maxPayload;
+    this.binary = serializer !== jsonSerializer;
+  }
+
+  /** @throws {StreaqError} When the arguments cannot be serialised, or the record is too large. */
+  encodeTask(id: string, { fnName, args, kwargs, createdTime }: TaskRecord): Payload {
+    const record = { f: fnName, a: trim(args), k: kwargs, t: createdTime, i: id };
+    return this.#encode(record, `the arguments of task ${fnName}`);
+  }
+
+  /** @throws {StreaqError} When the data is no record of a task. */
+  decodeTask(id: string, data: Payload): TaskRecord {
+    const record = this.#decode(data, "task", id);
+    const { f, a, k, t } = record;
+    if (typeof f !== "string") throw unreadable("task", id, "f is no name");
+    if (!Array.isArray(a)) throw unreadable("task", id, "a is no array");
+    if (typeof k !== "object" || k === null || Array.isArray(k)) throw unreadable("task", id, "k is no object");
+    if (typeof t !== "number") throw unreadable("task", id, "t is no time");
+    return { fnName: f, args: a, kwargs: k as Record<string, unknown>, createdTime: t };
+  }
+
+  /** @throws {StreaqError} When a value cannot be serialised, or the record is too large; a failure always can. */
+  encodeResult(fields: TaskResultFields, end: End): Payload {
+    const record = {
+      f: fields.fnName,
+      ct: fields.createdTime,
+      et: fields.enqueueTime,
+      s: end.success,
+      r: end.success ? end.value ?? null : describeFailure(end.error),
+      st: fields.startTime,
+      ft: fields.finishTime,
+      t: fields.tries,
+      w: fields.workerId,
+      i: fields.taskId,
+    };
+    return this.#encode(record, `the result of task ${fields.fnName}`);
+  }
+
+  /** @throws {StreaqError} When the data is no record of a result. */
+  decodeResult(id: string, data: Payload): TaskResult<unknown> {
+    const { f, ct, et, s, r, st, ft, t, w } = this.#decode(data, "result", id);
+    if (typeof f !== "string" || typeof w !== "string" || typeof s !== "boolean") {
+      throw unreadable("result", id, "f, w or s is missing");
+    }
+    for (const time of [ct, et, st, ft, t]) {
+      if (typeof time !== "number") throw unreadable("result", id, "a number is missing");
+    }
+    const fields = {
+      taskId: id,
+      fnName: f,
+      createdTime: ct as number,
+      enqueueTime: et as number,
+      startTime: st as number,
+      finishTime: ft as number,
+      tries: t as number,
+      workerId: w,
+    };
+    return s ? success(fields, r) : failure(fields, restoreFailure(r));
+  }
+
+  #encode(record: unknown, what: string): Payload {
+    let data: Payload;
+    try {
+      data = this.#serializer.serialize(record);
+    } catch (cause) {
+      throw new StreaqError(`Could not serialise ${what}: ${explain(cause)}`, { cause });
+    }
+    if (typeof data === "string" && this.binary) data = new TextEncoder().encode(data);
+    if (isOver(data, this.#maxPayload)) {
+      throw new StreaqError(
+        `Could not store ${what}: ${byteLength(data)} bytes are more than maxPayload, ${this.#maxPayload}`,
+      );
+    }
+    return data;
+  }
+
+  #decode(data: Payload, kind: string, id: string): Record<string, unknown> {
+    let record: unknown;
+    try {
+      record = typeof data === "string" ? JSON.parse(data) : this.#serializer.deserialize(data);
+    } catch {
+      // The parser's own message may quote the payload, which is nobody's business but the task's.
+      throw unreadable(kind, id, "the serializer does not take it");
+    }
+    if (typeof record !== "object" || record === null) throw unreadable(kind, id, "no object");
+    if ((record as Record<string, unknown>).i !== id) throw unreadable(kind, id, "it was stored under another id");
+    return record as Record<string, unknown>;
+  }
+}
+
+function unreadable(kind: string, id: string, why: string): StreaqError {
+  return new StreaqError(`Could not read the record of ${kind}, ${why}: ${id}`);
+}
+
+/** Trailing `undefined` arguments are the same as none; JSON would make `null` of them, and defaults would not apply. */
+function trim(args: readonly unknown[]): readonly unknown[] {
+  let length = args.length;
+  while (length > 0 && args[length - 1] === undefined) length--;
+  return length === args.length ? args : args.slice(0, length);
+}
+
+/** UTF-8 takes at most three bytes a unit, so most texts need not be measured. */
+function isOver(data: Payload, limit: number): boolean {
+  return data.length * (typeof data === "string" ? 3 : 1) > limit && byteLength(data) > limit;
+}
+
+function byteLength(data: Payload): number {
+  return typeof data === "string" ? new TextEncoder().encode(data).length : data.length;
+}
+
+/** What the fields of a record are called outside. */
+const fieldNames: Readonly<Record<string, string>> = { ".a": "args", ".k": "kwargs", ".r": "result" };
+
+function explain(thrown: unknown): string {
+  if (thrown instanceof UnserialisableError) {
+    const [field = "", ...path] = thrown.path;
+    return `JSON cannot hold ${thrown.what} at ${fieldNames[field] ?? field}${path.join("")}`;
+  }
+  return thrown instanceof Error ? thrown.message : "its serializer threw no error";
+}

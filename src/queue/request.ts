@@ -1,0 +1,132 @@
+import { StreaqError } from "../base/errors.ts";
+import type { Queue } from "./queue.ts";
+import type { TaskStatus } from "./status.ts";
+import { Task } from "./task.ts";
+
+/** How a task is enqueued. */
+export interface StartOptions {
+  /**
+   * The task's id, at most 512 characters. An id that exists, or has ended, is not enqueued again.
+   *
+   * @default {32 random hex characters}
+   */
+  id?: string | undefined;
+  /**
+   * One of the worker's priorities.
+   *
+   * @default {the lowest}
+   */
+  priority?: string | undefined;
+  /** Gives up sending when it is aborted; the task may have been stored by then. */
+  signal?: AbortSignal | undefined;
+}
+
+/** A task to be enqueued; it is sent when it is awaited, once, however often that happens. */
+export interface EnqueueRequest<R> extends PromiseLike<Task<R>> {
+  /** The task's id, there already. */
+  readonly id: string;
+  /** Where the task is in its life; `"missing"` until it is sent. */
+  status(): Promise<TaskStatus>;
+  /**
+   * Says how to enqueue the task, and returns the same request.
+   *
+   * @throws {StreaqError} When an option is not possible, or the request was sent already.
+   */
+  start(options?: StartOptions): EnqueueRequest<R>;
+}
+
+/** What is to be called, and with what. */
+export interface Call {
+  readonly fnName: string;
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+}
+
+/** The longest id, in UTF-16 units. */
+const longestId = 512;
+
+/** The one implementation of {@linkcode EnqueueRequest}. */
+export class Request<R> implements EnqueueRequest<R> {
+  readonly call: Call;
+  readonly #queue: Queue;
+  #id: string | undefined;
+  #priority: string;
+  #signal: AbortSignal | undefined;
+  #sent: Promise<Task<R>> | undefined;
+
+  constructor(queue: Queue, call: Call) {
+    this.#queue = queue;
+    this.#priority = queue.lowestPriority;
+    this.call = call;
+  }
+
+  get id(): string {
+    return this.#id ??= randomId();
+  }
+
+  get priority(): string {
+    return this.#priority;
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.#signal;
+  }
+
+  async status(): Promise<TaskStatus> {
+    return await this.#queue.status(this.id);
+  }
+
+  start({ id, priority, signal }: StartOptions = {}): this {
+    if (this.#sent) throw new StreaqError(`Could not change a task that was enqueued already: ${this.id}`);
+    if (id !== undefined) this.#id = checkId(id);
+    if (priority !== undefined) this.#priority = this.#queue.checkPriority(priority);
+    if (signal !== undefined) this.#signal = signal;
+    return this;
+  }
+
+  /** Sends the request, the first time. `send` stands for a way of its own to do it. */
+  send(send: (request: this) => Promise<void> = (request) => this.#queue.enqueue(request)): Promise<Task<R>> {
+    return this.#sent ??= send(this).then(() => new Task<R>(this.id, this.#queue), (error) => {
+      // Sending it again is safe, so the next await may try.
+      this.#sent = undefined;
+      throw error;
+    });
+  }
+
+  // deno-lint-ignore no-thenable -- Awaiting a request is how it is sent.
+  then<A = Task<R>, B = never>(
+    onFulfilled?: ((task: Task<R>) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.send().then(onFulfilled, onRejected);
+  }
+}
+
+/**
+ * Checks an id given by a caller.
+ *
+ * @throws {StreaqError} When it cannot be one.
+ */
+export function checkId(id: unknown): string {
+  if (typeof id !== "string" || id === "" || id.length > longestId || !id.isWellFormed()) {
+    const shown = typeof id === "string" ? JSON.stringify(id.slice(0, 60)) : String(id);
+    throw new StreaqError(`Invalid id, expected 1 to ${longestId} characters of well-formed text: ${shown}`);
+  }
+  return id;
+}
+
+const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+/** Random bytes come cheaper by the page. */
+const page = new Uint8Array(4096);
+let used = page.length;
+
+/** 128 random bits as 32 hex characters. */
+export function randomId(): string {
+  if (used === page.length) {
+    crypto.getRandomValues(page);
+    used = 0;
+  }
+  let id = "";
+  for (const end = used + 16; used < end; used++) id += hex[page[used]!];
+  return id;
+}

@@ -1,0 +1,252 @@
+import { delay, Notice, within } from "../base/async.ts";
+import { TimeoutError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import type { Consumer, Delivery, SignOfLife } from "../broker/broker.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import type { Execution } from "./execution.ts";
+import { type Counters, summarize } from "./counters.ts";
+import { Executor, type ExecutorOptions, LeaseLostError, ShutdownError } from "./executor.ts";
+import { Held } from "./held.ts";
+import { Keeper } from "./keeper.ts";
+import { Prefetch } from "./prefetch.ts";
+import { Reader } from "./reader.ts";
+import { Settler } from "./settler.ts";
+import { Store } from "./store.ts";
+
+/** What a {@linkcode Run} needs of its worker; spans are milliseconds. */
+export interface RunOptions extends Omit<ExecutorOptions, "onBegin" | "onOutcome"> {
+  readonly workerId: string;
+  readonly consumer: Consumer;
+  /** From lowest to highest. */
+  readonly priorities: readonly string[];
+  readonly concurrency: number;
+  readonly prefetch: number;
+  readonly idleTimeout: number;
+  readonly gracePeriod: number;
+  readonly burst: boolean;
+  readonly counters: Counters;
+  readonly logger: Logger;
+}
+
+/** After its signal was aborted, a function may still return a value for this long, in milliseconds. */
+const lastChance = 500;
+/** How long a shutdown waits for a store that does not answer, in milliseconds. */
+const storePatience = 5000;
+/** How long it waits for the last read, in milliseconds. */
+const readPatience = 1000;
+
+/**
+ * One run of a worker, from the first read to the goodbye. It wires the roles together: the reader leases, the
+ * dispatcher gives out slots, the executor runs, the settler makes results of outcomes for the store to write, and the
+ * keeper renews the leases of all that is in between.
+ */
+export class Run {
+  readonly #options: RunOptions;
+  readonly #held: Held;
+  readonly #prefetch: Prefetch;
+  readonly #reader: Reader;
+  readonly #keeper: Keeper;
+  readonly #dispatcher: Dispatcher;
+  readonly #executor: Executor;
+  readonly #settler: Settler;
+  readonly #store: Store;
+  /** Aborted when nothing more is to begin. */
+  readonly #stop = new AbortController();
+  /** Aborted when a shutdown has waited long enough for the store. */
+  readonly #giveUp = new AbortController();
+  readonly #vacated = new Notice();
+
+  constructor(options: RunOptions) {
+    const { consumer, clock, logger, idleTimeout, concurrency, priorities } = options;
+    this.#options = options;
+    const held = this.#held = new Held(priorities);
+    this.#prefetch = new Prefetch(options.prefetch);
+    this.#reader = new Reader({
+      consumer,
+      held,
+      clock,
+      logger,
+      burst: options.burst,
+      room: () => concurrency + this.#prefetch.allowance(clock.now()) - held.running - held.buffered,
+      streams: priorities.length,
+      takeoverInterval: idleTimeout / 2,
+    });
+    this.#store = new Store({
+      consumer,
+      clock,
+      logger,
+      signal: this.#giveUp.signal,
+      onWritten: (delivery) => this.#drop(delivery),
+    });
+    const settler = this.#settler = new Settler({ ...options, held, store: this.#store });
+    this.#executor = new Executor({
+      ...options,
+      onBegin: (execution) => settler.say(execution, `□ ${execution.delivery.taskId} → worker ${options.workerId}`),
+      onOutcome: (execution, outcome) => void settler.settle(execution, outcome),
+    });
+    this.#dispatcher = new Dispatcher({
+      consumer,
+      held,
+      concurrency,
+      clock,
+      logger,
+      executor: this.#executor,
+      signal: this.#stop.signal,
+      onVacated: () => {
+        this.#prefetch.finished(clock.now());
+        this.#vacated.notify();
+        this.#reader.roomChanged();
+      },
+      onGone: (delivery, why) => {
+        this.#drop(delivery);
+        if (why === "lost") settler.forget(delivery);
+      },
+      onStale: (deliveries) => deliveries.forEach((delivery) => settler.release(delivery)),
+    });
+    this.#keeper = new Keeper({
+      consumer,
+      held,
+      idleTimeout,
+      clock,
+      logger,
+      life: () => this.#life(),
+      onLost: (delivery) => this.#lose(delivery),
+    });
+  }
+
+  /** How many tasks run now. */
+  get running(): number {
+    return this.#held.running;
+  }
+
+  /**
+   * Runs tasks until `signal` is aborted, or with `burst` until nothing is left; then shuts down.
+   *
+   * @throws When the queue cannot be joined in the first place.
+   */
+  async until(signal: AbortSignal): Promise<void> {
+    const { consumer, logger, workerId, counters } = this.#options;
+    await consumer.join({ signal });
+    const keeping = new AbortController();
+    const kept = this.#keeper.keep(keeping.signal);
+    const unlisten = consumer.onWake(() => this.#reader.lookForTakeovers());
+    try {
+      await this.#work(signal);
+      await this.#shutDown();
+    } finally {
+      unlisten();
+      keeping.abort();
+      await kept;
+      await this.#leave();
+      logger.info(`shutdown worker ${workerId} ${summarize(counters)}`);
+    }
+  }
+
+  /** Reads and starts until told to stop. */
+  async #work(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
+    const reading = this.#read(signal);
+    const stopped = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await Promise.race([reading, stopped]);
+    // What the last read brings is handed back with the rest; a connection that is silent is not waited for.
+    await within(reading, readPatience, { clock, late: () => new TimeoutError("The last read did not end") })
+      .catch((error) => logger.warn(`Left a read alone: ${error}`));
+  }
+
+  async #read(signal: AbortSignal): Promise<void> {
+    const { consumer, clock, logger } = this.#options;
+    for await (const { deliveries, broken } of this.#reader.read(signal)) {
+      this.#held.buffer(deliveries, clock.now());
+      if (!signal.aborted) this.#dispatcher.dispatch();
+      if (broken.length === 0) continue;
+      logger.error(`Entries name no task and are discarded: ${broken.map(({ entryId }) => entryId).join(", ")}`);
+      // Where this fails they are still pending, and are read again when their lease has run out.
+      consumer.discard(broken).catch((error) => logger.warn(`Discarding broken entries failed: ${error}`));
+    }
+  }
+
+  async #shutDown(): Promise<void> {
+    const { gracePeriod, logger, workerId } = this.#options;
+    const held = this.#held;
+    this.#stop.abort();
+    this.#dispatcher.stop();
+    for (const delivery of held.take(Infinity)) this.#settler.release(delivery);
+    for (const execution of [...held.executions]) {
+      if (execution.tries === 0) this.#takeBack(execution);
+    }
+    if (held.running > 0 && gracePeriod > 0) {
+      logger.info(`waiting up to ${gracePeriod} ms for ${held.running} tasks in worker ${workerId}`);
+      await this.#allVacated(gracePeriod);
+    }
+    const reason = new ShutdownError(`The worker shuts down: ${workerId}`);
+    for (const execution of held.executions) execution.abort(reason);
+    await this.#allVacated(lastChance);
+    for (const execution of held.executions) {
+      logger.warn(`task ${execution.delivery.taskId} ignores its signal: its next run may overlap this one`);
+      this.#executor.abandon(execution);
+    }
+    await this.#allSettled();
+  }
+
+  /** Waits until nothing runs, `ms` milliseconds at most. */
+  async #allVacated(ms: number): Promise<void> {
+    const { clock } = this.#options;
+    const over = new AbortController();
+    const time = delay(ms, { clock, signal: over.signal }).catch(() => {});
+    let isOver = false;
+    void time.then(() => isOver = true);
+    while (this.#held.running > 0 && !isOver) await Promise.race([this.#vacated.wait(), time]);
+    over.abort();
+  }
+
+  /** Waits until every end is stored, or gives up. */
+  async #allSettled(): Promise<void> {
+    const { clock, logger } = this.#options;
+    const late = () => new TimeoutError(`Redis did not answer within ${storePatience} ms`);
+    try {
+      await within(this.#store.idle(), storePatience, { clock, late });
+    } catch (error) {
+      logger.error(`What could not be stored is left to other workers: ${error}`);
+      this.#giveUp.abort(error);
+    }
+  }
+
+  async #leave(): Promise<void> {
+    const { consumer, clock, logger } = this.#options;
+    const late = () => new TimeoutError(`Redis did not answer within ${readPatience} ms`);
+    try {
+      await within(consumer.leave(this.#life()), readPatience, { clock, late });
+    } catch (error) {
+      logger.warn(`Left without a goodbye, leases run out by themselves: ${error}`);
+    }
+  }
+
+  /** Hands back what has a slot but has not begun. */
+  #takeBack(execution: Execution): void {
+    this.#held.vacate(execution);
+    this.#settler.release(execution.delivery);
+  }
+
+  /** Another worker has taken over. */
+  #lose(delivery: Delivery): void {
+    const execution = this.#held.execution(delivery);
+    // It may have ended meanwhile, and its end be on the way.
+    if (!this.#held.leased.has(delivery) || execution?.isConcluded) return;
+    this.#drop(delivery);
+    if (execution) execution.abort(new LeaseLostError(`Another worker has taken the task over: ${delivery.taskId}`));
+    else this.#settler.forget(delivery);
+  }
+
+  #drop(delivery: Delivery): void {
+    this.#held.drop(delivery);
+    this.#reader.roomChanged();
+  }
+
+  #life(): SignOfLife {
+    const { workerId, counters } = this.#options;
+    return { workerId, summary: `worker ${workerId} ${summarize(counters, this.running)}` };
+  }
+}

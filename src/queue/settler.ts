@@ -1,0 +1,118 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { Delivery, Payload } from "../broker/broker.ts";
+import type { Counters } from "./counters.ts";
+import type { Execution } from "./execution.ts";
+import type { Outcome } from "./executor.ts";
+import type { Held } from "./held.ts";
+import type { End, RecordCodec } from "./record.ts";
+import type { Store } from "./store.ts";
+import { defaultTtl } from "./task_options.ts";
+
+/** What a {@linkcode Settler} needs of its worker. */
+export interface SettlerOptions {
+  readonly workerId: string;
+  readonly held: Held;
+  readonly store: Store;
+  readonly codec: RecordCodec;
+  readonly counters: Counters;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Settles what the worker held: makes a result of an outcome, or hands the task back; counts it, and logs it. */
+export class Settler {
+  readonly #options: SettlerOptions;
+
+  constructor(options: SettlerOptions) {
+    this.#options = options;
+  }
+
+  /** Settles a run by its outcome. */
+  async settle(execution: Execution, outcome: Outcome): Promise<void> {
+    switch (outcome.kind) {
+      case "done":
+        return await this.#finish(execution, { success: true, value: outcome.value });
+      case "failed":
+        return await this.#finish(execution, { success: false, error: outcome.error });
+      case "released":
+        this.say(execution, `↻ ${execution.delivery.taskId} handed back`);
+        return this.release(execution.delivery);
+      case "lost":
+        return this.forget(execution.delivery);
+    }
+  }
+
+  /** Hands a delivery back. */
+  release(delivery: Delivery): void {
+    const { held, counters, store } = this.#options;
+    held.unbuffer(delivery);
+    counters.relinquished++;
+    // When it was given up, the log says so.
+    store.release(delivery).catch(() => {});
+  }
+
+  /** Lets go of a delivery that is in the hands of another worker. */
+  forget({ taskId }: Delivery): void {
+    this.#options.counters.relinquished++;
+    this.#options.logger.warn(`task ↩ ${taskId} is in the hands of another worker`);
+  }
+
+  /** Logs a line about a run, unless its task is silent. */
+  say({ definition }: Execution, what: string): void {
+    const { fnName, options } = definition!;
+    if (!options.silent) this.#options.logger.info(`task ${fnName} ${what}`);
+  }
+
+  async #finish(execution: Execution, end: End): Promise<void> {
+    const { counters, logger, store } = this.#options;
+    const { delivery, definition } = execution;
+    const { success, result } = this.#encode(execution, end);
+    const ttl = definition ? definition.options.ttl : defaultTtl;
+    let counts: boolean;
+    try {
+      counts = await store.finish({ delivery, success, result, ttl });
+    } catch {
+      // Given up, which the log says.
+      return;
+    }
+    if (!counts) {
+      counters.relinquished++;
+      logger.warn(`task ${delivery.taskId} ended elsewhere, its result here does not count`);
+    } else if (success) {
+      counters.completed++;
+      this.say(execution, `■ ${delivery.taskId}`);
+    } else {
+      counters.failed++;
+      this.#complain(execution, end);
+    }
+  }
+
+  /** The record of a result; a value that cannot be stored makes a failure that says so. */
+  #encode(execution: Execution, end: End): { success: boolean; result: Payload } {
+    const { codec, clock, workerId } = this.#options;
+    const { delivery, record, startTime, tries } = execution;
+    const fields = {
+      taskId: delivery.taskId,
+      fnName: record?.fnName ?? "Unknown",
+      createdTime: record?.createdTime ?? 0,
+      enqueueTime: delivery.enqueueTime,
+      startTime,
+      finishTime: clock.now(),
+      tries,
+      workerId,
+    };
+    try {
+      return { success: end.success, result: codec.encodeResult(fields, end) };
+    } catch (error) {
+      return { success: false, result: codec.encodeResult(fields, { success: false, error }) };
+    }
+  }
+
+  #complain({ record, delivery, definition }: Execution, end: End): void {
+    if (definition?.options.silent) return;
+    const thrown = end.success ? new Error("Its value cannot be stored") : end.error;
+    const shown = thrown instanceof Error ? thrown.stack ?? String(thrown) : "it threw no error";
+    this.#options.logger.error(`task ${record?.fnName ?? "Unknown"} × ${delivery.taskId} failed: ${shown}`);
+  }
+}

@@ -1,0 +1,177 @@
+import { type Clock, systemClock } from "../base/clock.ts";
+import { type Duration, milliseconds } from "../base/duration.ts";
+import { consoleLogger, type Logger } from "../base/log.ts";
+import type { ClientOptions, RedisClient } from "../redis/mod.ts";
+import type { Lifespan } from "./lifespan.ts";
+import { randomId } from "./request.ts";
+import { jsonSerializer, type Serializer } from "./serializer.ts";
+
+/** What a worker is; every field has a default. */
+export interface WorkerOptions<C> {
+  /**
+   * Where Redis is: `redis://`, `rediss://` (TLS) or `unix://`, with `user:password@` and `/database`.
+   *
+   * @default {"redis://localhost:6379"}
+   */
+  redisUrl?: string | undefined;
+  /** What the URL does not say: credentials, TLS, timeouts. */
+  redisOptions?: ClientOptions | undefined;
+  /** An existing client to use instead of a URL; several workers may share it, and it is left open. */
+  redis?: RedisClient | undefined;
+  /**
+   * The name of the queue, without `:`.
+   *
+   * @default {"default"}
+   */
+  queueName?: string | undefined;
+  /**
+   * How many tasks run at once in this process.
+   *
+   * @default {16}
+   */
+  concurrency?: number | undefined;
+  /**
+   * How many tasks are read ahead at most; 0 switches reading ahead off.
+   *
+   * @default {concurrency}
+   */
+  prefetch?: number | undefined;
+  /**
+   * The priorities of the queue, from lowest to highest, without `:`.
+   *
+   * @default {["normal"]}
+   */
+  priorities?: readonly string[] | undefined;
+  /** Opens what tasks need, yields it once as the worker's context, and closes it after the run. */
+  lifespan?: Lifespan<C> | undefined;
+  /**
+   * How arguments and results become stored records.
+   *
+   * @default {jsonSerializer}
+   */
+  serializer?: Serializer | undefined;
+  /**
+   * The largest record of a task or a result, in bytes.
+   *
+   * @default {1048576}
+   */
+  maxPayload?: number | undefined;
+  /**
+   * Whether SIGINT and SIGTERM shut the worker down gracefully while it runs.
+   *
+   * @default {true}
+   */
+  handleSignals?: boolean | undefined;
+  /**
+   * A task whose worker gives no sign of life this long is taken over, at least 100 ms.
+   *
+   * @default {"60s"}
+   */
+  idleTimeout?: Duration | undefined;
+  /**
+   * How long running tasks may go on after a shutdown was asked for.
+   *
+   * @default {0}
+   */
+  gracePeriod?: Duration | undefined;
+  /**
+   * The worker's id in results and logs.
+   *
+   * @default {8 random hex characters}
+   */
+  id?: string | undefined;
+  /**
+   * Where log lines go.
+   *
+   * @default {console}
+   */
+  logger?: Logger | undefined;
+}
+
+/** {@linkcode WorkerOptions} with nothing left open; spans are milliseconds. */
+export interface ResolvedWorkerOptions<C> {
+  readonly redisUrl: string;
+  readonly redisOptions: ClientOptions;
+  readonly redis: RedisClient | undefined;
+  readonly queueName: string;
+  readonly concurrency: number;
+  readonly prefetch: number;
+  readonly priorities: readonly string[];
+  readonly lifespan: Lifespan<C> | undefined;
+  readonly serializer: Serializer;
+  readonly maxPayload: number;
+  readonly handleSignals: boolean;
+  readonly idleTimeout: number;
+  readonly gracePeriod: number;
+  readonly id: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** A shorter lease would run out between two signs of life. */
+const shortestIdleTimeout = 100;
+
+/**
+ * Checks options and fills in the defaults.
+ *
+ * @throws {RangeError | TypeError} When a value is none of those allowed.
+ */
+export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWorkerOptions<C> {
+  const {
+    redisUrl = "redis://localhost:6379",
+    redisOptions = {},
+    redis,
+    queueName = "default",
+    concurrency = 16,
+    prefetch = concurrency,
+    priorities = ["normal"],
+    lifespan,
+    serializer = jsonSerializer,
+    maxPayload = 1024 * 1024,
+    handleSignals = true,
+    idleTimeout = "60s",
+    gracePeriod = 0,
+    id = randomId().slice(0, 8),
+    logger,
+  } = options;
+  const clock = systemClock;
+  const resolved = {
+    redisUrl,
+    redisOptions,
+    redis,
+    queueName: checkName("queueName", queueName),
+    concurrency: checkInteger("concurrency", concurrency, 1),
+    prefetch: checkInteger("prefetch", prefetch, 0),
+    priorities: priorities.map((priority) => checkName("priorities", priority)),
+    lifespan,
+    serializer,
+    maxPayload: checkInteger("maxPayload", maxPayload, 1),
+    handleSignals,
+    idleTimeout: milliseconds(idleTimeout, "idleTimeout"),
+    gracePeriod: milliseconds(gracePeriod, "gracePeriod"),
+    id: checkName("id", id),
+    logger: logger ?? consoleLogger({ clock }),
+    clock,
+  };
+  if (resolved.idleTimeout < shortestIdleTimeout) {
+    throw new RangeError(`Invalid idleTimeout, expected at least ${shortestIdleTimeout} ms: ${idleTimeout}`);
+  }
+  if (priorities.length === 0 || new Set(priorities).size < priorities.length) {
+    throw new RangeError(`Invalid priorities, expected different names, at least one: ${JSON.stringify(priorities)}`);
+  }
+  return resolved;
+}
+
+function checkInteger(name: string, value: number, lowest: number): number {
+  if (Number.isSafeInteger(value) && value >= lowest) return value;
+  throw new RangeError(`Invalid ${name}, expected a whole number from ${lowest} on: ${value}`);
+}
+
+/** Names are parts of keys. */
+function checkName(option: string, name: string): string {
+  if (typeof name === "string" && name.length > 0 && name.length <= 200 && name.isWellFormed() && !name.includes(":")) {
+    return name;
+  }
+  const shown = typeof name === "string" ? JSON.stringify(name.slice(0, 60)) : String(name);
+  throw new TypeError(`Invalid ${option}, expected a name of at most 200 characters without ":": ${shown}`);
+}
