@@ -1,7 +1,7 @@
+import { delay } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import { StreaqError } from "../base/errors.ts";
-import type { Reply } from "../resp/reply.ts";
-import type { RedisClient } from "../redis/mod.ts";
+import { adviceFor, type RedisClient } from "../redis/mod.ts";
 import type {
   Broker,
   Consumer,
@@ -16,6 +16,7 @@ import type {
 import { Keys } from "./keys.ts";
 import { RedisConsumer } from "./redis_consumer.ts";
 import { Results } from "./results.ts";
+import { find, findState } from "./scripts/find.ts";
 import { publish, publishLimit } from "./scripts/publish.ts";
 
 /** What a {@linkcode RedisBroker} is made of. */
@@ -30,6 +31,9 @@ export interface RedisBrokerOptions {
   readonly binary: boolean;
   readonly clock: Clock;
 }
+
+/** For how long after its first failure publishing is tried again, in milliseconds. */
+const publishPatience = 10_000;
 
 /** A queue on a Redis server. */
 export class RedisBroker implements Broker {
@@ -50,49 +54,20 @@ export class RedisBroker implements Broker {
   }
 
   async publish(tasks: readonly NewTask[], options?: Waiting): Promise<Published[]> {
-    if (tasks.length <= publishLimit) return await publish(this.redis, this.#keys, tasks, options);
+    if (tasks.length <= publishLimit) return await this.#publish(tasks, options);
     const parts: Promise<Published[]>[] = [];
     for (let i = 0; i < tasks.length; i += publishLimit) {
-      parts.push(publish(this.redis, this.#keys, tasks.slice(i, i + publishLimit), options));
+      parts.push(this.#publish(tasks.slice(i, i + publishLimit), options));
     }
     return (await Promise.all(parts)).flat();
   }
 
   async state(taskId: string): Promise<State> {
-    const [result, ended, running, dependencies, data, ...due] = await this.#read([
-      ["EXISTS", this.#keys.result(taskId)],
-      ["EXISTS", this.#keys.ended(taskId)],
-      ["HEXISTS", this.#keys.running, taskId],
-      ["EXISTS", this.#keys.dependencies(taskId)],
-      ["EXISTS", this.#keys.data(taskId)],
-      ...this.#options.priorities.map((priority) => ["ZSCORE", this.#keys.delayed(priority), taskId] as const),
-    ]);
-    if (result || ended) return "done";
-    if (!data) return "missing";
-    if (running) return "running";
-    return dependencies || due.some((score) => score !== null) ? "scheduled" : "queued";
+    return await findState(this.redis, this.#keys, this.#options.priorities, taskId);
   }
 
   async find(taskId: string): Promise<Found | null> {
-    const state = await this.state(taskId);
-    if (state === "missing" || state === "done") return null;
-    const [retries, dependencies, dependents, ...due] = await this.#read([
-      ["GET", this.#keys.retry(taskId)],
-      ["SMEMBERS", this.#keys.dependencies(taskId)],
-      ["SMEMBERS", this.#keys.dependents(taskId)],
-      ...this.#options.priorities.map((priority) => ["ZSCORE", this.#keys.delayed(priority), taskId] as const),
-    ]);
-    const data = await this.redis.command<Payload | null>(["GET", this.#keys.data(taskId)], this.#options);
-    if (data === null) return null;
-    const score = due.find((score) => score !== null);
-    return {
-      data,
-      state,
-      tries: Number(retries ?? 0) + (state === "running" ? 1 : 0),
-      dueTime: score === undefined ? null : Number(score),
-      dependencies: [...dependencies as Iterable<string>],
-      dependents: [...dependents as Iterable<string>],
-    };
+    return await find(this.redis, this.#keys, this.#options.priorities, taskId, this.#options);
   }
 
   async result(taskId: string, { signal }: Waiting = {}): Promise<Payload | null> {
@@ -100,7 +75,11 @@ export class RedisBroker implements Broker {
   }
 
   consumer(options: ConsumerOptions): Consumer {
-    return new RedisConsumer(this.redis, this.#keys, { ...options, binary: this.#options.binary, clock: this.#options.clock });
+    return new RedisConsumer(this.redis, this.#keys, {
+      ...options,
+      binary: this.#options.binary,
+      clock: this.#options.clock,
+    });
   }
 
   async close(): Promise<void> {
@@ -112,12 +91,18 @@ export class RedisBroker implements Broker {
     await this.close();
   }
 
-  /** What several commands say of one moment. */
-  async #read(commands: readonly (readonly [string, ...string[]])[]): Promise<Reply[]> {
-    const replies = await this.redis.transaction(commands) ?? [];
-    for (const reply of replies) {
-      if (reply instanceof Error) throw reply;
+  /** Publishing twice is the same as once, so what may have been executed is simply sent again, for a while. */
+  async #publish(tasks: readonly NewTask[], { signal }: Waiting = {}): Promise<Published[]> {
+    const { clock } = this.#options;
+    let giveUpTime: number | undefined;
+    for (let pause = 50;; pause = Math.min(2 * pause, 1000)) {
+      try {
+        return await publish(this.redis, this.#keys, tasks, { signal });
+      } catch (error) {
+        giveUpTime ??= clock.now() + publishPatience;
+        if (adviceFor(error) !== "retry" || clock.now() + pause > giveUpTime) throw error;
+      }
+      await delay(pause * Math.random(), { clock, signal });
     }
-    return replies;
   }
 }

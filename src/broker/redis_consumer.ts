@@ -27,6 +27,8 @@ import { start } from "./scripts/start.ts";
 const overdue = 5000;
 /** How long to wait before unblocking again a read that had not begun to block, in milliseconds. */
 const unblockAgain = 5;
+/** How long a read may take to end that was unblocked, in milliseconds; then its connection is taken for dead. */
+const unblockPatience = 2000;
 
 /** A worker's access to a queue on Redis: scripts on the shared connection, blocking reads on one of its own. */
 export class RedisConsumer implements Consumer {
@@ -41,6 +43,8 @@ export class RedisConsumer implements Consumer {
   #blocking: DedicatedClient | undefined;
   /** The wait that is under way. */
   #wait: symbol | undefined;
+  /** The wait that was last asked to end. */
+  #unblocking: symbol | undefined;
 
   constructor(
     redis: RedisClient,
@@ -93,13 +97,17 @@ export class RedisConsumer implements Consumer {
       );
       for (const [key, entries] of streams(reply)) sortEntries(found, names[keys.indexOf(key)]!, entries);
       return found;
+    } catch (error) {
+      // A dedicated connection does not come back; the next wait opens another.
+      if (!(error instanceof ReplyError)) await this.#closeBlocking();
+      throw error;
     } finally {
       if (this.#wait === wait) this.#wait = undefined;
     }
   }
 
   wake(): void {
-    if (this.#wait) void this.#unblock(this.#wait);
+    if (this.#wait && this.#wait !== this.#unblocking) void this.#unblock(this.#unblocking = this.#wait);
   }
 
   onWake(listener: () => void): () => void {
@@ -132,8 +140,7 @@ export class RedisConsumer implements Consumer {
 
   async leave({ workerId }: SignOfLife): Promise<void> {
     // The blocking connection first: a read that still waits would lease an entry after the goodbye.
-    await this.#blocking?.close();
-    this.#blocking = undefined;
+    await this.#closeBlocking();
     await this.#inGroup(() => leave(this.#redis, this.#keys, this.#options, workerId));
   }
 
@@ -151,17 +158,23 @@ export class RedisConsumer implements Consumer {
   /** Unblocks from the outside, because a read that is cut off may have been answered already, and the answer be lost. */
   async #unblock(wait: symbol): Promise<void> {
     try {
-      while (this.#wait === wait) {
+      const giveUpTime = this.#clock.now() + unblockPatience;
+      while (this.#wait === wait && this.#clock.now() < giveUpTime) {
         const id = this.#blocking?.clientId;
-        // The answer is 0 while the read is still on its way.
-        if (id !== undefined && await this.#redis.command(["CLIENT", "UNBLOCK", id]) === 1) return;
+        // The answer is 0 while the read is still on its way, or its end.
+        if (id !== undefined) await this.#redis.command(["CLIENT", "UNBLOCK", id], { timeout: unblockPatience });
         await delay(unblockAgain, { clock: this.#clock });
       }
     } catch {
-      // Not allowed, or no connection: whoever must go on cannot wait for the read. What it leases now comes back when
-      // the consumer leaves, or when the lease has run out.
-      await this.#blocking?.close();
-      this.#blocking = undefined;
+      // Not allowed, or no connection: the same as unblocking in vain.
     }
+    // What the read leased, if anything, comes back when the consumer leaves, or when the lease has run out.
+    if (this.#wait === wait) await this.#closeBlocking();
+  }
+
+  async #closeBlocking(): Promise<void> {
+    const blocking = this.#blocking;
+    this.#blocking = undefined;
+    await blocking?.close();
   }
 }

@@ -1,4 +1,4 @@
-import { deferred, type Deferred } from "../base/async.ts";
+import { type Deferred, deferred } from "../base/async.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { type RedisClient, ReplyError } from "../redis/mod.ts";
 import type { Payload } from "./broker.ts";

@@ -16,6 +16,9 @@ export interface KeeperOptions {
   readonly logger: Logger;
 }
 
+/** How long to wait after a failure at most, in milliseconds. */
+const afterFailure = 1000;
+
 /** Renews the leases of all that is held, and says that the worker is alive. */
 export class Keeper {
   readonly #options: KeeperOptions;
@@ -29,17 +32,19 @@ export class Keeper {
   /** Keeps on until told to stop. */
   async keep(signal: AbortSignal): Promise<void> {
     const { held, idleTimeout, clock, logger } = this.#options;
+    let failed = false;
     while (!signal.aborted) {
-      let pause = idleTimeout / (held.isEmpty ? 2 : 3);
+      // A task that comes within the pause has a fresh lease, so half of the timeout is soon enough for it too.
+      const pause = failed ? Math.min(idleTimeout / 3, afterFailure) : idleTimeout / (held.isEmpty ? 2 : 3);
+      await delay(pause, { clock, signal }).catch(() => {});
+      if (signal.aborted) return;
       try {
         await this.renew();
+        failed = false;
       } catch (error) {
-        if (signal.aborted) return;
-        logger.warn(`Renewing leases failed and is tried again: ${error}`);
-        pause = Math.min(pause, 1000);
+        if (!failed) logger.warn(`Renewing leases failed and is tried again: ${error}`);
+        failed = true;
       }
-      // A task that comes within the pause has a fresh lease, so half of the timeout is soon enough for it too.
-      await delay(pause, { clock, signal }).catch(() => {});
     }
   }
 
@@ -50,7 +55,9 @@ export class Keeper {
     for (const delivery of lost) onLost(delivery);
     if (largest !== idleTimeout && largest !== this.#foreignTimeout) {
       this.#foreignTimeout = largest;
-      logger.warn(`Workers of this queue differ in idleTimeout, the largest counts: ${largest} ms, not ${idleTimeout} ms`);
+      logger.warn(
+        `Workers of this queue differ in idleTimeout, the largest counts: ${largest} ms, not ${idleTimeout} ms`,
+      );
     }
   }
 }

@@ -48,7 +48,7 @@ export class RecordCodec {
     return { fnName: f, args: a, kwargs: k as Record<string, unknown>, createdTime: t };
   }
 
-  /** @throws {StreaqError} When a value cannot be serialised, or the record is too large; a failure always can. */
+  /** @throws {StreaqError} When a value cannot be serialised, or the record is too large; a failure never is. */
   encodeResult(fields: TaskResultFields, end: End): Payload {
     const record = {
       f: fields.fnName,
@@ -62,7 +62,8 @@ export class RecordCodec {
       w: fields.workerId,
       i: fields.taskId,
     };
-    return this.#encode(record, `the result of task ${fields.fnName}`);
+    // What describes a failure is bounded already, and there is nothing else to store in its place.
+    return this.#encode(record, `the result of task ${fields.fnName}`, end.success ? this.#maxPayload : Infinity);
   }
 
   /** @throws {StreaqError} When the data is no record of a result. */
@@ -87,7 +88,7 @@ export class RecordCodec {
     return s ? success(fields, r) : failure(fields, restoreFailure(r));
   }
 
-  #encode(record: unknown, what: string): Payload {
+  #encode(record: unknown, what: string, limit = this.#maxPayload): Payload {
     let data: Payload;
     try {
       data = this.#serializer.serialize(record);
@@ -95,10 +96,8 @@ export class RecordCodec {
       throw new StreaqError(`Could not serialise ${what}: ${explain(cause)}`, { cause });
     }
     if (typeof data === "string" && this.binary) data = new TextEncoder().encode(data);
-    if (isOver(data, this.#maxPayload)) {
-      throw new StreaqError(
-        `Could not store ${what}: ${byteLength(data)} bytes are more than maxPayload, ${this.#maxPayload}`,
-      );
+    if (isOver(data, limit)) {
+      throw new StreaqError(`Could not store ${what}: ${byteLength(data)} bytes are more than maxPayload, ${limit}`);
     }
     return data;
   }

@@ -127,6 +127,8 @@ export class Run {
   async until(signal: AbortSignal): Promise<void> {
     const { consumer, logger, workerId, counters } = this.#options;
     await consumer.join({ signal });
+    // Before the first read: the idle timeouts of the others decide what may be taken over.
+    await this.#keeper.renew();
     const keeping = new AbortController();
     const kept = this.#keeper.keep(keeping.signal);
     const unlisten = consumer.onWake(() => this.#reader.lookForTakeovers());

@@ -44,7 +44,9 @@ export const defaultTtl = 300_000;
  *
  * @throws {RangeError | TypeError} When a value is none of those allowed.
  */
-export function resolveTaskOptions({ maxTries = 3, silent = false, ttl = defaultTtl }: TaskOptions): ResolvedTaskOptions {
+export function resolveTaskOptions(
+  { maxTries = 3, silent = false, ttl = defaultTtl }: TaskOptions,
+): ResolvedTaskOptions {
   if (maxTries !== null && !(Number.isSafeInteger(maxTries) && maxTries > 0)) {
     throw new RangeError(`Invalid maxTries, expected a whole number from 1 on, or null: ${maxTries}`);
   }
@@ -61,7 +63,9 @@ export function taskName(fn: unknown, name: string | undefined): string {
   }
   if (!chosen.isWellFormed() || chosen.includes(":") || chosen.length > longestName) {
     throw new StreaqError(
-      `Invalid task name, expected at most ${longestName} characters without ":": ${JSON.stringify(chosen.slice(0, 60))}`,
+      `Invalid task name, expected at most ${longestName} characters without ":": ${
+        JSON.stringify(chosen.slice(0, 60))
+      }`,
     );
   }
   return chosen;

@@ -1,0 +1,63 @@
+import { type Logger, Worker } from "../../mod.ts";
+import type { Consumer, Producer, System } from "./system.ts";
+
+const silent: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error: console.error,
+};
+
+/** streaq, as this repository has it. */
+export const streaq: System = {
+  name: "streaq",
+
+  async openProducer(redisUrl, queueName): Promise<Producer> {
+    const worker = new Worker({ redisUrl, queueName, logger: silent });
+    const noop = worker.task(function noop(_n: number): void {});
+    await worker.connect();
+    return {
+      async enqueue(count) {
+        await worker.enqueueMany(
+          Array.from({ length: count }, (_, n) => noop.enqueue(n)),
+        );
+      },
+      async roundTrip() {
+        const task = await noop.enqueue(0);
+        await task.result();
+      },
+      close: () => worker.close(),
+    };
+  },
+
+  async openConsumer(redisUrl, queueName, concurrency): Promise<Consumer> {
+    const worker = new Worker({
+      redisUrl,
+      queueName,
+      concurrency,
+      logger: silent,
+    });
+    let begun = 0;
+    let target = Infinity;
+    let onLastBegun = (): void => {};
+    worker.task(function noop(_n: number): void {
+      if (++begun === target) onLastBegun();
+    });
+    await worker.connect();
+    return {
+      serve(count) {
+        return new Promise((resolve, reject) => {
+          const look = (): void => {
+            if (worker.counters.completed >= target) resolve();
+            else setImmediate(look);
+          };
+          // Nobody says when a result is stored, so it is looked for from the last task on, which costs the others nothing.
+          onLastBegun = look;
+          target = begun + count;
+          worker.run().catch(reject);
+        });
+      },
+      close: () => worker.close(),
+    };
+  },
+};

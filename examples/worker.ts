@@ -1,0 +1,34 @@
+/**
+ * A worker with three tasks. Run it with `streaq run examples/worker.ts`, and give it work with `examples/enqueue.ts`.
+ *
+ * The producer imports this module for its tasks. That connects to nothing: only the first operation does.
+ */
+import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
+import { taskContext, Worker } from "@q/streaq";
+
+export const worker = new Worker({
+  redisUrl: process.env.REDIS_URL ?? "redis://localhost:6379",
+  queueName: "examples",
+  priorities: ["low", "high"], // From lowest to highest.
+  concurrency: 8,
+  gracePeriod: "5s", // What runs when SIGTERM comes may go on this long.
+});
+
+/** Any function can be a task. Its arguments and its result travel as JSON. */
+export const countWords = worker.task(function countWords(text: string): number {
+  return text.split(/\s+/).filter((word) => word !== "").length;
+});
+
+/** Work that takes its time heeds the signal, so that a worker that shuts down can hand it to another one. */
+export const sendMail = worker.task(async function sendMail(to: string, subject: string): Promise<string> {
+  await delay(300, undefined, { signal: taskContext().signal });
+  return `${subject}: sent to ${to}`;
+});
+
+/** Never started twice, whatever becomes of its worker. */
+export const charge = worker.task(async function charge(order: string, cents: number) {
+  if (cents > 100_000) throw new RangeError(`Order ${order} is over the limit: ${cents}`);
+  await delay(100);
+  return { order, cents };
+}, { maxTries: 1, ttl: "1h" });

@@ -1,0 +1,57 @@
+/** The npm package: built, judged, and used from an empty folder on all three runtimes. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BUN, DENO } from "../runtimes.mjs";
+import { capture, type Gate } from "./gate.ts";
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly exports: Readonly<Record<string, unknown>>;
+}
+
+/** The entry point that is run, not imported. */
+const CLI = "./cli";
+
+export const npm: Gate = {
+  name: "npm",
+  run() {
+    const folder = mkdtempSync(join(tmpdir(), "streaq-package-"));
+    try {
+      const tarball = pack(folder);
+      capture(["node_modules/.bin/publint", "run", tarball, "--strict"]);
+      capture(["node_modules/.bin/attw", tarball, "--profile", "esm-only"]);
+      use(folder, tarball, JSON.parse(readFileSync("package.json", "utf8")));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+};
+
+/** Builds and packs, as `npm publish` does. */
+function pack(folder: string): string {
+  capture(["npm", "pack", "--pack-destination", folder]);
+  const [tarball] = readdirSync(folder);
+  if (!tarball) throw new Error(`npm pack left no tarball in ${folder}`);
+  return join(folder, tarball);
+}
+
+/** Does in an empty folder what a user does first. */
+function use(folder: string, tarball: string, { name, version, exports }: Manifest): void {
+  const cwd = folder;
+  writeFileSync(join(folder, "package.json"), '{ "type": "module", "private": true }');
+  capture(["npm", "install", tarball], { cwd });
+
+  const entries = Object.keys(exports).filter((entry) => entry !== CLI).map((entry) => `${name}${entry.slice(1)}`);
+  writeFileSync(join(folder, "use.mjs"), entries.map((entry) => `await import(${JSON.stringify(entry)});\n`).join(""));
+  for (const runtime of [["node"], [BUN], [DENO, "run", "-A"]]) capture([...runtime, "use.mjs"], { cwd });
+
+  if (!(CLI in exports)) return;
+  for (const command of [["npx", "streaq"], [BUN, "x", "--bun", "streaq"], [DENO, "run", "-A", `npm:${name}/cli`]]) {
+    const answer = capture([...command, "--version"], { cwd });
+    if (!answer.includes(version)) {
+      throw new Error(`${command.join(" ")} --version: expected ${version}, got ${answer}`);
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { systemClock } from "../base/clock.ts";
+import { fileOf, loadWorker, type Location, parseLocation } from "./load.ts";
+import { reload } from "./reload.ts";
+import { supervise, type SupervisorOptions } from "./supervise.ts";
+import { type Host, UsageError, type Verb } from "./verb.ts";
+
+/** What was asked for. */
+interface RunOptions {
+  readonly location: Location;
+  readonly workers: number;
+  readonly burst: boolean;
+  readonly reload: boolean;
+  readonly verbose: boolean;
+}
+
+/** `streaq run`. */
+export const run: Verb = {
+  summary: "runs the worker that a module exports",
+
+  help: `Usage: streaq run path/to/module.ts[:export] [options]
+
+Runs the worker that the module exports as "worker", or else "default", or under the name after the colon. SIGINT and
+SIGTERM shut it down gracefully, a second one at once.
+
+  --workers N   runs N processes; one that crashes is replaced
+  --burst       ends when nothing is left to do
+  --reload      starts anew when a source file in the module's folder, or below it, changes
+  --verbose     prints more, and the stack of an error
+  --help        explains this
+`,
+
+  async run(args, host) {
+    const options = parse(args);
+    if (!options.reload && options.workers === 1) return await runHere(options, host);
+    const folder = options.reload ? folderOf(options.location) : undefined;
+    host.takeSignals();
+    const supervisor = supervisorOptions(options, host);
+    return folder === undefined ? await supervise(supervisor) : await reload(supervisor, folder);
+  },
+};
+
+/** Runs the worker in this process. */
+async function runHere({ location, burst }: RunOptions, { stop, logger }: Host): Promise<number> {
+  logger.debug(`loading ${location.module}`);
+  const worker = await loadWorker(location);
+  try {
+    await worker.run({ burst, signal: stop });
+  } finally {
+    await worker.close();
+  }
+  logger.debug(`closed worker ${worker.id}`);
+  return 0;
+}
+
+function parse(args: readonly string[]): RunOptions {
+  const { values, positionals } = parseStrictly(args);
+  const [module, ...rest] = positionals;
+  if (!module) throw new UsageError("Expected the path of a module: streaq run path/to/module.ts");
+  if (rest.length > 0) throw new UsageError(`Expected one module, and found more: ${rest.join(" ")}`);
+  const { workers = "1", burst = false, reload = false, verbose = false } = values;
+  if (!/^[1-9]\d{0,2}$/.test(workers)) {
+    throw new UsageError(`Invalid --workers, expected a whole number from 1 to 999: ${workers}`);
+  }
+  if (burst && reload) throw new UsageError("Expected --burst or --reload, and found both");
+  return { location: parseLocation(module), workers: Number(workers), burst, reload, verbose };
+}
+
+function parseStrictly(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        workers: { type: "string" },
+        burst: { type: "boolean" },
+        reload: { type: "boolean" },
+        verbose: { type: "boolean" },
+      },
+    });
+  } catch (cause) {
+    // Its first sentence says what is wrong; the others are about how to write an argument that begins with a dash.
+    const message = cause instanceof Error ? cause.message.replace(/\.? To specify .*/s, "") : String(cause);
+    throw new UsageError(message, { cause });
+  }
+}
+
+function supervisorOptions({ location, workers, burst, verbose }: RunOptions, host: Host): SupervisorOptions {
+  const { module, name } = location;
+  const target = name === undefined ? module : `${module}:${name}`;
+  const flags = [...burst ? ["--burst"] : [], ...verbose ? ["--verbose"] : []];
+  const { stop, kill, logger } = host;
+  return { commandLine: [...host.self, "run", target, ...flags], count: workers, stop, kill, logger, clock: systemClock };
+}
+
+function folderOf(location: Location): string {
+  const file = fileOf(location);
+  if (!file) throw new UsageError(`Expected a file, as --reload watches its folder: ${location.module}`);
+  return dirname(fileURLToPath(file));
+}

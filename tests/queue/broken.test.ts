@@ -1,0 +1,134 @@
+import { describe, it } from "node:test";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { StreaqError } from "../../src/base/errors.ts";
+import { eventually } from "../support/poll.ts";
+import { assertClean } from "./keyspace.ts";
+import { Lines, running, Stage } from "./stage.ts";
+
+const stage = new Stage();
+
+async function setUp() {
+  const lines = new Lines();
+  const worker = await stage.worker({ logger: lines });
+  const runs: unknown[] = [];
+  const job = worker.task((value: unknown) => void runs.push(value), { name: "job" });
+  const prefix = `streaq:${worker.queueName}`;
+  await worker.redis.command(["XGROUP", "CREATE", `${prefix}:queues:normal`, "workers", "0", "MKSTREAM"]);
+  return { lines, worker, job, runs, prefix, redis: worker.redis };
+}
+
+describe("a stream entry that names no task", () => {
+  const entries: [string, string[]][] = [
+    ["no task id", ["enqueue_time", "1"]],
+    ["other fields", ["a", "b"]],
+    ["an empty id", ["task_id", "", "enqueue_time", "1"]],
+    ["a bad time", ["task_id", "x", "enqueue_time", "soon"]],
+    ["a huge field", ["x".repeat(1_000_000), "y".repeat(1_000_000)]],
+    ["binary", ["\u0000\u0001", "\r\n"]],
+  ];
+  for (const [what, fields] of entries) {
+    it(`is discarded and noted once, and the next good task runs: ${what}`, async () => {
+      const { worker, job, runs, prefix, redis, lines } = await setUp();
+      await redis.command(["XADD", `${prefix}:queues:normal`, "*", ...fields]);
+      await job.enqueue(1);
+      const run = running(worker);
+      await eventually(() => runs.length === 1);
+      await eventually(async () => await redis.command(["XLEN", `${prefix}:queues:normal`]) === 0);
+      const dead = await redis.command<string[]>(["LRANGE", `${prefix}:ts:dead`, 0, -1]);
+      assertEquals(dead.length, 1);
+      assertEquals(lines.with("discarded").length, 1);
+      await run.stop();
+      await redis.command(["DEL", `${prefix}:ts:dead`]);
+      await assertClean(redis, worker.queueName);
+    });
+  }
+});
+
+describe("a record that is none", () => {
+  const records: [string, string | Uint8Array | null][] = [
+    ["gone", null],
+    ["empty", ""],
+    ["truncated", '{"f":"job","a":['],
+    ["null", "null"],
+    ["an array", "[]"],
+    ["an empty object", "{}"],
+    ["binary", new Uint8Array([0xff, 0xfe, 0, 1])],
+    ["of wrong types", '{"f":1,"a":{},"k":[],"t":"x","i":"ID"}'],
+    ["args that are no array", '{"f":"job","a":{"length":1},"k":{},"t":1,"i":"ID"}'],
+    ["10,000 levels deep", '{"f":"job","a":' + "[".repeat(10_000) + "]".repeat(10_000) + ',"k":{},"t":1,"i":"OTHER"}'],
+    ["of another id", '{"f":"job","a":[],"k":{},"t":1,"i":"OTHER"}'],
+    ["of a name from the prototype", '{"f":"constructor","a":[],"k":{},"t":1,"i":"ID"}'],
+  ];
+  for (const [what, record] of records) {
+    it(`becomes one failed result, and the function never runs: ${what}`, async () => {
+      const { worker, job, runs, prefix, redis, lines } = await setUp();
+      const task = await job.enqueue("s3cret");
+      const key = `${prefix}:task:data:${task.id}`;
+      const text = typeof record === "string" ? record.replace('"ID"', JSON.stringify(task.id)) : record;
+      await redis.command(text === null ? ["DEL", key] : ["SET", key, text]);
+      const good = await job.enqueue(2);
+      await worker.run({ burst: true });
+      const { exception } = await task.result();
+      assert(exception instanceof StreaqError);
+      assertEquals((await good.result()).success, true);
+      assertEquals([runs, lines.with("s3cret")], [[2], []]);
+      await assertClean(redis, worker.queueName);
+    });
+  }
+
+  it("keeps __proto__ in arguments data", async () => {
+    const { worker, job, runs, prefix, redis } = await setUp();
+    const task = await job.enqueue(1);
+    const record = `{"f":"job","a":[{"__proto__":{"x":1}}],"k":{},"t":1,"i":"${task.id}","__proto__":{"y":1}}`;
+    await redis.command(["SET", `${prefix}:task:data:${task.id}`, record]);
+    await worker.run({ burst: true });
+    assertEquals(Object.keys(runs[0] as object), ["__proto__"]);
+    assertEquals([({} as { x?: 1 }).x, ({} as { y?: 1 }).y], [undefined, undefined]);
+  });
+});
+
+describe("a result that is none", () => {
+  it("rejects with an error that names the task, without its content", async () => {
+    const { worker, job, prefix, redis } = await setUp();
+    const task = await job.enqueue(1);
+    await worker.run({ burst: true });
+    for (const text of ["", "null", "[]", "{}", '{"f":"s3cret"', '{"f":"job","w":"w","s":true,"i":"OTHER"}']) {
+      await redis.command(["SET", `${prefix}:task:results:${task.id}`, text]);
+      const error = await task.result().then(() => null, (error) => error as Error);
+      assertStringIncludes(error!.message, task.id);
+      assert(!error!.message.includes("s3cret"));
+    }
+  });
+});
+
+describe("keys of the wrong type", () => {
+  it("of the stream: enqueuing names the reason, nothing is stored, and it works again afterwards", async () => {
+    const { worker, job, runs, prefix, redis } = await setUp();
+    await redis.command(["DEL", `${prefix}:queues:normal`]);
+    await redis.command(["SET", `${prefix}:queues:normal`, "x"]);
+    const request = job.enqueue(1);
+    const error = await request.then(() => null, (error) => error as Error);
+    assertStringIncludes(error!.message, "WRONGTYPE");
+    assertEquals(await request.status(), "missing");
+    await redis.command(["DEL", `${prefix}:queues:normal`]);
+    await request;
+    await worker.run({ burst: true });
+    assertEquals(runs, [1]);
+  });
+
+  it("of one task's keys: that task alone is affected", async () => {
+    const { worker, job, runs, prefix, redis } = await setUp();
+    const tasks = await worker.enqueueMany([1, 2, 3].map((n) => job.enqueue(n)));
+    const [data, retry, result] = tasks.map(({ id }) => id);
+    await redis.command(["DEL", `${prefix}:task:data:${data}`]);
+    await redis.command(["LPUSH", `${prefix}:task:data:${data}`, "x"]);
+    await redis.command(["LPUSH", `${prefix}:task:retry:${retry}`, "x"]);
+    await redis.command(["LPUSH", `${prefix}:task:results:${result}`, "x"]);
+    const good = await job.enqueue(4);
+    await worker.run({ burst: true });
+    assertEquals(runs, [2, 3, 4]);
+    assertEquals((await tasks[0]!.result()).success, false);
+    for (const task of [tasks[1]!, tasks[2]!, good]) assertEquals((await task.result()).success, true);
+    await assertClean(redis, worker.queueName);
+  });
+});

@@ -1,0 +1,24 @@
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "node:test";
+import { backoff } from "../../src/redis/backoff.ts";
+
+const limits = { min: 50, max: 2000 };
+
+describe("backoff()", () => {
+  it("never waits less than the minimum", () => {
+    for (let attempt = 0; attempt < 100; attempt++) assertEquals(backoff(attempt, limits, () => 0), 50);
+  });
+
+  it("doubles its ceiling with each attempt, up to the maximum", () => {
+    const ceilings = [0, 1, 2, 3, 4, 5, 6, 1000, 1e9].map((attempt) => backoff(attempt, limits, () => 1));
+    assertEquals(ceilings, [100, 200, 400, 800, 1600, 2000, 2000, 2000, 2000]);
+  });
+
+  it("is drawn from the whole range", () => {
+    const waits = Array.from({ length: 2000 }, () => backoff(10, limits));
+    assert(waits.every((wait) => wait >= 50 && wait <= 2000));
+    assert(Math.min(...waits) < 200 && Math.max(...waits) > 1800);
+  });
+
+  it("may be no wait at all", () => assertEquals(backoff(5, { min: 0, max: 0 }), 0));
+});

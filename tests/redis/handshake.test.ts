@@ -1,0 +1,167 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { describe, it } from "node:test";
+import { ConnectionError, createClient, ReplyError } from "../../src/redis/mod.ts";
+import { type ByteServer, type Peer, startByteServer } from "../support/byte_server.ts";
+import { eventually } from "../support/poll.ts";
+import { startRedis } from "../support/redis_server.ts";
+
+/** What a client has sent so far: commands, as words. */
+function commands(peer: Peer): string[] {
+  const words = peer.text.split("\r\n").filter((line) => !line.startsWith("$"));
+  return words.join(" ").split(/ ?\*\d+ /).slice(1).map((line) => line.trim());
+}
+
+/** A server that answers each command as the table says; what is not there with an error. */
+function startAnswering(answers: Record<string, string>): Promise<ByteServer> {
+  const answered: number[] = [];
+  return startByteServer({
+    onData(peer) {
+      const all = commands(peer);
+      for (const command of all.slice(answered[peer.index] ?? 0)) {
+        const name = Object.keys(answers).find((name) => command.startsWith(name));
+        peer.write(name === undefined ? `-ERR unknown command '${command}'\r\n` : answers[name]!);
+      }
+      answered[peer.index] = all.length;
+    },
+  });
+}
+
+describe("the handshake", () => {
+  it("logs in, names and selects with HELLO 3", async () => {
+    await using server = await startRedis({ password: "p@ss word" });
+    await using redis = createClient(`redis://:p%40ss%20word@127.0.0.1:${server.port}/2`, { name: "streaq:test" });
+    const info = await redis.command<string>(["CLIENT", "INFO"]);
+    for (const part of ["name=streaq:test ", "db=2 ", "resp=3", "user=default "]) assert(info.includes(part), info);
+  });
+
+  it("logs in as an ACL user, who may do nothing else", async () => {
+    await using server = await startRedis();
+    await using admin = createClient(server.url);
+    await admin.command(["ACL", "SETUSER", "app", "on", ">hunter2", "~*", "+get"]);
+    await using redis = createClient(`redis://app:hunter2@127.0.0.1:${server.port}`, { name: "x" });
+    assertEquals(await redis.command(["GET", "a"]), null);
+    const error = await assertRejects(() => redis.command(["SET", "a", 1]), ReplyError);
+    assertEquals(error.code, "NOPERM");
+    await using own = await redis.dedicated();
+    assert(own.clientId > 0);
+  });
+
+  it("is refused at once where the user may not select the database", async () => {
+    await using server = await startRedis();
+    await using admin = createClient(server.url);
+    await admin.command(["ACL", "SETUSER", "app", "on", ">hunter2", "~*", "+get"]);
+    await using redis = createClient(`redis://app:hunter2@127.0.0.1:${server.port}/1`);
+    const error = await assertRejects(() => redis.command(["GET", "a"]), ConnectionError, "NOPERM");
+    assertEquals(error.code, "REFUSED");
+  });
+
+  it("is refused at once where there is no such database", async () => {
+    await using server = await startRedis();
+    await using redis = createClient(`${server.url}/16`);
+    const error = await assertRejects(() => redis.command(["PING"]), ConnectionError, "DB index is out of range");
+    assertEquals(error.code, "REFUSED");
+  });
+
+  it("falls back to RESP2 where the server knows no HELLO", async () => {
+    await using server = await startRedis({ password: "hunter2", args: ["--rename-command", "HELLO", ""] });
+    await using redis = createClient(`${server.url}/1`, { name: "old" });
+    const info = await redis.command<string>(["CLIENT", "INFO"]);
+    for (const part of ["name=old ", "db=1 ", "resp=2"]) assert(info.includes(part), info);
+    await using own = await redis.dedicated();
+    assertEquals(own.clientId, await own.command(["CLIENT", "ID"]));
+    await redis.command(["HSET", "hash", "a", 1]);
+    assertEquals(await redis.command(["HGETALL", "hash"]), ["a", "1"]);
+    assertEquals(await redis.transaction([["HGETALL", "hash"], ["GET", "none"]]), [["a", "1"], null]);
+  });
+
+  it("refuses wrong credentials in RESP2 too", async () => {
+    await using server = await startRedis({ password: "hunter2", args: ["--rename-command", "HELLO", ""] });
+    for (const user of [":wrong@", "nobody:wrong@", ""]) {
+      await using redis = createClient(`redis://${user}127.0.0.1:${server.port}`);
+      const error = await assertRejects(() => redis.command(["PING"]), ConnectionError);
+      assertEquals(error.code, "REFUSED");
+    }
+  });
+
+  it("falls back where the server offers no RESP3", async () => {
+    await using server = await startAnswering({
+      HELLO: "-NOPROTO unsupported protocol version\r\n",
+      AUTH: "+OK\r\n",
+      "CLIENT SETNAME": "-ERR Unknown subcommand\r\n",
+      "CLIENT ID": "-ERR Unknown subcommand\r\n",
+      SELECT: "+OK\r\n",
+      PING: "+PONG\r\n",
+      GET: "$1\r\nx\r\n",
+    });
+    await using redis = createClient(`redis://app:pw@127.0.0.1:${server.port}/4`, { name: "n" });
+    assertEquals(await redis.command(["GET", "a"]), "x");
+    assertEquals(commands(server.peers[0]!), [
+      "HELLO 3 AUTH app pw SETNAME n",
+      "AUTH app pw",
+      "CLIENT SETNAME n",
+      "CLIENT ID",
+      "SELECT 4",
+      "PING",
+      "GET a",
+    ]);
+    await using own = await redis.dedicated();
+    assertEquals(own.clientId, 0);
+  });
+
+  it("goes on where an old server asks for no password", async () => {
+    await using server = await startAnswering({
+      AUTH: "-ERR Client sent AUTH, but no password is set\r\n",
+      PING: "+PONG\r\n",
+    });
+    const lines: string[] = [];
+    const log = (line: string) => void lines.push(line);
+    const logger = { debug: log, info: log, warn: log, error: log };
+    await using redis = createClient(`redis://:hunter2@127.0.0.1:${server.port}`, { logger });
+    assertEquals(await redis.command(["PING"]), "PONG");
+    assertEquals(lines, ["The server was given a password, but asks for none"]);
+  });
+
+  it("shows no password that the server repeats", async () => {
+    await using server = await startAnswering({
+      HELLO: "-ERR syntax error near `3`, `AUTH`, `default`, `hunter2`, \r\n",
+    });
+    await using redis = createClient(`redis://:hunter2@127.0.0.1:${server.port}`);
+    const error = await assertRejects(() => redis.command(["PING"]), ConnectionError, "`***`");
+    assert(!`${error.stack} ${(error.cause as Error).stack}`.includes("hunter2"));
+  });
+
+  it("is refused where the answer makes no sense", async () => {
+    await using server = await startAnswering({ HELLO: "+HI\r\n" });
+    await using redis = createClient(`redis://127.0.0.1:${server.port}`);
+    const error = await assertRejects(() => redis.command(["PING"]), ConnectionError, "Unexpected reply to HELLO: HI");
+    assertEquals(error.code, "REFUSED");
+  });
+
+  for (const state of ["LOADING Redis is loading the dataset in memory", "BUSY Redis is busy running a script"]) {
+    it(`waits for a server that says ${state.split(" ")[0]}`, async () => {
+      const answers: Record<string, string> = { HELLO: "%1\r\n$2\r\nid\r\n:7\r\n", PING: `-${state}\r\n` };
+      await using server = await startAnswering(answers);
+      await using redis = createClient(`redis://127.0.0.1:${server.port}`, { retry: { min: 10, max: 50 } });
+      const pong = redis.command(["PING"]);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      answers.PING = "+PONG\r\n";
+      assertEquals(await pong, "PONG");
+      assert(server.peers.length > 1);
+    });
+  }
+
+  it("waits for a real server that is busy", async () => {
+    await using server = await startRedis({ args: ["--lua-time-limit", "1"] });
+    await using admin = createClient(server.url);
+    await using runner = createClient(server.url);
+    await Promise.all([admin.connect(), runner.connect()]);
+    const script = runner.command(["EVAL", "while true do end", 0]).catch((error) => error);
+    await eventually(async () => await admin.command(["PING"]).catch((error) => error.code) === "BUSY");
+    await using redis = createClient(server.url, { retry: { min: 10, max: 50 } });
+    const pong = redis.command(["PING"]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await admin.command(["SCRIPT", "KILL"]);
+    assert((await script) instanceof ReplyError);
+    assertEquals(await pong, "PONG");
+  });
+});

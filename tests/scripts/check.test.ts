@@ -1,0 +1,73 @@
+import { describe, it } from "node:test";
+import { assertEquals } from "@std/assert";
+import { findWrongImports } from "../../scripts/check/imports.ts";
+import { parse } from "../../scripts/check/source.ts";
+import { findUncounted } from "../../scripts/check/tests.ts";
+import { findTime } from "../../scripts/check/time.ts";
+
+describe("findWrongImports()", () => {
+  const cases: [path: string, code: string, allowed: boolean][] = [
+    ["src/redis/a.ts", 'import { b } from "./b.ts"', true],
+    ["src/redis/a.ts", 'import { b } from "../resp/b.ts"', true],
+    ["src/resp/a.ts", 'import { b } from "../redis/b.ts"', false],
+    ["src/resp/a.ts", 'import type { B } from "../redis/b.ts"', false],
+    ["src/resp/a.ts", 'export * from "../redis/b.ts"', false],
+    ["src/resp/a.ts", 'await import("../redis/b.ts")', false],
+    ["src/resp/a.ts", 'type B = import("../redis/b.ts").B', false],
+    ["src/resp/deep/a.ts", 'import { b } from "../../base/b.ts"', true],
+    ["src/resp/a.ts", 'import { b } from "../../tests/b.ts"', false],
+    ["src/queue/a.ts", 'import { open } from "../broker/open.ts"', true],
+    ["src/queue/a.ts", 'import type { Keys } from "../broker/keys.ts"', false],
+    ["src/queue/a.ts", 'import type { Reply } from "../resp/reply.ts"', true],
+    ["src/queue/a.ts", 'import { type Reply } from "../resp/reply.ts"', true],
+    ["src/queue/a.ts", 'export type * from "../resp/reply.ts"', true],
+    ["src/queue/a.ts", 'import { type Reply, encode } from "../resp/reply.ts"', false],
+    ["src/queue/a.ts", 'import "../redis/client.ts"', false],
+    ["src/web/a.ts", 'import { x } from "../redis/client.ts"', false],
+    ["src/cli/a.ts", 'import { x } from "../redis/client.ts"', true],
+    ["src/queue/a.ts", 'import fs from "node:fs"', true],
+    ["src/queue/a.ts", 'import { Cron } from "croner"', true],
+    ["src/queue/a.ts", 'import x from "croner-not"', false],
+  ];
+  for (const [path, code, allowed] of cases) {
+    it(`${allowed ? "allows" : "refuses"} in ${path}: ${code}`, () => {
+      assertEquals([...findWrongImports(parse(path, code), ["croner"])].length, allowed ? 0 : 1);
+    });
+  }
+});
+
+describe("findTime()", () => {
+  const cases: [code: string, found: string[]][] = [
+    ["Date.now(); globalThis.Date.now()", ["Date.now", "globalThis.Date.now"]],
+    ["new Date(); new globalThis.Date(); Date()", ["new Date()", "new globalThis.Date()", "Date()"]],
+    ["new Date(0); Date.parse(x)", []],
+    ["performance.now(); AbortSignal.timeout(1)", ["performance.now", "AbortSignal.timeout"]],
+    ["setTimeout(f); setInterval(f)", ["setTimeout", "setInterval"]],
+    ["socket.setTimeout(1); const { setTimeout: later } = globalThis", ["setTimeout", "setTimeout"]],
+    ['import { setTimeout as delay } from "node:timers/promises"', ["setTimeout"]],
+    ['"setTimeout(f)"; // Date.now()\n/** {@linkcode setTimeout} */ f(clock.now()); constructor.now()', []],
+  ];
+  for (const [code, found] of cases) {
+    it(`finds ${found.length} in ${code}`, () => {
+      assertEquals([...findTime(parse("a.ts", code))], found.map((text) => `a.ts:1 has ${text}`));
+    });
+  }
+});
+
+describe("findUncounted()", () => {
+  const cases: [code: string, count: number][] = [
+    ['describe("a", async () => {})', 1],
+    ['describe("a", { timeout: 1 }, async function () {})', 1],
+    ['describe.skip("a", async () => {})', 1],
+    ['describe("a", () => { it("b", async () => {}) })', 0],
+    ['it.only("a", () => {})', 1],
+    ['it("a", (t) => t.skip())', 1],
+    ['it("a", async (t) => { await t.test("b", () => {}) })', 1],
+    ['it("a", { skip: "why" }, () => {}); /x/.test("x")', 0],
+  ];
+  for (const [code, count] of cases) {
+    it(`finds ${count} in ${code}`, () => {
+      assertEquals([...findUncounted(parse("a.test.ts", code))].length, count);
+    });
+  }
+});

@@ -1,0 +1,168 @@
+/**
+ * The part of `@std/assert` that the tests use, over `node:assert`: same names, same order of arguments.
+ *
+ * Bun and Node always take it (`paths` in tsconfig.json); Deno only where JSR does not answer. It is at least as strict
+ * as the real one, so what passes here passes there.
+ *
+ * @module
+ */
+import nodeAssert from "node:assert";
+import { inspect } from "node:util";
+
+type Constructor<T> = abstract new (...args: never[]) => T;
+
+export function assert(expr: unknown, msg = ""): asserts expr {
+  if (!expr) fail(msg || "Expected a truthy value", expr);
+}
+
+export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
+  nodeAssert.deepStrictEqual(actual, expected, msg);
+}
+
+export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
+  nodeAssert.notDeepStrictEqual(actual, expected, msg);
+}
+
+export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string): asserts actual is T {
+  nodeAssert.strictEqual(actual, expected, msg);
+}
+
+export function assertExists<T>(actual: T, msg?: string): asserts actual is NonNullable<T> {
+  if (actual === undefined || actual === null) fail(msg ?? "Expected a value that is not null or undefined", actual);
+}
+
+export function assertInstanceOf<T>(
+  actual: unknown,
+  expectedType: Constructor<T>,
+  msg?: string,
+): asserts actual is T {
+  if (!(actual instanceof expectedType)) fail(msg ?? `Expected an instance of ${expectedType.name}`, actual);
+}
+
+export function assertStringIncludes(actual: string, expected: string, msg?: string): void {
+  if (!actual.includes(expected)) fail(msg ?? `Expected a string that includes ${show(expected)}`, actual);
+}
+
+export function assertMatch(actual: string, expected: RegExp, msg?: string): void {
+  nodeAssert.match(actual, expected, msg);
+}
+
+export function assertArrayIncludes<T>(actual: ArrayLike<T>, expected: ArrayLike<T>, msg?: string): void {
+  const missing = Array.from(expected).filter((wanted) =>
+    !Array.from(actual).some((found) => isDeepEqual(found, wanted))
+  );
+  if (missing.length > 0) fail(msg ?? `Expected an array that includes ${show(missing)}`, actual);
+}
+
+export function assertObjectMatch(
+  actual: Record<PropertyKey, unknown>,
+  expected: Record<PropertyKey, unknown>,
+  msg?: string,
+): void {
+  nodeAssert.deepStrictEqual(pick(actual, expected), expected, msg);
+}
+
+export function assertGreater<T>(actual: T, expected: T, msg?: string): void {
+  if (!(actual > expected)) fail(msg ?? `Expected a value > ${show(expected)}`, actual);
+}
+
+export function assertGreaterOrEqual<T>(actual: T, expected: T, msg?: string): void {
+  if (!(actual >= expected)) fail(msg ?? `Expected a value >= ${show(expected)}`, actual);
+}
+
+export function assertLess<T>(actual: T, expected: T, msg?: string): void {
+  if (!(actual < expected)) fail(msg ?? `Expected a value < ${show(expected)}`, actual);
+}
+
+export function assertLessOrEqual<T>(actual: T, expected: T, msg?: string): void {
+  if (!(actual <= expected)) fail(msg ?? `Expected a value <= ${show(expected)}`, actual);
+}
+
+/** @param tolerance How far off is close enough: by default a 100,000th of a per cent of `expected`. */
+export function assertAlmostEquals(actual: number, expected: number, tolerance?: number, msg?: string): void {
+  if (Object.is(actual, expected)) return;
+  const limit = tolerance ?? (expected === 0 ? 1e-7 : Math.abs(expected * 1e-7));
+  if (!(Math.abs(actual - expected) <= limit)) fail(msg ?? `Expected a value within ${limit} of ${expected}`, actual);
+}
+
+export function assertThrows(fn: () => unknown, msg?: string): unknown;
+export function assertThrows<E extends Error = Error>(
+  fn: () => unknown,
+  ErrorClass: Constructor<E>,
+  msgIncludes?: string,
+  msg?: string,
+): E;
+export function assertThrows(fn: () => unknown, ...wanted: Wanted): unknown {
+  try {
+    fn();
+  } catch (error) {
+    return checkError(error, wanted);
+  }
+  fail("Expected the function to throw");
+}
+
+export function assertRejects(fn: () => PromiseLike<unknown>, msg?: string): Promise<unknown>;
+export function assertRejects<E extends Error = Error>(
+  fn: () => PromiseLike<unknown>,
+  ErrorClass: Constructor<E>,
+  msgIncludes?: string,
+  msg?: string,
+): Promise<E>;
+export async function assertRejects(fn: () => PromiseLike<unknown>, ...wanted: Wanted): Promise<unknown> {
+  let promise: PromiseLike<unknown>;
+  try {
+    promise = fn();
+  } catch (error) {
+    fail("Expected the function to reject, but it threw", error);
+  }
+  try {
+    await promise;
+  } catch (error) {
+    return checkError(error, wanted);
+  }
+  fail("Expected the function to reject");
+}
+
+export function fail(msg = "Failed", actual?: unknown): never {
+  const message = actual === undefined ? msg : `${msg}: ${show(actual)}`;
+  throw new nodeAssert.AssertionError({ message });
+}
+
+export function unreachable(reason = "Unreachable"): never {
+  fail(reason);
+}
+
+/** What may follow the function in `assertThrows` and `assertRejects`. */
+type Wanted = [msg?: string] | [ErrorClass: Constructor<Error>, msgIncludes?: string, msg?: string];
+
+function checkError(error: unknown, [ErrorClass, msgIncludes, msg]: Wanted): unknown {
+  if (typeof ErrorClass !== "function") return error;
+  assertInstanceOf(error, ErrorClass, msg);
+  if (msgIncludes !== undefined) assertStringIncludes(error.message, msgIncludes, msg);
+  return error;
+}
+
+function isDeepEqual(a: unknown, b: unknown): boolean {
+  try {
+    nodeAssert.deepStrictEqual(a, b);
+    return true;
+  } catch {
+    return false; // The only error is that they differ.
+  }
+}
+
+/** The part of `actual` that `expected` talks about, at every depth. */
+function pick(actual: unknown, expected: unknown): unknown {
+  if (!isRecord(actual) || !isRecord(expected)) return actual;
+  return Object.fromEntries(
+    Reflect.ownKeys(expected).filter((key) => key in actual).map((key) => [key, pick(actual[key], expected[key])]),
+  );
+}
+
+function isRecord(value: unknown): value is Record<PropertyKey, unknown> {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function show(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : inspect(value, { depth: 4 });
+}

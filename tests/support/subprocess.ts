@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+
+/**
+ * Kills process `$1` and removes folder `$2` when its own input closes, which is when this process ends, however it ends.
+ * `read` is a part of the shell, so the shell has no child that could be left over.
+ */
+const WATCHDOG = 'read -r _; kill -9 "$1"; [ -z "$2" ] || rm -rf "$2"';
+
+/** Options of {@linkcode Subprocess.start}, beside those of `spawn()`. */
+export interface SubprocessOptions extends SpawnOptions {
+  /** A folder of the process, which goes with it when this process ends first. */
+  folder?: string;
+}
+
+/** A child process that does not outlive this one. */
+export class Subprocess {
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<unknown>;
+  #running = true;
+
+  /** @throws When the command cannot be started. */
+  static async start(
+    command: string,
+    args: readonly string[],
+    { folder = "", ...options }: SubprocessOptions = {},
+  ): Promise<Subprocess> {
+    const child = spawn(command, args, options);
+    const subprocess = new Subprocess(child);
+    await once(child, "spawn");
+    const watchdog = spawn("sh", ["-c", WATCHDOG, "watchdog", `${child.pid}`, folder], {
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+    // Not watchdog.kill(): Deno's closes the pipes first, which would wake it.
+    subprocess.#exited.then(() => process.kill(watchdog.pid!, "SIGKILL"));
+    return subprocess;
+  }
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    this.#exited = new Promise((resolve) => child.once("exit", resolve)).then(() => this.#running = false);
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** Sends a signal; harmless when the process has ended. */
+  signal(name: NodeJS.Signals): void {
+    if (this.#running) process.kill(this.pid, name);
+  }
+
+  /** Sends a signal that ends the process, and waits until it has ended. */
+  async end(name: "SIGTERM" | "SIGKILL"): Promise<void> {
+    this.signal(name);
+    await this.#exited;
+  }
+}

@@ -1,0 +1,127 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { describe, it } from "node:test";
+import { assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
+import { startByteServer } from "./byte_server.ts";
+import { eventually } from "./poll.ts";
+import { startProxy } from "./tcp_proxy.ts";
+
+const echo = { onData: (peer: { write(bytes: Uint8Array): void }, bytes: Uint8Array) => peer.write(bytes) };
+
+describe("startProxy()", () => {
+  it("forwards both ways and counts connections", async () => {
+    await using server = await startByteServer(echo);
+    await using proxy = await startProxy(server.port);
+    const first = await open(proxy.port);
+    const second = await open(proxy.port);
+    first.socket.write("one");
+    second.socket.write("two");
+    await eventually(() => assertEquals([first.text(), second.text()], ["one", "two"]));
+    assertEquals([proxy.connections, proxy.accepted], [2, 2]);
+    first.socket.end();
+    await eventually(() => assertEquals([proxy.connections, proxy.accepted], [1, 2]));
+  });
+
+  it("cut() closes the connections on both sides, and accepts new ones", async () => {
+    await using server = await startByteServer(echo);
+    await using proxy = await startProxy(server.port);
+    const before = await open(proxy.port);
+    before.socket.write("x");
+    await eventually(() => before.text() === "x");
+    proxy.cut();
+    await before.closed;
+    await eventually(() => proxy.connections === 0);
+    const after = await open(proxy.port);
+    after.socket.write("again");
+    await eventually(() => after.text() === "again");
+  });
+
+  it("cutAfter() delivers exactly so many bytes of one side", async () => {
+    await using server = await startByteServer(echo);
+    await using proxy = await startProxy(server.port);
+
+    proxy.cutAfter(5);
+    const reader = await open(proxy.port);
+    reader.socket.write("abc");
+    await eventually(() => reader.text() === "abc");
+    reader.socket.write("defg");
+    await reader.closed;
+    assertEquals(reader.text(), "abcde");
+
+    proxy.cutAfter(2, "client");
+    const writer = await open(proxy.port);
+    writer.socket.write("abc");
+    await writer.closed;
+    assertEquals(server.peers[1]?.text, "ab");
+  });
+
+  it("swallow() keeps connections open and silent until resume()", async () => {
+    await using server = await startByteServer(echo);
+    await using proxy = await startProxy(server.port);
+    const client = await open(proxy.port);
+    client.socket.write("1");
+    await eventually(() => client.text() === "1");
+
+    proxy.swallow();
+    client.socket.write("2");
+    server.peers[0]?.write("!");
+    await assertRejects(() => eventually(() => client.text() !== "1", { timeout: 100 }), Error);
+    assertEquals(server.peers[0]?.text, "1");
+
+    server.peers[0]?.end();
+    await assertRejects(() => eventually(() => client.closed, { timeout: 100 }), Error);
+
+    proxy.resume();
+    await eventually(() => assertEquals([client.text(), server.peers[0]?.text], ["1!", "12"]));
+    await client.closed;
+  });
+
+  it("delay() makes every piece late, in order", async () => {
+    await using server = await startByteServer(echo);
+    await using proxy = await startProxy(server.port);
+    const client = await open(proxy.port);
+    proxy.delay(50, 20);
+    const started = performance.now();
+    for (const byte of "abcdefgh") client.socket.write(byte);
+    await eventually(() => client.text() === "abcdefgh");
+    assertGreaterOrEqual(performance.now() - started, 99);
+  });
+
+  it("refuse() refuses new connections and keeps the open ones, until accept()", async () => {
+    await using server = await startByteServer(echo);
+    await using proxy = await startProxy(server.port);
+    const early = await open(proxy.port);
+    proxy.refuse();
+    const refused = await assertRejects(() => open(proxy.port), Error);
+    assertEquals((refused as { code?: string }).code, "ECONNREFUSED");
+    early.socket.write("still here");
+    await eventually(() => early.text() === "still here");
+    await proxy.accept();
+    const late = await open(proxy.port);
+    late.socket.write("back");
+    await eventually(() => late.text() === "back");
+  });
+
+  it("closes a client's connection when nobody listens behind it", async () => {
+    const server = await startByteServer();
+    await server[Symbol.asyncDispose]();
+    await using proxy = await startProxy(server.port);
+    const client = await open(proxy.port);
+    await client.closed;
+  });
+});
+
+interface Client {
+  readonly socket: Socket;
+  readonly closed: Promise<unknown>;
+  text(): string;
+}
+
+async function open(port: number): Promise<Client> {
+  const socket = connect(port, "127.0.0.1");
+  await once(socket, "connect");
+  let text = "";
+  socket.on("data", (bytes) => text += bytes);
+  socket.on("error", () => {}); // A reset is as good an end as any.
+  return { socket, text: () => text, closed: new Promise((resolve) => socket.once("close", resolve)) };
+}
