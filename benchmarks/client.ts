@@ -141,7 +141,9 @@ async function compare(url: string): Promise<void> {
 
 function report(names: readonly string[], rate: (work: Work, name: string) => number): void {
   const runtime = "Bun" in globalThis ? "Bun" : "Deno" in globalThis ? "Deno" : `Node ${process.version}`;
-  console.log(`${runtime}; ${commands} commands in batches of ${batch}, medians of ${rounds} rounds, thousands a second`);
+  console.log(
+    `${runtime}; ${commands} commands in batches of ${batch}, medians of ${rounds} rounds, thousands a second`,
+  );
   console.log(["".padEnd(20), ...names.map((name) => name.padStart(12)), "streaq : best".padStart(16)].join(""));
   for (const work of all) {
     const cells = names.map((name) => rate(work, name));

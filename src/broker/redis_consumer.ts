@@ -1,6 +1,5 @@
-import { delay } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
-import { adviceFor, type DedicatedClient, type RedisClient, ReplyError } from "../redis/mod.ts";
+import { adviceFor, type RedisClient, ReplyError } from "../redis/mod.ts";
 import type {
   BrokenEntry,
   Consumer,
@@ -13,6 +12,7 @@ import type {
   Start,
   Waiting,
 } from "./broker.ts";
+import { BlockingConnection } from "./blocking_connection.ts";
 import { group, type Keys } from "./keys.ts";
 import { discard } from "./scripts/discard.ts";
 import { sortEntries, streams } from "./scripts/entries.ts";
@@ -23,28 +23,17 @@ import { release } from "./scripts/release.ts";
 import { renew } from "./scripts/renew.ts";
 import { start } from "./scripts/start.ts";
 
-/** How much later than its end a blocking read is given up, with its connection, in milliseconds. */
-const overdue = 5000;
-/** How long to wait before unblocking again a read that had not begun to block, in milliseconds. */
-const unblockAgain = 5;
-/** How long a read may take to end that was unblocked, in milliseconds; then its connection is taken for dead. */
-const unblockPatience = 2000;
-
 /** A worker's access to a queue on Redis: scripts on the shared connection, blocking reads on one of its own. */
 export class RedisConsumer implements Consumer {
   readonly #redis: RedisClient;
   readonly #keys: Keys;
   readonly #options: ConsumerOptions;
   readonly #binary: boolean;
-  readonly #clock: Clock;
+  readonly #blocking: BlockingConnection;
   readonly #cursors: Cursors = new Map();
   /** The largest of the living workers; it counts for all. */
   #idleTimeout: number;
-  #blocking: DedicatedClient | undefined;
-  /** The wait that is under way. */
-  #wait: symbol | undefined;
-  /** The wait that was last asked to end. */
-  #unblocking: symbol | undefined;
+  #onWake: (() => void) | undefined;
 
   constructor(
     redis: RedisClient,
@@ -55,7 +44,8 @@ export class RedisConsumer implements Consumer {
     this.#keys = keys;
     this.#options = options;
     this.#binary = binary;
-    this.#clock = clock;
+    // Whatever a read that was cut off had leased is looked for at once.
+    this.#blocking = new BlockingConnection(redis, { clock, onKilled: () => this.#onWake?.() });
     this.#idleTimeout = options.idleTimeout;
   }
 
@@ -85,33 +75,23 @@ export class RedisConsumer implements Consumer {
     const names = priorities.toReversed();
     const keys = names.map((priority) => this.#keys.stream(priority));
     const found: Read = { deliveries: [], broken: [], unfinished: false };
-    const wait = this.#wait = Symbol();
-    try {
-      const blocking = this.#blocking ??= await this.#redis.dedicated();
-      const reply = await this.#inGroup(() =>
-        blocking.command(
-          // dprint-ignore
-          ["XREADGROUP", "GROUP", group, name, "COUNT", count, "BLOCK", ms, "STREAMS", ...keys, ...keys.map(() => ">")],
-          { timeout: ms + overdue },
-        )
-      );
-      for (const [key, entries] of streams(reply)) sortEntries(found, names[keys.indexOf(key)]!, entries);
-      return found;
-    } catch (error) {
-      // A dedicated connection does not come back; the next wait opens another.
-      if (!(error instanceof ReplyError)) await this.#closeBlocking();
-      throw error;
-    } finally {
-      if (this.#wait === wait) this.#wait = undefined;
-    }
+    const command = ["XREADGROUP", "GROUP", group, name, "COUNT", count, "BLOCK", ms, "STREAMS", ...keys] as const;
+    const reply = await this.#inGroup(() => this.#blocking.read([...command, ...keys.map(() => ">")], ms));
+    for (const [key, entries] of streams(reply)) sortEntries(found, names[keys.indexOf(key)]!, entries);
+    return found;
   }
 
   wake(): void {
-    if (this.#wait && this.#wait !== this.#unblocking) void this.#unblock(this.#unblocking = this.#wait);
+    this.#blocking.interrupt();
   }
 
   onWake(listener: () => void): () => void {
-    return this.#redis.listen(this.#keys.wake, { message: listener, subscribed: listener });
+    this.#onWake = listener;
+    const unlisten = this.#redis.listen(this.#keys.wake, { message: listener, subscribed: listener });
+    return () => {
+      this.#onWake = undefined;
+      unlisten();
+    };
   }
 
   async start(deliveries: readonly Delivery[]): Promise<Start[]> {
@@ -140,7 +120,7 @@ export class RedisConsumer implements Consumer {
 
   async leave({ workerId }: SignOfLife): Promise<void> {
     // The blocking connection first: a read that still waits would lease an entry after the goodbye.
-    await this.#closeBlocking();
+    await this.#blocking.close();
     await this.#inGroup(() => leave(this.#redis, this.#keys, this.#options, workerId));
   }
 
@@ -153,28 +133,5 @@ export class RedisConsumer implements Consumer {
       await this.join();
       return await operation();
     }
-  }
-
-  /** Unblocks from the outside, because a read that is cut off may have been answered already, and the answer be lost. */
-  async #unblock(wait: symbol): Promise<void> {
-    try {
-      const giveUpTime = this.#clock.now() + unblockPatience;
-      while (this.#wait === wait && this.#clock.now() < giveUpTime) {
-        const id = this.#blocking?.clientId;
-        // The answer is 0 while the read is still on its way, or its end.
-        if (id !== undefined) await this.#redis.command(["CLIENT", "UNBLOCK", id], { timeout: unblockPatience });
-        await delay(unblockAgain, { clock: this.#clock });
-      }
-    } catch {
-      // Not allowed, or no connection: the same as unblocking in vain.
-    }
-    // What the read leased, if anything, comes back when the consumer leaves, or when the lease has run out.
-    if (this.#wait === wait) await this.#closeBlocking();
-  }
-
-  async #closeBlocking(): Promise<void> {
-    const blocking = this.#blocking;
-    this.#blocking = undefined;
-    await blocking?.close();
   }
 }

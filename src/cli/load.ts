@@ -47,7 +47,9 @@ export async function loadWorker(location: Location): Promise<Runnable> {
     throw new Error(`No export ${wanted} in ${location.module}, which exports ${names}`);
   }
   const value = exports[name];
-  if (!isWorker(value)) throw new Error(`Expected a Worker as the export ${name} of ${location.module}: ${show(value)}`);
+  if (!isWorker(value)) {
+    throw new Error(`Expected a Worker as the export ${name} of ${location.module}: ${show(value)}`);
+  }
   return value;
 }
 
@@ -63,11 +65,11 @@ async function load(location: Location): Promise<Record<string, unknown>> {
 }
 
 function explain(error: unknown): string {
-  if ((error as { code?: unknown } | null)?.code === "ERR_UNKNOWN_FILE_EXTENSION") {
-    return "This version of Node runs TypeScript only with help: npm install tsx, then start Node with --import tsx, " +
-      'like "node --import tsx node_modules/.bin/streaq run ..."';
-  }
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as { code?: unknown };
+  if (code !== "ERR_UNKNOWN_FILE_EXTENSION" || !/"\.[cm]?tsx?"/.test(error.message)) return error.message;
+  return "This version of Node runs TypeScript only with help. Install tsx (npm install tsx), and start Node with it: " +
+    "node --import tsx node_modules/.bin/streaq run ...";
 }
 
 function isWorker(value: unknown): value is Runnable {

@@ -45,7 +45,9 @@ async function generation(options: SupervisorOptions, over: Promise<void>): Prom
   const endings = Array.from({ length: count }, async () => {
     const child = startChild(commandLine, { stop: stop.signal, kill: kill.signal });
     const { code } = await child.ended;
-    if (!stop.signal.aborted) logger.warn(`worker process ${child.pid} ended with exit code ${code}, waiting for a change`);
+    if (!stop.signal.aborted) {
+      logger.warn(`worker process ${child.pid} ended with exit code ${code}, waiting for a change`);
+    }
   });
   await over;
   stop.abort();

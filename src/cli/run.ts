@@ -92,7 +92,14 @@ function supervisorOptions({ location, workers, burst, verbose }: RunOptions, ho
   const target = name === undefined ? module : `${module}:${name}`;
   const flags = [...burst ? ["--burst"] : [], ...verbose ? ["--verbose"] : []];
   const { stop, kill, logger } = host;
-  return { commandLine: [...host.self, "run", target, ...flags], count: workers, stop, kill, logger, clock: systemClock };
+  return {
+    commandLine: [...host.self, "run", target, ...flags],
+    count: workers,
+    stop,
+    kill,
+    logger,
+    clock: systemClock,
+  };
 }
 
 function folderOf(location: Location): string {

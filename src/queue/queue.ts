@@ -81,6 +81,7 @@ export class Queue {
       if (request instanceof Request) return request as Request<unknown>;
       throw new TypeError(`Could not enqueue, expected a request made with enqueue() at ${i}: ${typeof request}`);
     });
+    if (all.length === 0) return [] as unknown as Enqueued<T>;
     // Everything is encoded before anything is sent: what cannot be stored loses nothing.
     const tasks = all.map((request) => this.#encode(request));
     const published = this.#options.broker.publish(tasks);

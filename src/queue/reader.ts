@@ -71,7 +71,13 @@ export class Reader {
   async #lease(count: number, signal: AbortSignal): Promise<Read | null> {
     const { clock, logger } = this.#options;
     try {
-      return await persist(() => this.#leaseOnce(count, signal), {
+      const lease = () =>
+        this.#leaseOnce(count, signal).catch((error) => {
+          // What was leased may have got lost on the way.
+          this.#takeoverTime = 0;
+          throw error;
+        });
+      return await persist(lease, {
         what: "Reading from the queue",
         clock,
         logger,

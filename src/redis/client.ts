@@ -6,7 +6,7 @@ import { ConnectionError } from "./errors.ts";
 import { type ClientOptions, type Settings, settingsOf } from "./options.ts";
 import { Pipeline } from "./pipeline.ts";
 import { request, transaction } from "./request.ts";
-import { sharedRefusal, transactionRefusal } from "./rules.ts";
+import { isHarmless, sharedRefusal, transactionRefusal } from "./rules.ts";
 import { type Listener, Subscriber } from "./subscriber.ts";
 import { type Message, subscribe, type SubscribeOptions } from "./subscription.ts";
 
@@ -129,12 +129,17 @@ export function createClient(url = "redis://localhost:6379", options: ClientOpti
   return new Client(settingsOf(url, options));
 }
 
+/** Whoever makes up more names of commands than this pays for each. */
+const maxNames = 1000;
+
 class Client implements RedisClient {
   readonly #settings: Settings;
   readonly #pipeline: Pipeline;
   readonly #subscriber: Subscriber;
   /** Dedicated connections that are open. */
   readonly #dedicated = new Set<Pipeline>();
+  /** Names of commands, as callers spell them, that need no second look. */
+  readonly #harmless = new Set<string>();
   #closing: Promise<void> | undefined;
 
   constructor(settings: Settings) {
@@ -149,7 +154,7 @@ class Client implements RedisClient {
   }
 
   command<T extends Reply = Reply>(args: CommandArguments, options?: CommandOptions): Promise<T> {
-    const refusal = sharedRefusal(args);
+    const refusal = this.#harmless.has(args[0]) ? undefined : this.#refusal(args);
     if (refusal !== undefined) return Promise.reject(refusal);
     if (options?.signal !== undefined || options?.timeout !== undefined) {
       return request(this.#pipeline, args, options) as Promise<T>;
@@ -189,6 +194,11 @@ class Client implements RedisClient {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #refusal(args: CommandArguments): TypeError | undefined {
+    if (this.#harmless.size < maxNames && isHarmless(args[0])) this.#harmless.add(args[0]);
+    return sharedRefusal(args);
   }
 
   async #close(): Promise<void> {

@@ -4,10 +4,11 @@ import { TimeoutError } from "../base/errors.ts";
 import { Fifo } from "../base/fifo.ts";
 import { Decoder } from "../resp/decoder.ts";
 import { Encoder } from "../resp/encoder.ts";
-import { ProtocolError } from "../resp/errors.ts";
+import { ProtocolError, ReplyError } from "../resp/errors.ts";
 import type { Reply } from "../resp/reply.ts";
 import { Command, type CommandArguments } from "./command.ts";
 import { ConnectionError, reasonOf } from "./errors.ts";
+import { codeOf } from "./failure.ts";
 import { greet, type Greeting } from "./handshake.ts";
 import type { Settings } from "./options.ts";
 import { Pulse } from "./pulse.ts";
@@ -24,6 +25,8 @@ export interface ConnectionEvents {
   closed(reason: Error): void;
 }
 
+/** How many bytes are written at a time: what the system takes at once. More costs twice the time in the kernel. */
+const piece = 64 * 1024;
 /** How long a connection that is being ended waits for the other side, in milliseconds. */
 const farewell = 200;
 
@@ -33,6 +36,9 @@ const farewell = 200;
  * It is `opening` until the socket is connected, `greeting` while it logs in, and `ready` from then on, which is when
  * its owner may send commands. `ending` means that it was told to close and waits for what was written to leave;
  * whatever it was owed has been rejected by then. It ends up `closed`.
+ *
+ * A server that answers READONLY has become a replica: nothing more is sent to it, and once it has answered what was
+ * sent, the connection is closed, so that its owner looks for the server that takes writes.
  *
  * Commands that were sent sit in a queue in the order of their replies. What is sent waits in the encoder until
  * `flush`, so that the commands of one tick leave in one write.
@@ -51,6 +57,10 @@ export class Connection {
   /** Takes the replies that answer no command. */
   #diverted: ((value: Reply) => boolean) | undefined;
   #binary = false;
+  /** Until when a server that takes no writes is not left, as it was only just chosen. */
+  #settledAt = Infinity;
+  /** Why it sends no more, and is closed as soon as nothing is in flight. */
+  #retired: Error | undefined;
   #bytes = 0;
   #blocked = false;
   #greeting: Greeting = { clientId: 0 };
@@ -113,11 +123,11 @@ export class Connection {
 
   /** Whether to wait for `drained` before anything more is sent. */
   get full(): boolean {
-    return this.#blocked || this.#bytes >= this.#settings.maxInFlightBytes;
+    return this.#blocked || this.#bytes >= this.#settings.maxInFlightBytes || this.#retired !== undefined;
   }
 
   /**
-   * Sends a command, and what follows it, with the next `flush`.
+   * Sends a command, and what follows it, with the next `flush` or before.
    *
    * @throws {TypeError} When an argument is none. Nothing of the command is sent then.
    */
@@ -131,6 +141,7 @@ export class Connection {
     if (this.#inFlight.size === 0) this.#pulse.owes();
     this.#inFlight.push(command);
     if (command.next) this.send(command.next);
+    else if (encoder.size >= piece) this.flush();
   }
 
   /** Writes what was sent to the socket. */
@@ -179,6 +190,8 @@ export class Connection {
     if (state === "greeting") return;
     this.#deadline.cancel();
     if (state === "ready") {
+      const { clock, retry } = this.#settings;
+      if (retry !== false) this.#settledAt = clock.now() + retry.max;
       this.#pulse.start();
       return this.#events.ready();
     }
@@ -215,6 +228,7 @@ export class Connection {
     } catch (error) {
       return this.#close(error as Error);
     }
+    if (this.#retired !== undefined && this.#inFlight.size === 0) return this.#close(this.#retired);
     if (full && !this.full && this.#state === "ready") this.#events.drained();
   }
 
@@ -224,12 +238,19 @@ export class Connection {
   }
 
   #reply(value: Reply): void {
-    if (this.#diverted?.(value)) return;
+    if (this.#diverted !== undefined && this.#state === "ready" && this.#diverted(value)) return;
     const command = this.#inFlight.shift();
     if (command === undefined) return this.#unasked();
     this.#bytes -= command.bytes;
-    if (value instanceof Error) command.reject(value);
+    if (value instanceof Error) this.#refuse(command, value);
     else command.resolve(value);
+  }
+
+  #refuse(command: Command, error: Error): void {
+    command.reject(error);
+    if (!(error instanceof ReplyError) || codeOf(error) !== "READONLY") return;
+    // The server has become a replica. Whoever takes its place may be found under the same address.
+    if (this.#settings.clock.now() >= this.#settledAt) this.#retired ??= error;
   }
 
   #unasked(): void {

@@ -139,10 +139,11 @@ export class Link {
   /** An attempt has failed. */
   #refused(reason: Error): void {
     const { logger, target, retry } = this.#settings;
+    const news = this.#latest?.message !== reason.message;
     this.#latest = reason;
     if (retry === false) return this.#fail("");
     if (!isFinal(reason)) return this.#wait(backoff(this.#attempts++, retry));
-    logger?.error(`Cannot connect to ${displayUrl(target)}: ${reasonOf(reason)}`);
+    if (news) logger?.error(`Cannot connect to ${displayUrl(target)}: ${reasonOf(reason)}`);
     this.#wait(retry.max);
     if (!this.#proven) this.#fail("");
   }

@@ -126,7 +126,7 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
   const target = parseUrl(url);
   const { username = target.username, password = target.password, database = target.database } = options;
   if (username !== undefined && password === undefined) {
-    throw new TypeError(`A user name needs a password: ${username}`);
+    throw new TypeError("A user name needs a password");
   }
   if (name !== undefined && !/^[!-~]+$/.test(name)) {
     throw new TypeError(`Invalid name, expected visible ASCII without spaces: ${JSON.stringify(name)}`);
@@ -140,7 +140,7 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
       database: whole(database, "database", 0),
     },
     tls,
-    connectTimeout: milliseconds(connectTimeout, "connectTimeout"),
+    connectTimeout: positive(connectTimeout, "connectTimeout"),
     retry: retry && retryLimits(retry),
     name,
     pingInterval: positive(pingInterval, "pingInterval"),

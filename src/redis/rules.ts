@@ -28,10 +28,10 @@ const advice: Readonly<Record<Exclude<Rule, "none" | "details">, string>> = {
   never: "makes replies come without a command, or not at all",
 };
 
-/** Rules by name as callers spell it, so that a known spelling costs one look-up. */
-const spellings = new Map<string, Rule>();
-/** Whoever makes up more names than this pays for each. */
-const maxSpellings = 1000;
+/** Whether a command of that name may run on any connection, whatever its arguments. */
+export function isHarmless(name: string): boolean {
+  return !rules.has(upper(name));
+}
 
 /** Why a command may not run on a connection that others use too; `undefined` when it may. */
 export function sharedRefusal(args: CommandArguments): TypeError | undefined {
@@ -89,12 +89,7 @@ function blockAt(args: CommandArguments): number {
 }
 
 function ruleOf(args: CommandArguments): Rule {
-  const name = args[0];
-  let rule = spellings.get(name);
-  if (rule === undefined) {
-    rule = rules.get(upper(name)) ?? "none";
-    if (spellings.size < maxSpellings) spellings.set(name, rule);
-  }
+  const rule = rules.get(upper(args[0])) ?? "none";
   return rule === "details" ? ruleOfDetails(args) : rule;
 }
 

@@ -84,9 +84,9 @@ export class Subscriber {
     this.#touch(channel);
     this.#link.open();
     let listening = true;
-    if (channel.state === "live") {
+    if (channel.state === "live" || this.#link.failure) {
       nextTick(() => {
-        if (listening && channel.state === "live") this.#tell([listener], (listener) => listener.subscribed?.());
+        if (listening) this.#catchUp(channel, listener);
       });
     }
     return () => {
@@ -221,6 +221,13 @@ export class Subscriber {
   #deliver(name: Uint8Array, payload: Uint8Array): void {
     const channel = this.#channels.get(decoder.decode(name));
     if (channel) this.#tell(channel.listeners, (listener) => listener.message(payload));
+  }
+
+  /** Tells a newcomer what the others know already. */
+  #catchUp(channel: Channel, listener: Listener): void {
+    const { failure } = this.#link;
+    if (failure) this.#tell([listener], (listener) => listener.failed?.(failure));
+    else if (channel.state === "live") this.#tell([listener], (listener) => listener.subscribed?.());
   }
 
   #tellAll(event: (listener: Listener) => void): void {

@@ -1,6 +1,13 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { ConnectionError, createClient, type RedisClient, ReplyError, TimeoutError } from "../../src/redis/mod.ts";
+import {
+  ConnectionError,
+  createClient,
+  ProtocolError,
+  type RedisClient,
+  ReplyError,
+  TimeoutError,
+} from "../../src/redis/mod.ts";
 import { eventually } from "../support/poll.ts";
 import { type RedisServer, startRedis } from "../support/redis_server.ts";
 
@@ -42,7 +49,7 @@ describe("createClient()", () => {
     assertThrows(() => createClient(server.url, { retry: { min: 100, max: 10 } }), RangeError, "100 and 10");
     assertThrows(() => createClient(server.url, { retry: { min: "5s" } }), RangeError, "5000 and 2000");
     assertThrows(() => createClient(server.url, { name: "a b" }), TypeError, '"a b"');
-    assertThrows(() => createClient(server.url, { username: "app" }), TypeError, "app");
+    assertThrows(() => createClient(server.url, { username: "app" }), TypeError, "needs a password");
     assertThrows(() => createClient(server.url, { maxQueued: -1 }), RangeError, "maxQueued");
     assertThrows(() => createClient(server.url, { maxInFlightBytes: 0 }), RangeError, "maxInFlightBytes");
     assertThrows(() => createClient(server.url, { pingInterval: 0 }), RangeError, "pingInterval");
@@ -179,6 +186,14 @@ describe("RedisClient.command()", () => {
     ]);
     assertEquals(settled.map((one) => one.status), ["fulfilled", "rejected", "rejected", "rejected", "fulfilled"]);
     assertEquals(await redis.command(["EXISTS", "b"]), 0);
+  });
+
+  it("gives a reply beyond its limits as a lost connection, and goes on", async () => {
+    await using other = createClient(server.url, { limits: { bulkBytes: 1000 }, retry: { min: 10 } });
+    await redis.command(["SET", "large", "x".repeat(1001)]);
+    const error = await assertRejects(() => other.command(["GET", "large"]), ConnectionError);
+    assertInstanceOf(error.cause, ProtocolError);
+    assertEquals(await other.command(["PING"]), "PONG");
   });
 
   it("refuses what only a dedicated connection can do, by name", async () => {

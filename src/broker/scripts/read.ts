@@ -24,7 +24,8 @@ local function takeover(stream, cursor, held)
       next = '(' .. stale[count]
       break
     end
-    if entry[3] >= tonumber(idle) and not held[entry[1]] then
+    -- What the consumer has but does not hold was read, and the answer got lost: it reads one batch at a time.
+    if (entry[3] >= tonumber(idle) or entry[2] == consumer) and not held[entry[1]] then
       stale[#stale + 1] = entry[1]
       deliveries[entry[1]] = entry[4] + 1
     end
