@@ -10,5 +10,6 @@ export class StreaqCancelled extends StreaqError {
 
 /** Something took longer than it was given: a task its `timeout`, a caller's wait for a result, a connection. */
 export class TimeoutError extends Error {
+  /** The name of the class. */
   override name = "TimeoutError";
 }

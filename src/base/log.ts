@@ -2,9 +2,13 @@ import type { Clock } from "./clock.ts";
 
 /** Where log lines go: `console` will do, and so will most loggers. */
 export interface Logger {
+  /** What only somebody who looks for a fault wants to know. */
   debug(message: string): void;
+  /** What happens in the ordinary course of things. */
   info(message: string): void;
+  /** What is wrong, but is dealt with. */
   warn(message: string): void;
+  /** What is wrong, and needs somebody. */
   error(message: string): void;
 }
 

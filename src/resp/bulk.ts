@@ -58,7 +58,7 @@ export class Bulk {
     if (stop > input.at) {
       this.#missing -= stop - input.at;
       this.#skipFormat(input, stop);
-      if (stop > input.at) this.#body.add(input.bytes, input.at, stop);
+      this.#body.add(input.bytes, input.at, stop);
       input.at = stop;
     }
     while (this.#missing > 0 && this.#missing <= 2 && input.at < input.end) {

@@ -5,7 +5,7 @@ import {
   createClient,
   ProtocolError,
   type RedisClient,
-  ReplyError,
+  type ReplyError,
   TimeoutError,
 } from "../../src/redis/mod.ts";
 import { startByteServer } from "../support/byte_server.ts";
@@ -34,7 +34,7 @@ function recorder() {
   return { lines, logger: { debug: log, info: log, warn: log, error: log } };
 }
 
-const failure = async (promise: Promise<unknown>): Promise<ConnectionError> =>
+const failure = (promise: Promise<unknown>): Promise<ConnectionError> =>
   assertRejects(() => promise, ConnectionError);
 
 describe("the first connection", () => {

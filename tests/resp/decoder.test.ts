@@ -159,6 +159,7 @@ describe("Decoder.idle", () => {
       "*2\r\n:1\r\n*1\r\n:2\r\n",
       ">1\r\n+p\r\n",
       "|1\r\n+a\r\n:1\r\n:2\r\n",
+      "|0\r\n>1\r\n+p\r\n",
       "$?\r\n;1\r\na\r\n;0\r\n",
       "*?\r\n.\r\n",
     ];
