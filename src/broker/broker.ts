@@ -136,8 +136,8 @@ export interface ConsumerOptions {
 
 /** A worker's access to the queue: it leases tasks, says that it lives, and ends them or hands them back. */
 export interface Consumer {
-  /** Makes sure that there is something to read from. */
-  join(options?: Waiting): Promise<void>;
+  /** Makes sure that there is something to read from, and gives the first sign of life. */
+  join(life: SignOfLife, options?: Waiting): Promise<Renewal>;
   /**
    * Leases what is there, highest priority first, without waiting.
    *

@@ -1,7 +1,6 @@
-import { delay } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import { StreaqError } from "../base/errors.ts";
-import { adviceFor, type RedisClient } from "../redis/mod.ts";
+import type { RedisClient } from "../redis/mod.ts";
 import type {
   Broker,
   Consumer,
@@ -16,6 +15,7 @@ import type {
 import { Keys } from "./keys.ts";
 import { RedisConsumer } from "./redis_consumer.ts";
 import { Results } from "./results.ts";
+import { repeat } from "./repeat.ts";
 import { find, findState } from "./scripts/find.ts";
 import { publish, publishLimit } from "./scripts/publish.ts";
 
@@ -31,9 +31,6 @@ export interface RedisBrokerOptions {
   readonly binary: boolean;
   readonly clock: Clock;
 }
-
-/** For how long after its first failure publishing is tried again, in milliseconds. */
-const publishPatience = 10_000;
 
 /** A queue on a Redis server. */
 export class RedisBroker implements Broker {
@@ -91,18 +88,9 @@ export class RedisBroker implements Broker {
     await this.close();
   }
 
-  /** Publishing twice is the same as once, so what may have been executed is simply sent again, for a while. */
+  /** Publishing twice is the same as once, so what may have been executed is simply sent again. */
   async #publish(tasks: readonly NewTask[], { signal }: Waiting = {}): Promise<Published[]> {
     const { clock } = this.#options;
-    let giveUpTime: number | undefined;
-    for (let pause = 50;; pause = Math.min(2 * pause, 1000)) {
-      try {
-        return await publish(this.redis, this.#keys, tasks, { signal });
-      } catch (error) {
-        giveUpTime ??= clock.now() + publishPatience;
-        if (adviceFor(error) !== "retry" || clock.now() + pause > giveUpTime) throw error;
-      }
-      await delay(pause * Math.random(), { clock, signal });
-    }
+    return await repeat(() => publish(this.redis, this.#keys, tasks, { signal }), { clock, signal });
   }
 }

@@ -14,6 +14,7 @@ import type {
 } from "./broker.ts";
 import { BlockingConnection } from "./blocking_connection.ts";
 import { group, type Keys } from "./keys.ts";
+import { repeat } from "./repeat.ts";
 import { discard } from "./scripts/discard.ts";
 import { sortEntries, streams } from "./scripts/entries.ts";
 import { finish } from "./scripts/finish.ts";
@@ -29,6 +30,7 @@ export class RedisConsumer implements Consumer {
   readonly #keys: Keys;
   readonly #options: ConsumerOptions;
   readonly #binary: boolean;
+  readonly #clock: Clock;
   readonly #blocking: BlockingConnection;
   readonly #cursors: Cursors = new Map();
   /** The largest of the living workers; it counts for all. */
@@ -44,20 +46,17 @@ export class RedisConsumer implements Consumer {
     this.#keys = keys;
     this.#options = options;
     this.#binary = binary;
+    this.#clock = clock;
     // Whatever a read that was cut off had leased is looked for at once.
     this.#blocking = new BlockingConnection(redis, { clock, onKilled: () => this.#onWake?.() });
     this.#idleTimeout = options.idleTimeout;
   }
 
-  async join({ signal }: Waiting = {}): Promise<void> {
-    const created = await Promise.allSettled(this.#options.priorities.map((priority) => {
-      const stream = this.#keys.stream(priority);
-      return this.#redis.command(["XGROUP", "CREATE", stream, group, "0", "MKSTREAM"], { signal });
-    }));
-    for (const answer of created) {
-      if (answer.status === "fulfilled") continue;
-      if (!(answer.reason instanceof ReplyError) || answer.reason.code !== "BUSYGROUP") throw answer.reason;
-    }
+  async join(life: SignOfLife, { signal }: Waiting = {}): Promise<Renewal> {
+    return await repeat(async () => {
+      await this.#createGroups();
+      return await this.renew([], life);
+    }, { clock: this.#clock, signal });
   }
 
   async read(
@@ -130,8 +129,18 @@ export class RedisConsumer implements Consumer {
       return await operation();
     } catch (error) {
       if (adviceFor(error) !== "regroup") throw error;
-      await this.join();
+      await this.#createGroups();
       return await operation();
+    }
+  }
+
+  async #createGroups(): Promise<void> {
+    const created = await Promise.allSettled(this.#options.priorities.map((priority) => {
+      return this.#redis.command(["XGROUP", "CREATE", this.#keys.stream(priority), group, "0", "MKSTREAM"]);
+    }));
+    for (const answer of created) {
+      if (answer.status === "fulfilled") continue;
+      if (!(answer.reason instanceof ReplyError) || answer.reason.code !== "BUSYGROUP") throw answer.reason;
     }
   }
 }

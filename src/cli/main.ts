@@ -30,19 +30,22 @@ const afterwork = 1000;
 export async function main(program: string): Promise<void> {
   const args = process.argv.slice(2);
   const verbose = args.includes("--verbose");
+  let failure: unknown;
   try {
     process.exitCode = await dispatch(args, newHost(program, verbose));
   } catch (error) {
+    failure = error;
     process.exitCode = error instanceof UsageError ? 2 : 1;
     console.error(`streaq: ${verbose && error instanceof Error ? error.stack : reasonOf(error)}`);
     if (error instanceof UsageError) console.error('Try "streaq --help"');
-    if (process.connected) process.send?.(EXPLAINED);
   }
-  if (process.connected) process.disconnect?.();
   systemClock.timer(afterwork, () => {
     console.error("streaq: Something keeps the process alive, perhaps a task that ignores its signal: it is ended now");
     process.exit();
   }, { ref: false });
+  if (!process.connected) return;
+  if (failure) await new Promise((resolve) => process.send?.(EXPLAINED, resolve));
+  process.disconnect?.();
 }
 
 async function dispatch(args: readonly string[], host: Host): Promise<number> {

@@ -1,7 +1,7 @@
 import { delay } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
-import type { Consumer, Delivery, SignOfLife } from "../broker/broker.ts";
+import type { Consumer, Delivery, Renewal, SignOfLife } from "../broker/broker.ts";
 import type { Held } from "./held.ts";
 
 /** What a {@linkcode Keeper} needs of its worker. */
@@ -29,6 +29,12 @@ export class Keeper {
     this.#options = options;
   }
 
+  /** Joins the queue. From then on it is known what may be taken over. */
+  async begin(signal: AbortSignal): Promise<void> {
+    const { consumer, life } = this.#options;
+    this.#compare(await consumer.join(life(), { signal }));
+  }
+
   /** Keeps on until told to stop. */
   async keep(signal: AbortSignal): Promise<void> {
     const { held, idleTimeout, clock, logger } = this.#options;
@@ -39,7 +45,7 @@ export class Keeper {
       await delay(pause, { clock, signal }).catch(() => {});
       if (signal.aborted) return;
       try {
-        await this.renew();
+        await this.#renew();
         failed = false;
       } catch (error) {
         if (!failed) logger.warn(`Renewing leases failed and is tried again: ${error}`);
@@ -48,16 +54,19 @@ export class Keeper {
     }
   }
 
-  /** Renews once. */
-  async renew(): Promise<void> {
-    const { consumer, held, life, idleTimeout, onLost, logger } = this.#options;
-    const { lost, idleTimeout: largest } = await consumer.renew([...held.leased], life());
-    for (const delivery of lost) onLost(delivery);
-    if (largest !== idleTimeout && largest !== this.#foreignTimeout) {
-      this.#foreignTimeout = largest;
-      logger.warn(
-        `Workers of this queue differ in idleTimeout, the largest counts: ${largest} ms, not ${idleTimeout} ms`,
-      );
-    }
+  async #renew(): Promise<void> {
+    const { consumer, held, life, onLost } = this.#options;
+    const renewal = await consumer.renew([...held.leased], life());
+    for (const delivery of renewal.lost) onLost(delivery);
+    this.#compare(renewal);
+  }
+
+  #compare({ idleTimeout: largest }: Renewal): void {
+    const { idleTimeout, logger } = this.#options;
+    if (largest === idleTimeout || largest === this.#foreignTimeout) return;
+    this.#foreignTimeout = largest;
+    logger.warn(
+      `Workers of this queue differ in idleTimeout, the largest counts: ${largest} ms, not ${idleTimeout} ms`,
+    );
   }
 }

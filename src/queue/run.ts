@@ -126,9 +126,7 @@ export class Run {
    */
   async until(signal: AbortSignal): Promise<void> {
     const { consumer, logger, workerId, counters } = this.#options;
-    await consumer.join({ signal });
-    // Before the first read: the idle timeouts of the others decide what may be taken over.
-    await this.#keeper.renew();
+    if (!await this.#begin(signal)) return;
     const keeping = new AbortController();
     const kept = this.#keeper.keep(keeping.signal);
     const unlisten = consumer.onWake(() => this.#reader.lookForTakeovers());
@@ -141,6 +139,17 @@ export class Run {
       await kept;
       await this.#leave();
       logger.info(`shutdown worker ${workerId} ${summarize(counters)}`);
+    }
+  }
+
+  /** Joins the queue; `false` when told to stop meanwhile. */
+  async #begin(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#keeper.begin(signal);
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      throw error;
     }
   }
 

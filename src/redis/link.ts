@@ -178,5 +178,5 @@ function isFinal(reason: Error): boolean {
   if (reason instanceof ProtocolError || reason instanceof TypeError) return true;
   if (reason instanceof ReplyError) return adviceFor(reason) !== "retry";
   const { code } = reason as { code?: unknown };
-  return typeof code === "string" && /CERT|SELF_SIGNED|^UNABLE_TO_|^ERR_(SSL|TLS)|^EPROTO$/.test(code);
+  return typeof code === "string" && /CERT|SELF_SIGNED|^UNABLE_TO_|^ERR_(SSL|OSSL|TLS)|^EPROTO$/.test(code);
 }

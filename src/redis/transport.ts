@@ -1,4 +1,4 @@
-import { connect, isIP, type Socket } from "node:net";
+import { connect, isIP, Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import type { Target } from "./url.ts";
 
@@ -75,5 +75,10 @@ function open({ address, tls }: Target, options: TlsOptions | undefined): Socket
   if (!tls) return connect(common);
   // A certificate is asked for by name (SNI); an IP address is none.
   const named = "host" in address && !isIP(address.host) ? { servername: address.host } : {};
-  return connectTls({ ...common, ...named, ...options });
+  try {
+    return connectTls({ ...common, ...named, ...options });
+  } catch (error) {
+    // Options of no use, such as a certificate that is none: told like any other failure, a moment later.
+    return new Socket().destroy(error as Error);
+  }
 }

@@ -38,12 +38,9 @@ export class Command implements AsyncDisposable {
     return this.stdout + this.stderr;
   }
 
-  get pid(): number {
-    return this.#child.pid!;
-  }
-
+  /** Sends a signal. The child's own `kill()` would make Deno report the signal instead of the exit code. */
   signal(name: NodeJS.Signals): void {
-    this.#child.kill(name);
+    process.kill(this.#child.pid!, name);
   }
 
   /** Waits until the output matches, `count` times. */

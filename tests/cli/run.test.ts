@@ -3,12 +3,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, afterEach, before, describe, it } from "node:test";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { Worker } from "@q/streaq";
 import { VERSION } from "../../src/base/version.ts";
+import { run } from "../../src/cli/run.ts";
+import { type Host, UsageError } from "../../src/cli/verb.ts";
 import { eventually } from "../support/poll.ts";
 import { type RedisServer, startRedis } from "../support/redis_server.ts";
 import { Command, fixture } from "./command.ts";
+
+const host: Host = {
+  self: ["false"],
+  logger: console,
+  stop: new AbortController().signal,
+  kill: new AbortController().signal,
+  takeSignals() {},
+  print() {},
+};
 
 describe("streaq", () => {
   it("prints its version", async () => {
@@ -24,27 +35,14 @@ describe("streaq", () => {
     assertStringIncludes(helpOfRun.stdout, "Usage: streaq run path/to/module.ts[:export]");
   });
 
-  const wrong: readonly [args: string[], message: string][] = [
-    [[], "Expected a verb: run"],
-    [["walk"], "Unknown verb: walk"],
-    [["--fast"], "Unknown option: --fast"],
-    [["run"], "Expected the path of a module"],
-    [["run", "a.ts", "b.ts"], "Expected one module, and found more: b.ts"],
-    [["run", "a.ts", "--fast"], "Unknown option '--fast'"],
-    [["run", "a.ts", "--workers", "0"], "Invalid --workers, expected a whole number from 1 to 999: 0"],
-    [["run", "a.ts", "--workers", "two"], "Invalid --workers, expected a whole number from 1 to 999: two"],
-    [["run", "a.ts", "--workers"], "Option '--workers <value>' argument missing"],
-    [["run", "a.ts", "--burst", "--reload"], "Expected --burst or --reload, and found both"],
-    [["run", "https://example.org/a.ts", "--reload"], "Expected a file, as --reload watches its folder"],
-  ];
-  it("refuses arguments that make no sense, with exit code 2 and one line that says why", async () => {
-    for (const [args, message] of wrong) {
-      await using command = new Command(args);
-      assertEquals(await command.exited, 2, message);
-      assertEquals(command.stdout, "");
-      assertMatch(command.stderr, /^streaq: .*\nTry "streaq --help"\n$/);
-      assertStringIncludes(command.stderr, `streaq: ${message}`);
-    }
+  it("refuses what makes no sense, with exit code 2 and a line that says why", async () => {
+    await using none = new Command([]);
+    await using verb = new Command(["walk"]);
+    await using option = new Command(["--fast"]);
+    assertEquals([await none.exited, await verb.exited, await option.exited], [2, 2, 2]);
+    assertEquals(none.output, 'streaq: Expected a verb: run\nTry "streaq --help"\n');
+    assertEquals(verb.output, 'streaq: Unknown verb: walk\nTry "streaq --help"\n');
+    assertEquals(option.output, 'streaq: Unknown option: --fast\nTry "streaq --help"\n');
   });
 
   it("fails with exit code 1 and one line, or with the stack when asked for more", async () => {
@@ -54,6 +52,25 @@ describe("streaq", () => {
     assertEquals(brief.stderr, `streaq: Could not load ${fixture("throws.ts")}: The module is not in the mood\n`);
     assertMatch(verbose.stderr, /Could not load [^]*\n +at /);
   });
+});
+
+describe("run.run()", () => {
+  const wrong: readonly [args: string[], message: string][] = [
+    [[], "Expected the path of a module"],
+    [["a.ts", "b.ts"], "Expected one module, and found more: b.ts"],
+    [["a.ts", "--fast"], "Unknown option '--fast'"],
+    [["a.ts", "--workers", "0"], "Invalid --workers, expected a whole number from 1 to 999: 0"],
+    [["a.ts", "--workers", "two"], "Invalid --workers, expected a whole number from 1 to 999: two"],
+    [["a.ts", "--workers"], "Option '--workers <value>' argument missing"],
+    [["a.ts", "--burst", "--reload"], "Expected --burst or --reload, and found both"],
+    [["https://example.org/a.ts", "--reload"], "Expected a file, as --reload watches its folder"],
+  ];
+  for (const [args, message] of wrong) {
+    it(`refuses ${JSON.stringify(args)}`, async () => {
+      const error = await assertRejects(() => run.run(args, host), UsageError, message);
+      assertEquals(error.message.split("\n").length, 1);
+    });
+  }
 });
 
 describe("streaq run", () => {

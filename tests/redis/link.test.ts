@@ -34,8 +34,7 @@ function recorder() {
   return { lines, logger: { debug: log, info: log, warn: log, error: log } };
 }
 
-const failure = (promise: Promise<unknown>): Promise<ConnectionError> =>
-  assertRejects(() => promise, ConnectionError);
+const failure = (promise: Promise<unknown>): Promise<ConnectionError> => assertRejects(() => promise, ConnectionError);
 
 describe("the first connection", () => {
   it("is tried until connectTimeout, then rejected with its cause", async () => {
