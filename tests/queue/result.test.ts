@@ -78,7 +78,7 @@ describe("result()", () => {
     const task = await brief.enqueue();
     const waiting = task.result();
     const channel = `streaq:${worker.queueName}:channels:${task.id}`;
-    await eventually(async () => (await worker.redis.command<unknown[]>(["PUBSUB", "NUMSUB", channel]))[1] === 1);
+    await eventually(async () => (await worker.redis.command<[string, number]>(["PUBSUB", "NUMSUB", channel]))[1] === 1);
     await worker.run({ burst: true });
     assertEquals((await waiting).result, "x");
     assertEquals(await task.status(), "done");
@@ -147,7 +147,7 @@ describe("a failure", () => {
       throw new Error("gotcha");
     },
   };
-  const thrown: [unknown, { name: string; message: string; type: typeof Error }][] = [
+  const thrown: [unknown, { name: string; message: string; type: new (message: string) => Error }][] = [
     [new TypeError("t"), { name: "TypeError", message: "t", type: TypeError }],
     [new StreaqError("s"), { name: "StreaqError", message: "s", type: StreaqError }],
     [new StreaqCancelled("c"), { name: "StreaqCancelled", message: "c", type: StreaqCancelled }],

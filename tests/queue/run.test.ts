@@ -85,8 +85,8 @@ describe("run()", () => {
     const run = running(worker);
     const tasks = await worker.enqueueMany(Array.from({ length: 12 }, () => busy.enqueue()));
     await Promise.all(tasks.map((task) => task.result()));
-    assertEquals([most, worker.counters.completed], [3, 12]);
     await run.stop();
+    assertEquals([most, worker.counters.completed], [3, 12]);
     assertEquals(worker.running, 0);
   });
 

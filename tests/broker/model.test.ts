@@ -1,0 +1,278 @@
+/**
+ * The scripts against a model of what they should do: random interleavings of three workers, who may also act on what
+ * they have long lost, say everything twice, crash and leave. Ownership races show here without any timing.
+ */
+import { after, before, describe, it } from "node:test";
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import type { Delivery, Ending } from "../../src/broker/broker.ts";
+import { Keys } from "../../src/broker/keys.ts";
+import { find, findState } from "../../src/broker/scripts/find.ts";
+import { finish } from "../../src/broker/scripts/finish.ts";
+import { leave } from "../../src/broker/scripts/leave.ts";
+import { publish } from "../../src/broker/scripts/publish.ts";
+import { read } from "../../src/broker/scripts/read.ts";
+import { release } from "../../src/broker/scripts/release.ts";
+import { renew } from "../../src/broker/scripts/renew.ts";
+import { start } from "../../src/broker/scripts/start.ts";
+import { createClient, type RedisClient } from "../../src/redis/mod.ts";
+import { type RedisServer, startRedis } from "../support/redis_server.ts";
+
+const priorities = ["low", "high"];
+
+/** What the model knows of a task. */
+interface ModelTask {
+  readonly priority: string;
+  state: "queued" | "pending" | "ended";
+  /** Who holds it; `null` when it was handed back. */
+  holder: string | null;
+  deliveries: number;
+  /** The lease that a run was noted under. */
+  mark: string | null;
+  tries: number;
+  result: string | null;
+}
+
+/** A worker: all that it ever leased, lost or not. */
+interface ModelWorker {
+  name: string;
+  readonly known: Delivery[];
+}
+
+type Step =
+  | { readonly do: "publish"; readonly ids: readonly number[]; readonly high: boolean }
+  | { readonly do: "read"; readonly who: number; readonly count: number; readonly takeover: boolean }
+  | { readonly do: "start" | "release"; readonly who: number; readonly which: number; readonly twice: boolean }
+  | {
+    readonly do: "finish";
+    readonly who: number;
+    readonly which: number;
+    readonly success: boolean;
+    readonly twice: boolean;
+  }
+  | { readonly do: "renew" | "crash" | "leave"; readonly who: number };
+
+const who = fc.nat(2);
+const which = fc.nat(5);
+const twice = fc.boolean();
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    do: fc.constant("publish" as const),
+    ids: fc.array(fc.nat(2), { minLength: 1, maxLength: 3 }),
+    high: fc.boolean(),
+  }),
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("read" as const),
+      who,
+      count: fc.integer({ min: 1, max: 4 }),
+      takeover: fc.boolean(),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("start" as const, "release" as const), who, which, twice }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("finish" as const), who, which, success: fc.boolean(), twice }) },
+  fc.record({ do: fc.constantFrom("renew" as const, "crash" as const, "leave" as const), who }),
+);
+
+/** The real thing and the model, side by side. */
+class Rig {
+  readonly #redis: RedisClient;
+  readonly #keys: Keys;
+  readonly #tasks = new Map<string, ModelTask>();
+  readonly #workers: ModelWorker[];
+  #named = 0;
+
+  constructor(redis: RedisClient, queue: string) {
+    this.#redis = redis;
+    this.#keys = new Keys(queue);
+    this.#workers = Array.from({ length: 3 }, () => ({ name: this.#newName(), known: [] }));
+  }
+
+  async open(): Promise<void> {
+    for (const priority of priorities) {
+      await this.#redis.command(["XGROUP", "CREATE", this.#keys.stream(priority), "workers", "0", "MKSTREAM"]);
+    }
+  }
+
+  async take(step: Step): Promise<void> {
+    switch (step.do) {
+      case "publish":
+        return await this.#publish(step.ids.map((id) => `task-${id}`), step.high ? "high" : "low");
+      case "read":
+        return await this.#read(this.#workers[step.who]!, step.count, step.takeover);
+      case "renew":
+        return await this.#renew(this.#workers[step.who]!);
+      case "crash":
+        this.#workers[step.who] = { name: this.#newName(), known: [] };
+        return;
+      case "leave":
+        return await this.#leave(this.#workers[step.who]!);
+    }
+    const worker = this.#workers[step.who]!;
+    const delivery = worker.known[step.which % worker.known.length];
+    if (!delivery) return;
+    for (let time = 0; time < (step.twice ? 2 : 1); time++) {
+      if (step.do === "start") await this.#start(worker, delivery);
+      if (step.do === "release") await this.#release(worker, delivery);
+      if (step.do === "finish") await this.#finish(worker, delivery, step.success);
+    }
+  }
+
+  /** What Redis holds is what the model says. */
+  async check(): Promise<void> {
+    for (const [id, task] of this.#tasks) {
+      const state = task.state === "ended" ? "done" : task.mark ? "running" : "queued";
+      assertEquals(await findState(this.#redis, this.#keys, priorities, id), state, id);
+      assertEquals(await this.#redis.command(["GET", this.#keys.result(id)]), task.result, id);
+      const found = await find(this.#redis, this.#keys, priorities, id, { binary: false });
+      assertEquals(found?.data ?? null, task.state === "ended" ? null : `data of ${id}`);
+    }
+    for (const priority of priorities) {
+      const tasks = [...this.#tasks.values()].filter((task) => task.priority === priority);
+      const stream = this.#keys.stream(priority);
+      assertEquals(await this.#redis.command(["XLEN", stream]), tasks.filter(({ state }) => state !== "ended").length);
+      const [pending] = await this.#redis.command<[number]>(["XPENDING", stream, "workers"]);
+      assertEquals(pending, tasks.filter(({ state }) => state === "pending").length);
+    }
+  }
+
+  /** Whatever has happened, one worker that is left ends everything, and nothing remains but results. */
+  async drain(): Promise<void> {
+    const last: ModelWorker = { name: this.#newName(), known: [] };
+    while ([...this.#tasks.values()].some(({ state }) => state !== "ended")) {
+      last.known.length = 0;
+      await this.#read(last, 4, true);
+      for (const delivery of last.known) {
+        await this.#start(last, delivery);
+        await this.#finish(last, delivery, true);
+      }
+    }
+    await this.check();
+    const kinds = ["data", "retry"].flatMap((kind) =>
+      [...this.#tasks.keys()].map((id) => `${this.#keys.prefix}:task:${kind}:${id}`)
+    );
+    if (kinds.length > 0) assertEquals(await this.#redis.command(["EXISTS", ...kinds]), 0);
+    assertEquals(await this.#redis.command(["HLEN", `${this.#keys.prefix}:ts:running`]), 0);
+  }
+
+  async #publish(ids: readonly string[], priority: string): Promise<void> {
+    const expected = ids.map((id, i) => {
+      const task = this.#tasks.get(id);
+      if (task) return task.state === "ended" ? "done" : "exists";
+      return ids.indexOf(id) < i ? "exists" : "created";
+    });
+    const answers = await publish(this.#redis, this.#keys, ids.map((id) => ({ id, priority, data: `data of ${id}` })));
+    assertEquals(answers, expected);
+    for (const id of ids) {
+      if (this.#tasks.has(id)) continue;
+      this.#tasks.set(id, {
+        priority,
+        state: "queued",
+        holder: null,
+        deliveries: 0,
+        mark: null,
+        tries: 0,
+        result: null,
+      });
+    }
+  }
+
+  async #read(worker: ModelWorker, count: number, takeover: boolean): Promise<void> {
+    const options = { name: worker.name, priorities, idleTimeout: 0 };
+    const held = worker.known.filter((delivery) => this.#holds(worker, delivery));
+    const found = await read(this.#redis, this.#keys, options, count, { takeover, held, cursors: new Map() });
+    assertEquals(found.broken, []);
+    const free = [...this.#tasks].filter(([id, { state }]) =>
+      state === "queued" || (takeover && state === "pending" && !held.some(({ taskId }) => taskId === id))
+    );
+    assertEquals(found.deliveries.length, Math.min(count, free.length), "as many as there are");
+    for (const delivery of found.deliveries) {
+      const task = this.#tasks.get(delivery.taskId)!;
+      assertEquals(free.some(([id]) => id === delivery.taskId), true, "only what is free");
+      Object.assign(task, { state: "pending", holder: worker.name, deliveries: task.deliveries + 1 });
+      assertEquals(delivery.deliveries, task.deliveries);
+      worker.known.push(delivery);
+    }
+  }
+
+  async #start(worker: ModelWorker, delivery: Delivery): Promise<void> {
+    const [answer] = await start(this.#redis, this.#keys, worker.name, [delivery], { binary: false });
+    const task = this.#tasks.get(delivery.taskId)!;
+    if (!this.#holds(worker, delivery)) return assertEquals(answer, "lost");
+    const lease = `${worker.name} ${task.deliveries}`;
+    if (task.mark !== null && task.mark !== lease) task.tries++;
+    task.mark = lease;
+    assertEquals(answer, { tries: task.tries + 1, data: `data of ${delivery.taskId}` });
+  }
+
+  async #finish(worker: ModelWorker, delivery: Delivery, success: boolean): Promise<void> {
+    const result = `${success} by ${worker.name}`;
+    const ending: Ending = { delivery, success, result, ttl: 60_000 };
+    const [counts] = await finish(this.#redis, this.#keys, worker.name, [ending]);
+    const task = this.#tasks.get(delivery.taskId)!;
+    if (task.state === "ended") return assertEquals(counts, task.result === result);
+    const expected = success ? task.state === "pending" : this.#holds(worker, delivery);
+    assertEquals(counts, expected);
+    if (expected) Object.assign(task, { state: "ended", holder: null, mark: null, result });
+  }
+
+  async #release(worker: ModelWorker, delivery: Delivery): Promise<void> {
+    await release(this.#redis, this.#keys, worker.name, [delivery]);
+    const task = this.#tasks.get(delivery.taskId)!;
+    if (this.#holds(worker, delivery)) Object.assign(task, { holder: null, mark: null });
+  }
+
+  async #renew(worker: ModelWorker): Promise<void> {
+    const options = { name: worker.name, priorities, idleTimeout: 60_000 };
+    const life = { workerId: worker.name, summary: "" };
+    const { lost } = await renew(this.#redis, this.#keys, options, worker.known, life);
+    assertEquals(new Set(lost), new Set(worker.known.filter((delivery) => !this.#holds(worker, delivery))));
+  }
+
+  async #leave(worker: ModelWorker): Promise<void> {
+    await leave(this.#redis, this.#keys, { name: worker.name, priorities, idleTimeout: 60_000 }, worker.name);
+    for (const task of this.#tasks.values()) {
+      if (task.holder === worker.name) task.holder = null;
+    }
+  }
+
+  #holds(worker: ModelWorker, { taskId, deliveries }: Delivery): boolean {
+    const task = this.#tasks.get(taskId)!;
+    return task.state === "pending" && task.holder === worker.name && task.deliveries === deliveries;
+  }
+
+  #newName(): string {
+    return `worker-${this.#named++}`;
+  }
+}
+
+describe("the scripts", () => {
+  let server: RedisServer;
+  let redis: RedisClient;
+  let queues = 0;
+  before(async () => {
+    server = await startRedis();
+    redis = createClient(server.url);
+  });
+  after(async () => {
+    await redis.close();
+    await server.stop();
+  });
+
+  it("do what the model says, whoever does what in whatever order", async () => {
+    // Few tasks and many steps: the workers are to get in each other's way.
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 40, maxLength: 80 }), async (steps) => {
+        const rig = new Rig(redis, `model-${queues++}`);
+        await rig.open();
+        for (const step of steps) {
+          await rig.take(step);
+          await rig.check();
+        }
+        await rig.drain();
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
