@@ -22,8 +22,10 @@
 
 export { Worker } from "./src/queue/worker.ts";
 export type { WorkerOptions } from "./src/queue/worker_options.ts";
+export type { Lifespan } from "./src/queue/lifespan.ts";
+export type { Counters } from "./src/queue/counters.ts";
 export type { TaskOptions } from "./src/queue/task_options.ts";
-export type { RegisteredTask } from "./src/queue/registered_task.ts";
+export type { Registered, RegisteredTask } from "./src/queue/registered_task.ts";
 export type { EnqueueRequest, StartOptions } from "./src/queue/request.ts";
 export { type ResultOptions, Task } from "./src/queue/task.ts";
 export type { TaskFailure, TaskResult, TaskResultFields, TaskSuccess } from "./src/queue/result.ts";
@@ -33,6 +35,6 @@ export { type TaskContext, taskContext, workerContext } from "./src/queue/contex
 export type { Serializer } from "./src/queue/serializer.ts";
 export { jsonSerializer } from "./src/queue/serializer.ts";
 export { StreaqCancelled, StreaqError, TimeoutError } from "./src/base/errors.ts";
-export { EnqueueError } from "./src/queue/queue.ts";
+export { type Enqueued, EnqueueError } from "./src/queue/queue.ts";
 export type { Duration } from "./src/base/duration.ts";
 export type { Logger } from "./src/base/log.ts";

@@ -5,8 +5,10 @@
  *         [--rounds 5] [--only streaq]
  *
  * It starts a server of its own, or uses that of the environment variable REDIS_URL. In each round each client does the
- * same work in turn, and who goes first changes; what is printed are medians over the rounds. `SET` and `GET` are sent
- * in batches, each awaited with `Promise.all` before the next; the last row awaits each command.
+ * same work in turn, and who goes first changes. What is printed are medians over the rounds: thousands of commands a
+ * second and, in brackets, microseconds of this process's CPU for each, which say more on a machine that has other
+ * things to do. `SET` and `GET` are sent in batches, each awaited with `Promise.all` before the next; the last row
+ * awaits each command.
  */
 import { Redis } from "ioredis";
 import process from "node:process";
@@ -58,7 +60,10 @@ const makers: Record<string, (url: string) => Promise<Subject>> = {
   },
   async "node-redis"(url) {
     // Without it, each command has a timer of its own.
-    const redis = createNodeRedis({ url, commandOptions: { timeout: undefined } });
+    const redis = createNodeRedis({
+      url,
+      commandOptions: { timeout: undefined },
+    });
     await redis.connect();
     return {
       name: "node-redis",
@@ -78,13 +83,18 @@ interface Work {
 
 const keys = Array.from({ length: batch }, (_, i) => `benchmark:client:${i}`);
 
-function pipelined(name: string, send: (subject: Subject, key: string) => Promise<unknown>): Work {
+function pipelined(
+  name: string,
+  send: (subject: Subject, key: string) => Promise<unknown>,
+): Work {
   return {
     name,
     commands,
     async run(subject) {
       for (let sent = 0; sent < commands; sent += batch) {
-        await Promise.all(keys.slice(0, commands - sent).map((key) => send(subject, key)));
+        await Promise.all(
+          keys.slice(0, commands - sent).map((key) => send(subject, key)),
+        );
       }
     },
   };
@@ -105,7 +115,9 @@ const all: Work[] = [
     name: "GET, one at a time",
     commands: Math.ceil(commands / 10),
     async run(subject) {
-      for (let i = 0; i < this.commands; i++) await subject.get(keys[i % batch]!);
+      for (let i = 0; i < this.commands; i++) {
+        await subject.get(keys[i % batch]!);
+      }
     },
   },
 ];
@@ -113,45 +125,78 @@ const all: Work[] = [
 const given = process.env["REDIS_URL"];
 if (given) await compare(given);
 else {
-  await using server = await startRedis({ args: ["--save", "", "--appendonly", "no"] });
+  await using server = await startRedis({
+    args: ["--save", "", "--appendonly", "no"],
+  });
   await compare(server.url);
+}
+
+/** What the work of one client in one round took. */
+interface Measurement {
+  /** Thousands of commands a second. */
+  readonly rate: number;
+  /** Microseconds of CPU for each. */
+  readonly cpu: number;
 }
 
 async function compare(url: string): Promise<void> {
   const names = Object.keys(makers).filter((name) => options.only === undefined || name === options.only);
   const subjects = await Promise.all(names.map((name) => makers[name]!(url)));
-  const rates = new Map<string, number[]>();
+  const measurements = new Map<string, Measurement[]>();
 
   // The first round warms up, and does not count.
   for (let round = 0; round <= rounds; round++) {
     for (const work of all) {
       for (let turn = 0; turn < subjects.length; turn++) {
         const subject = subjects[(round + turn) % subjects.length]!;
-        const start = performance.now();
-        await work.run(subject);
-        const rate = work.commands / (performance.now() - start);
         const cell = `${work.name} ${subject.name}`;
-        if (round > 0) rates.set(cell, [...rates.get(cell) ?? [], rate]);
+        const measurement = await measure(work, subject);
+        if (round > 0) {
+          measurements.set(cell, [
+            ...measurements.get(cell) ?? [],
+            measurement,
+          ]);
+        }
       }
     }
   }
-  report(names, (work, name) => median(rates.get(`${work.name} ${name}`)!));
+  report(names, (work, name) => measurements.get(`${work.name} ${name}`)!);
   await Promise.all(subjects.map((subject) => subject.close()));
 }
 
-function report(names: readonly string[], rate: (work: Work, name: string) => number): void {
+async function measure(work: Work, subject: Subject): Promise<Measurement> {
+  const cpuBefore = process.cpuUsage();
+  const start = performance.now();
+  await work.run(subject);
+  const ms = performance.now() - start;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { rate: work.commands / ms, cpu: (user + system) / work.commands };
+}
+
+function report(
+  names: readonly string[],
+  of: (work: Work, name: string) => readonly Measurement[],
+): void {
   const runtime = "Bun" in globalThis ? "Bun" : "Deno" in globalThis ? "Deno" : `Node ${process.version}`;
   console.log(
     `${runtime}; ${commands} commands in batches of ${batch}, medians of ${rounds} rounds, thousands a second`,
   );
-  console.log(["".padEnd(20), ...names.map((name) => name.padStart(12)), "streaq : best".padStart(16)].join(""));
+  console.log(
+    [
+      "".padEnd(20),
+      ...names.map((name) => name.padStart(14)),
+      "streaq : best".padStart(16),
+    ].join(""),
+  );
   for (const work of all) {
-    const cells = names.map((name) => rate(work, name));
-    const [own = 0, ...others] = cells;
+    const rates = names.map((name) => median(of(work, name).map(({ rate }) => rate)));
+    const cells = names.map((name, i) => {
+      const cpu = median(of(work, name).map(({ cpu }) => cpu));
+      return `${rates[i]!.toFixed(0)} (${cpu.toFixed(1)})`.padStart(14);
+    });
+    const [own = 0, ...others] = rates;
     const ratio = others.length > 0 ? (own / Math.max(...others)).toFixed(2) : "";
-    console.log(
-      [work.name.padEnd(20), ...cells.map((cell) => cell.toFixed(0).padStart(12)), ratio.padStart(16)].join(""),
-    );
+    console.log([work.name.padEnd(20), ...cells, ratio.padStart(16)].join(""));
   }
 }
 

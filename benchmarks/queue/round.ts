@@ -25,8 +25,8 @@ export interface Round {
   readonly roundTrips: readonly number[];
 }
 
-/** What goes before, so that everything that is measured is compiled and cached. */
-const warmUp = { tasks: 2000, roundTrips: 300 };
+/** How many round trips go before those that are measured. */
+const warmUp = 300;
 
 /** Measures one system, in processes of its own. */
 export async function measure(
@@ -43,12 +43,13 @@ export async function measure(
   try {
     await producer.call("open", redisUrl, queueName);
     await consumer.call("open", redisUrl, queueName);
-    await producer.call("enqueue", warmUp.tasks);
-    await consumer.call("serve", warmUp.tasks);
+    // Everything once without looking, so that what is measured is compiled, and memory has its size.
+    const { tasks } = amounts;
+    await producer.call("enqueue", tasks);
+    await consumer.call("serve", tasks);
     await consumer.call("close");
     await removeKeys(redis, queueName);
 
-    const { tasks } = amounts;
     const enqueue = await cost(
       redis,
       tasks,
@@ -56,7 +57,7 @@ export async function measure(
     );
     await consumer.call("open", redisUrl, queueName);
     const drain = await cost(redis, tasks, () => consumer.call("serve", tasks));
-    await producer.call("roundTrips", warmUp.roundTrips);
+    await producer.call("roundTrips", warmUp);
     const roundTrips = await producer.call("roundTrips", amounts.roundTrips);
     await Promise.all([producer.call("close"), consumer.call("close")]);
     return { enqueue, drain, roundTrips };

@@ -74,7 +74,12 @@ function newHost(program: string, verbose: boolean): Host {
     stop: stop.signal,
     kill: kill.signal,
     takeSignals() {
-      const listener = () => stop.signal.aborted ? kill.abort() : stop.abort();
+      let asked = false;
+      const listener = () => {
+        if (asked) kill.abort();
+        else stop.abort();
+        asked = true;
+      };
       process.on("SIGINT", listener).on("SIGTERM", listener);
     },
     print: (text) => void process.stdout.write(text),

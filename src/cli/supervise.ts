@@ -32,10 +32,10 @@ const soundAfter = 60_000;
  */
 export async function supervise(options: SupervisorOptions): Promise<number> {
   const { count, stop, logger } = options;
+  if (stop.aborted) return 0;
   const ending = new AbortController();
   const end = () => ending.abort();
   stop.addEventListener("abort", end);
-  if (stop.aborted) end();
   try {
     logger.info(`starting ${count} worker processes`);
     const codes = await Promise.all(Array.from({ length: count }, () => keep(options, ending)));

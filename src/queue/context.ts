@@ -3,7 +3,9 @@ import { StreaqError } from "../base/errors.ts";
 
 /** What a running task knows of itself. */
 export interface TaskContext {
+  /** The name that the task was enqueued under. */
   readonly fnName: string;
+  /** The task's id. */
   readonly taskId: string;
   /** Which run this is, from 1 on. */
   readonly tries: number;

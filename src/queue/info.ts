@@ -2,7 +2,9 @@ import type { TaskStatus } from "./status.ts";
 
 /** What is known of a task that has not ended. */
 export interface TaskInfo {
+  /** The task's id. */
   readonly taskId: string;
+  /** The name that it was enqueued under. */
   readonly fnName: string;
   /** When the request was made, in Unix milliseconds. */
   readonly createdTime: number;
@@ -18,5 +20,6 @@ export interface TaskInfo {
   readonly dependencies: ReadonlySet<string>;
   /** Ids of the tasks that wait for it. */
   readonly dependents: ReadonlySet<string>;
+  /** Where it is in its life. */
   readonly status: TaskStatus;
 }

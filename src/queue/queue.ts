@@ -24,6 +24,7 @@ export class EnqueueError extends StreaqError {
   /** Those that are stored. */
   readonly tasks: readonly Task<unknown>[];
 
+  /** Made by `enqueueMany()`. */
   constructor(message: string, options: { cause: unknown; tasks: readonly Task<unknown>[] }) {
     super(message, options);
     this.tasks = options.tasks;

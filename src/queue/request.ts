@@ -93,7 +93,7 @@ export class Request<R> implements EnqueueRequest<R> {
     });
   }
 
-  // deno-lint-ignore no-thenable -- Awaiting a request is how it is sent.
+  /** Awaiting a request is how it is sent. */
   then<A = Task<R>, B = never>(
     onFulfilled?: ((task: Task<R>) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,

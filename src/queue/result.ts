@@ -2,7 +2,9 @@ import { StreaqError } from "../base/errors.ts";
 
 /** What every result says, whatever became of the task. Times are Unix milliseconds. */
 export interface TaskResultFields {
+  /** The task's id. */
   readonly taskId: string;
+  /** The name that it was enqueued under. */
   readonly fnName: string;
   /** When the request was made, by the clock of the process that made it. */
   readonly createdTime: number;
@@ -20,17 +22,27 @@ export interface TaskResultFields {
 
 /** The result of a task that succeeded. */
 export interface TaskSuccess<R> extends TaskResultFields {
+  /** Whether the task succeeded. */
   readonly success: true;
   /** What the function returned. */
   readonly result: R;
-  /** @throws {StreaqError} Always: a task that succeeded has none. */
+  /**
+   * Not there.
+   *
+   * @throws {StreaqError} Always: a task that succeeded has none.
+   */
   readonly exception: never;
 }
 
 /** The result of a task that failed. */
 export interface TaskFailure extends TaskResultFields {
+  /** Whether the task succeeded. */
   readonly success: false;
-  /** @throws {StreaqError} Always: a task that failed has none. */
+  /**
+   * Not there.
+   *
+   * @throws {StreaqError} Always: a task that failed has none.
+   */
   readonly result: never;
   /** Why the task failed. */
   readonly exception: Error;

@@ -52,7 +52,9 @@ export class Worker<C = undefined> implements AsyncDisposable {
   #closed: Promise<void> | undefined;
 
   /**
-   * @throws {RangeError | TypeError} When an option is not possible.
+   * Makes a worker; nothing connects yet.
+   *
+   * @throws {RangeError | TypeError} When an option, or the URL, is not possible.
    */
   constructor(options: WorkerOptions<C> = {}) {
     this.#options = resolveWorkerOptions(options);

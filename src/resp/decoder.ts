@@ -1,5 +1,5 @@
 import { Bulk, FORMAT_BYTES } from "./bulk.ts";
-import { ReplyError } from "./errors.ts";
+import { ProtocolError, ReplyError } from "./errors.ts";
 import { Frame } from "./frame.ts";
 import { ABSENT, CUT, Input, STREAMED } from "./input.ts";
 import type { Reply } from "./reply.ts";
@@ -274,7 +274,7 @@ export class Decoder {
     if (length === ABSENT && type === ARRAY) return null;
     if (length < 0 && (length === ABSENT || type === PUSH || type === ATTRIBUTE)) input.fail("a length", header + 1);
     const { elements, depth } = this.#limits;
-    if (length > elements) input.fail(`an aggregate of at most ${elements} elements`, header);
+    if (length > elements) input.fail(`at most ${elements} elements`, header);
     if (type === PUSH && length === 0) input.fail("a push that says what it is", header);
     const streamed = length === STREAMED;
     const missing = streamed ? elements + 1 : length;
@@ -307,7 +307,7 @@ export class Decoder {
         return;
       }
       if (!frame.add(value)) return;
-      if (frame.streamed) this.#input.fail(`an aggregate of at most ${this.#limits.elements} elements`, this.#input.at);
+      if (frame.streamed) throw new ProtocolError(`Expected at most ${this.#limits.elements} elements, found more`);
       value = this.#close(frame);
     }
   }

@@ -100,21 +100,22 @@ function byteLength(text: string): number {
   return length;
 }
 
-/** Joins the pieces that lie between long bytes. */
+/** Joins what lies between long arguments. The pieces are text and bytes in turn, and text at both ends. */
 function joinShort(pieces: readonly (string | Uint8Array)[]): (string | Uint8Array)[] {
   const joined: (string | Uint8Array)[] = [];
   let start = 0;
-  for (let at = 0; at <= pieces.length; at++) {
-    const piece = pieces[at];
-    if (piece !== undefined && (typeof piece === "string" || piece.byteLength <= SHORT_BYTES)) continue;
-    if (at > start) joined.push(at === start + 1 ? pieces[start]! : concat(pieces, start, at));
-    if (piece !== undefined) joined.push(piece);
+  for (let at = 1; at < pieces.length; at += 2) {
+    const argument = pieces[at] as Uint8Array;
+    if (argument.byteLength <= SHORT_BYTES) continue;
+    joined.push(concat(pieces, start, at), argument);
     start = at + 1;
   }
+  joined.push(concat(pieces, start, pieces.length));
   return joined;
 }
 
-function concat(pieces: readonly (string | Uint8Array)[], start: number, end: number): Uint8Array {
+function concat(pieces: readonly (string | Uint8Array)[], start: number, end: number): string | Uint8Array {
+  if (end === start + 1) return pieces[start]!;
   let size = 0;
   for (let at = start; at < end; at++) size += Buffer.byteLength(pieces[at]!);
   const bytes = Buffer.allocUnsafe(size);

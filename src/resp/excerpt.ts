@@ -7,10 +7,9 @@ const LONGEST = 40;
  * @param bytes Where the range lies.
  * @param start Where it begins.
  * @param end Where it ends.
- * @returns The excerpt, or the word `nothing` for an empty range.
+ * @returns The excerpt.
  */
 export function excerpt(bytes: Uint8Array, start: number, end: number): string {
-  if (start >= end) return "nothing";
   let shown = "";
   for (let at = start; at < end; at++) {
     const next = escape(bytes[at]!);

@@ -3,7 +3,9 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import { StreaqError } from "../../src/base/errors.ts";
 import { taskContext, workerContext } from "../../src/queue/context.ts";
 import { Worker } from "../../src/queue/worker.ts";
+import { startByteServer } from "../support/byte_server.ts";
 import { eventually } from "../support/poll.ts";
+import { startRedis } from "../support/redis_server.ts";
 import { assertClean, keysOf } from "./keyspace.ts";
 import { Lines, running, sleep, Stage } from "./stage.ts";
 
@@ -170,20 +172,39 @@ describe("close()", () => {
   });
 });
 
-describe("a worker without Redis", () => {
-  it("says where it looked, within connectTimeout", async () => {
-    const worker = new Worker({
-      redisUrl: "redis://user:s3cret@127.0.0.1:1/0",
-      redisOptions: { connectTimeout: 200 },
-      handleSignals: false,
-    });
+describe("a worker without a Redis that serves it", () => {
+  /** Every first operation rejects with this text, without the password, and closing ends everything. */
+  async function refuses(redisUrl: string, text: string): Promise<void> {
+    const worker = new Worker({ redisUrl, redisOptions: { connectTimeout: 500 }, handleSignals: false, logger: new Lines() });
     const task = worker.task(() => 1, { name: "one" });
     for (const operation of [() => worker.run(), () => worker.connect(), async () => await task.enqueue()]) {
       const error = await assertRejects(operation) as Error;
-      assertStringIncludes(error.message, "127.0.0.1:1");
+      assertStringIncludes(error.message, text);
       assert(!error.message.includes("s3cret"), error.message);
     }
     await worker.close();
+  }
+
+  it("says where it looked when nobody is there", async () => {
+    await refuses("redis://user:s3cret@127.0.0.1:1/0", "127.0.0.1:1");
+  });
+
+  it("rejects at once when its credentials are refused", async () => {
+    await using server = await startRedis({ password: "right" });
+    const { port } = server;
+    const start = Date.now();
+    await refuses(`redis://:s3cret@127.0.0.1:${port}`, "WRONGPASS");
+    await refuses(`redis://127.0.0.1:${port}`, "NOAUTH");
+    await refuses(`redis://:right@127.0.0.1:${port}/99`, "out of range");
+    assert(Date.now() - start < 1500);
+  });
+
+  it("says what is wrong with a server that speaks no RESP, or nothing", async () => {
+    const http = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nno";
+    await using web = await startByteServer({ onData: (peer) => peer.write(http) });
+    await refuses(`redis://127.0.0.1:${web.port}`, `127.0.0.1:${web.port}`);
+    await using mute = await startByteServer();
+    await refuses(`redis://127.0.0.1:${mute.port}`, `127.0.0.1:${mute.port}`);
   });
 });
 

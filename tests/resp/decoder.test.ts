@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertLess, assertStrictEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { describe, it } from "node:test";
 import { Decoder } from "../../src/resp/decoder.ts";
@@ -131,6 +131,21 @@ describe("Decoder.push()", () => {
     const array = values[0] as Reply[];
     assertEquals(array.length, count);
     assert(array.every((value, at) => value === (at % 2 === 0 ? 1 : "abc")));
+  });
+
+  it("looks at each byte a few times at most, however small the chunks are", () => {
+    const start = performance.now();
+    const lineBytes = 200_000;
+    const line = "x".repeat(lineBytes);
+    assertEquals(decode(`+${line}\r\n`, { chunks: [1], limits: { lineBytes } }).values, [line]);
+    const string = "y".repeat(2_000_000);
+    for (const wire of [`$${string.length}\r\n${string}\r\n`, `$?\r\n;${string.length}\r\n${string}\r\n;0\r\n`]) {
+      assert(decode(wire, { chunks: [16] }).values[0] === string);
+      const [bytes] = decode(wire, { chunks: [16], binary: true }).values as [Uint8Array];
+      assert(Buffer.from(string).equals(bytes));
+    }
+    // It takes a fifth of a second. Looking at everything again for each chunk would take minutes.
+    assertLess(performance.now() - start, 5000);
   });
 
   it("gives the sink nothing after the sink has thrown", () => {

@@ -1,0 +1,54 @@
+import process from "node:process";
+import { after, afterEach, before } from "node:test";
+import { type Task, Worker } from "@q/streaq";
+import { type RedisServer, startRedis } from "../support/redis_server.ts";
+import { Command } from "./command.ts";
+
+/** A server, and a producer for the queue of the fixtures. Each test finds the server empty. */
+export class Stage {
+  #redis: RedisServer | undefined;
+  #producer: Worker | undefined;
+
+  constructor() {
+    before(async () => {
+      this.#redis = await startRedis();
+      this.#producer = new Worker({ redisUrl: this.redisUrl, queueName: "cli" });
+    });
+    afterEach(async () => void await this.#producer?.redis.command(["FLUSHDB"]));
+    after(async () => {
+      await this.#producer?.close();
+      await this.#redis?.stop();
+    });
+  }
+
+  get redisUrl(): string {
+    return this.#redis!.url;
+  }
+
+  /** Runs `streaq run`. */
+  run(...args: readonly string[]): Command {
+    return new Command(["run", ...args], { REDIS_URL: this.redisUrl });
+  }
+
+  /** Enqueues a task of the fixtures; what it would do in this process does not matter. */
+  async enqueue(name: string, ...args: unknown[]): Promise<Task<unknown>> {
+    const producer = this.#producer!;
+    const task = producer.registry.get(name) ?? producer.task((..._args: unknown[]): unknown => undefined, { name });
+    return await task.enqueue(...args);
+  }
+
+  /** What a task returns in the end. */
+  async call(name: string, ...args: unknown[]): Promise<unknown> {
+    const task = await this.enqueue(name, ...args);
+    return (await task.result({ timeout: "20s" })).result;
+  }
+}
+
+/** Whether there is such a process. */
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false; // No such process.
+  }
+}
