@@ -60,10 +60,7 @@ const makers: Record<string, (url: string) => Promise<Subject>> = {
   },
   async "node-redis"(url) {
     // Without it, each command has a timer of its own.
-    const redis = createNodeRedis({
-      url,
-      commandOptions: { timeout: undefined },
-    });
+    const redis = createNodeRedis({ url, commandOptions: { timeout: undefined } });
     await redis.connect();
     return {
       name: "node-redis",
@@ -83,18 +80,13 @@ interface Work {
 
 const keys = Array.from({ length: batch }, (_, i) => `benchmark:client:${i}`);
 
-function pipelined(
-  name: string,
-  send: (subject: Subject, key: string) => Promise<unknown>,
-): Work {
+function pipelined(name: string, send: (subject: Subject, key: string) => Promise<unknown>): Work {
   return {
     name,
     commands,
     async run(subject) {
       for (let sent = 0; sent < commands; sent += batch) {
-        await Promise.all(
-          keys.slice(0, commands - sent).map((key) => send(subject, key)),
-        );
+        await Promise.all(keys.slice(0, commands - sent).map((key) => send(subject, key)));
       }
     },
   };
@@ -125,9 +117,7 @@ const all: Work[] = [
 const given = process.env["REDIS_URL"];
 if (given) await compare(given);
 else {
-  await using server = await startRedis({
-    args: ["--save", "", "--appendonly", "no"],
-  });
+  await using server = await startRedis({ args: ["--save", "", "--appendonly", "no"] });
   await compare(server.url);
 }
 
@@ -152,10 +142,7 @@ async function compare(url: string): Promise<void> {
         const cell = `${work.name} ${subject.name}`;
         const measurement = await measure(work, subject);
         if (round > 0) {
-          measurements.set(cell, [
-            ...measurements.get(cell) ?? [],
-            measurement,
-          ]);
+          measurements.set(cell, [...measurements.get(cell) ?? [], measurement]);
         }
       }
     }
@@ -173,21 +160,12 @@ async function measure(work: Work, subject: Subject): Promise<Measurement> {
   return { rate: work.commands / ms, cpu: (user + system) / work.commands };
 }
 
-function report(
-  names: readonly string[],
-  of: (work: Work, name: string) => readonly Measurement[],
-): void {
+function report(names: readonly string[], of: (work: Work, name: string) => readonly Measurement[]): void {
   const runtime = "Bun" in globalThis ? "Bun" : "Deno" in globalThis ? "Deno" : `Node ${process.version}`;
   console.log(
     `${runtime}; ${commands} commands in batches of ${batch}, medians of ${rounds} rounds, thousands a second`,
   );
-  console.log(
-    [
-      "".padEnd(20),
-      ...names.map((name) => name.padStart(14)),
-      "streaq : best".padStart(16),
-    ].join(""),
-  );
+  console.log(["".padEnd(20), ...names.map((name) => name.padStart(14)), "streaq : best".padStart(16)].join(""));
   for (const work of all) {
     const rates = names.map((name) => median(of(work, name).map(({ rate }) => rate)));
     const cells = names.map((name, i) => {

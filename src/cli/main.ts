@@ -43,9 +43,9 @@ export async function main(program: string): Promise<void> {
     console.error("streaq: Something keeps the process alive, perhaps a task that ignores its signal: it is ended now");
     process.exit();
   }, { ref: false });
-  if (!process.connected) return;
-  if (failure) await new Promise((resolve) => process.send?.(EXPLAINED, resolve));
-  process.disconnect?.();
+  if (failure && process.connected) await new Promise((resolve) => process.send?.(EXPLAINED, resolve));
+  // The other side may have closed the channel meanwhile.
+  if (process.connected) process.disconnect?.();
 }
 
 async function dispatch(args: readonly string[], host: Host): Promise<number> {

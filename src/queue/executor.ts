@@ -85,10 +85,12 @@ export class Executor {
 
   async #call(execution: Execution): Promise<unknown> {
     const { fnName, fn, options } = execution.definition as Definition;
-    const { args } = execution.record as TaskRecord;
+    const { args, kwargs } = execution.record as TaskRecord;
+    // Named arguments, which only other languages and untyped enqueuing have, arrive as one trailing object.
+    const given = Object.keys(kwargs).length > 0 ? [...args, kwargs] : args;
     const { taskId } = execution.delivery;
     const task = execution.context({ fnName, taskId, tries: execution.tries, timeout: null, ttl: options.ttl });
-    return await runInScope({ task, workerContext: this.#options.workerContext }, () => fn(...args));
+    return await runInScope({ task, workerContext: this.#options.workerContext }, () => fn(...given));
   }
 }
 

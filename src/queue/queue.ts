@@ -63,42 +63,30 @@ export class Queue {
     throw new StreaqError(`Unknown priority, queue ${name} has ${priorities.join(", ")}: ${priority}`);
   }
 
-  /** Publishes a request, together with others of this turn of the event loop. */
-  async enqueue(request: Request<unknown>): Promise<void> {
-    const { signal } = request;
-    signal?.throwIfAborted();
-    let published: Published;
-    try {
-      published = await abortable(this.#publishing.add(this.#encode(request)), signal);
-    } catch (error) {
-      throw signal?.aborted || error instanceof StreaqError ? error : refusal(request, error);
-    }
-    if (published instanceof Error) throw refusal(request, published);
+  /** Sends a request, together with others of this turn of the event loop. */
+  enqueue(request: Request<unknown>): void {
+    const arrival = this.#enqueue(request);
+    request.sent(() => arrival);
+    arrival.catch(() => request.failed());
   }
 
-  /** Publishes requests, all in one go, and tells which were stored when some were not. */
+  /** Sends requests, all in one go, and tells which were stored when some were not. */
   async enqueueMany<const T extends readonly EnqueueRequest<unknown>[]>(requests: T): Promise<Enqueued<T>> {
     const all = requests.map((request, i) => {
       if (request instanceof Request) return request as Request<unknown>;
       throw new TypeError(`Could not enqueue, expected a request made with enqueue() at ${i}: ${typeof request}`);
     });
-    if (all.length === 0) return [] as unknown as Enqueued<T>;
-    // Everything is encoded before anything is sent: what cannot be stored loses nothing.
-    const tasks = all.map((request) => this.#encode(request));
-    const published = this.#options.broker.publish(tasks);
-    const sent = await Promise.allSettled(all.map((request, i) =>
-      request.send(async () => {
-        const answer = (await published)[i];
-        if (answer instanceof Error) throw refusal(request, answer);
-      })
-    ));
-    const failed = sent.find((result) => result.status === "rejected");
-    const stored = sent.flatMap((result) => result.status === "fulfilled" ? [result.value] : []);
-    if (!failed) return stored as Enqueued<T>;
-    const { reason } = failed;
-    throw new EnqueueError(`Could not enqueue ${all.length - stored.length} of ${all.length} tasks: ${reason}`, {
-      cause: reason,
-      tasks: stored,
+    const fresh = new Set(all.filter(({ isSent }) => !isSent));
+    const failures = await this.#enqueueAll([...fresh]);
+    for (const request of all) {
+      if (!fresh.has(request)) await request.then(null, (reason) => failures.set(request, reason));
+    }
+    const tasks = all.filter((request) => !failures.has(request)).map(({ task }) => task);
+    if (failures.size === 0) return tasks as Enqueued<T>;
+    const [cause] = failures.values();
+    throw new EnqueueError(`Could not enqueue ${all.length - tasks.length} of ${all.length} tasks: ${cause}`, {
+      cause,
+      tasks,
     });
   }
 
@@ -145,11 +133,49 @@ export class Queue {
     };
   }
 
+  async #enqueue(request: Request<unknown>): Promise<void> {
+    const { signal } = request;
+    signal?.throwIfAborted();
+    let published: Published;
+    try {
+      published = await abortable(this.#publishing.add(this.#encode(request)), signal);
+    } catch (error) {
+      throw signal?.aborted || error instanceof StreaqError ? error : refusal(request, error);
+    }
+    accept(request, published);
+  }
+
+  /** Sends requests, and returns those that did not arrive, with the reasons. */
+  async #enqueueAll(requests: readonly Request<unknown>[]): Promise<Map<Request<unknown>, unknown>> {
+    const failures = new Map<Request<unknown>, unknown>();
+    if (requests.length === 0) return failures;
+    // Everything is encoded before anything is sent: what cannot be stored loses nothing.
+    const tasks = requests.map((request) => this.#encode(request));
+    const published = this.#options.broker.publish(tasks).catch((error) => requests.map(() => asError(error)));
+    requests.forEach((request, i) => request.sent(async () => accept(request, (await published)[i]!)));
+    const answers = await published;
+    requests.forEach((request, i) => {
+      const answer = answers[i]!;
+      if (!(answer instanceof Error)) return;
+      failures.set(request, refusal(request, answer));
+      request.failed();
+    });
+    return failures;
+  }
+
   #encode(request: Request<unknown>): NewTask {
     const { id, priority, call } = request;
     const data = this.#options.codec.encodeTask(id, { ...call, createdTime: this.#options.clock.now() });
     return { id, priority, data };
   }
+}
+
+function accept(request: Request<unknown>, answer: Published): void {
+  if (answer instanceof Error) throw refusal(request, answer);
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 function refusal({ id, call }: Request<unknown>, cause: unknown): StreaqError {

@@ -4,6 +4,8 @@ import { describeFailure, restoreFailure } from "./failure.ts";
 import { failure, success, type TaskResult, type TaskResultFields } from "./result.ts";
 import { jsonSerializer, type Serializer, UnserialisableError } from "./serializer.ts";
 
+const encoder = new TextEncoder();
+
 /** A task as it is stored; `docs/wire-format.md` describes the fields. */
 export interface TaskRecord {
   readonly fnName: string;
@@ -62,8 +64,7 @@ export class RecordCodec {
       w: fields.workerId,
       i: fields.taskId,
     };
-    // What describes a failure is bounded already, and there is nothing else to store in its place.
-    return this.#encode(record, `the result of task ${fields.fnName}`, end.success ? this.#maxPayload : Infinity);
+    return end.success ? this.#encode(record, `the result of task ${fields.fnName}`) : this.#encodeFailure(record);
   }
 
   /** @throws {StreaqError} When the data is no record of a result. */
@@ -88,18 +89,31 @@ export class RecordCodec {
     return s ? success(fields, r) : failure(fields, restoreFailure(r));
   }
 
-  #encode(record: unknown, what: string, limit = this.#maxPayload): Payload {
+  #encode(record: unknown, what: string): Payload {
     let data: Payload;
     try {
-      data = this.#serializer.serialize(record);
+      data = this.#payload(this.#serializer.serialize(record));
     } catch (cause) {
       throw new StreaqError(`Could not serialise ${what}: ${explain(cause)}`, { cause });
     }
-    if (typeof data === "string" && this.binary) data = new TextEncoder().encode(data);
-    if (isOver(data, limit)) {
-      throw new StreaqError(`Could not store ${what}: ${byteLength(data)} bytes are more than maxPayload, ${limit}`);
+    if (!isOver(data, this.#maxPayload)) return data;
+    throw new StreaqError(
+      `Could not store ${what}: ${byteLength(data)} bytes are more than maxPayload, ${this.#maxPayload}`,
+    );
+  }
+
+  /** What describes a failure is bounded already, and there is nothing else to store in its place. */
+  #encodeFailure(record: unknown): Payload {
+    try {
+      return this.#payload(this.#serializer.serialize(record));
+    } catch {
+      // That the task has ended counts more than that the serializer can read how.
+      return this.#payload(JSON.stringify(record));
     }
-    return data;
+  }
+
+  #payload(data: string | Uint8Array): Payload {
+    return typeof data === "string" && this.binary ? encoder.encode(data) : data;
   }
 
   #decode(data: Payload, kind: string, id: string): Record<string, unknown> {
@@ -133,7 +147,7 @@ function isOver(data: Payload, limit: number): boolean {
 }
 
 function byteLength(data: Payload): number {
-  return typeof data === "string" ? new TextEncoder().encode(data).length : data.length;
+  return typeof data === "string" ? encoder.encode(data).length : data.length;
 }
 
 /** What the fields of a record are called outside. */

@@ -52,7 +52,9 @@ export class Request<R> implements EnqueueRequest<R> {
   #id: string | undefined;
   #priority: string;
   #signal: AbortSignal | undefined;
-  #sent: Promise<Task<R>> | undefined;
+  /** Tells whether it arrived; `undefined` until it is on its way. */
+  #arrival: (() => Promise<void>) | undefined;
+  #task: Task<R> | undefined;
 
   constructor(queue: Queue, call: Call) {
     this.#queue = queue;
@@ -72,25 +74,36 @@ export class Request<R> implements EnqueueRequest<R> {
     return this.#signal;
   }
 
+  /** The task that it has become, or becomes. */
+  get task(): Task<R> {
+    return this.#task ??= new Task<R>(this.id, this.#queue);
+  }
+
+  /** Whether it is on its way to the store, or there. */
+  get isSent(): boolean {
+    return this.#arrival !== undefined;
+  }
+
   async status(): Promise<TaskStatus> {
     return await this.#queue.status(this.id);
   }
 
   start({ id, priority, signal }: StartOptions = {}): this {
-    if (this.#sent) throw new StreaqError(`Could not change a task that was enqueued already: ${this.id}`);
+    if (this.isSent) throw new StreaqError(`Could not change a task that was enqueued already: ${this.id}`);
     if (id !== undefined) this.#id = checkId(id);
     if (priority !== undefined) this.#priority = this.#queue.checkPriority(priority);
     if (signal !== undefined) this.#signal = signal;
     return this;
   }
 
-  /** Sends the request, the first time. `send` stands for a way of its own to do it. */
-  send(send: (request: this) => Promise<void> = (request) => this.#queue.enqueue(request)): Promise<Task<R>> {
-    return this.#sent ??= send(this).then(() => new Task<R>(this.id, this.#queue), (error) => {
-      // Sending it again is safe, so the next await may try.
-      this.#sent = undefined;
-      throw error;
-    });
+  /** Notes that it is on its way to the store, and how to learn whether it arrived: who asks costs a promise. */
+  sent(arrival: () => Promise<void>): void {
+    this.#arrival = arrival;
+  }
+
+  /** Notes that it did not arrive. Sending it again is safe, so the next await tries. */
+  failed(): void {
+    this.#arrival = undefined;
   }
 
   /** Awaiting a request is how it is sent. */
@@ -98,7 +111,8 @@ export class Request<R> implements EnqueueRequest<R> {
     onFulfilled?: ((task: Task<R>) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.send().then(onFulfilled, onRejected);
+    if (!this.#arrival) this.#queue.enqueue(this);
+    return this.#arrival!().then(() => this.task).then(onFulfilled, onRejected);
   }
 }
 

@@ -8,12 +8,7 @@
  * - `FULL`: too much waits for the connection already.
  * - `CLOSED`: the client was closed.
  */
-export type ConnectionErrorCode =
-  | "UNREACHABLE"
-  | "REFUSED"
-  | "LOST"
-  | "FULL"
-  | "CLOSED";
+export type ConnectionErrorCode = "UNREACHABLE" | "REFUSED" | "LOST" | "FULL" | "CLOSED";
 
 /**
  * There is no connection to the server, or it was lost.
@@ -47,15 +42,8 @@ export class ConnectionError extends Error {
    * @param message What was attempted, and why it failed.
    * @param options The `cause`, and whether the command was sent (`maybeExecuted`, `false` when left out).
    */
-  constructor(
-    code: ConnectionErrorCode,
-    message: string,
-    options: { cause?: unknown; maybeExecuted?: boolean } = {},
-  ) {
-    super(
-      message,
-      options.cause === undefined ? undefined : { cause: options.cause },
-    );
+  constructor(code: ConnectionErrorCode, message: string, options: { cause?: unknown; maybeExecuted?: boolean } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.maybeExecuted = options.maybeExecuted ?? false;
   }
@@ -76,9 +64,7 @@ export class SlowConsumerError extends Error {
  */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof AggregateError && error.errors.length > 0) {
-    return error.errors.map(reasonOf).join(", ");
-  }
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(reasonOf).join(", ");
   const { code } = error as { code?: unknown };
   return error.message || (typeof code === "string" ? code : error.name);
 }

@@ -11,13 +11,7 @@ import { ConnectionError } from "./errors.ts";
  * - `refused`: the credentials are wrong, or do not allow it.
  * - `fail`: the same again would fail again.
  */
-export type Advice =
-  | "retry"
-  | "reload"
-  | "regroup"
-  | "full"
-  | "refused"
-  | "fail";
+export type Advice = "retry" | "reload" | "regroup" | "full" | "refused" | "fail";
 
 const advice: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ["LOADING", "retry"],

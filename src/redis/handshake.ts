@@ -21,16 +21,12 @@ export interface Greeting {
 export async function greet(
   call: (args: CommandArguments) => Promise<Reply>,
   protocol: 2 | 3,
-  { target: { username, password, database }, name, logger }: Pick<
-    Settings,
-    "target" | "name" | "logger"
-  >,
+  { target: { username, password, database }, name, logger }: Pick<Settings, "target" | "name" | "logger">,
 ): Promise<Greeting> {
   // Some servers repeat the arguments of a command that they do not know.
   const ask = (args: CommandArguments): Promise<Reply> =>
     call(args).catch((error) => {
-      throw error instanceof ReplyError && password &&
-          error.message.includes(password)
+      throw error instanceof ReplyError && password && error.message.includes(password)
         ? new ReplyError(error.message.replaceAll(password, "***"))
         : error;
     });
@@ -44,12 +40,7 @@ export async function greet(
 
   async function hello(): Promise<Greeting | undefined> {
     const login = password === undefined ? [] : ["AUTH", username ?? "default", password];
-    const args: CommandArguments = [
-      "HELLO",
-      protocol,
-      ...login,
-      ...(name === undefined ? [] : ["SETNAME", name]),
-    ];
+    const args: CommandArguments = ["HELLO", protocol, ...login, ...(name === undefined ? [] : ["SETNAME", name])];
     const reply = await ask(args).catch((error) => {
       if (!isUnknown(error)) throw error;
     });
@@ -62,22 +53,12 @@ export async function greet(
 
   async function greetOld(): Promise<Greeting> {
     if (password !== undefined) {
-      await ask([
-        "AUTH",
-        ...(username === undefined ? [] : [username]),
-        password,
-      ]).catch((error) => {
-        if (
-          !/no password is set|without any password configured/.test(
-            String(error),
-          )
-        ) throw error;
+      await ask(["AUTH", ...(username === undefined ? [] : [username]), password]).catch((error) => {
+        if (!/no password is set|without any password configured/.test(String(error))) throw error;
         logger?.warn("The server was given a password, but asks for none");
       });
     }
-    if (name !== undefined) {
-      await ask(["CLIENT", "SETNAME", name]).catch(unless("NOPERM", "ERR"));
-    }
+    if (name !== undefined) await ask(["CLIENT", "SETNAME", name]).catch(unless("NOPERM", "ERR"));
     const id = await ask(["CLIENT", "ID"]).catch(unless("NOPERM", "ERR"));
     return { clientId: Number(id ?? 0) };
   }
@@ -85,21 +66,16 @@ export async function greet(
 
 /** Whether a server is too old for `HELLO`, or pretends to be. */
 function isUnknown(error: unknown): boolean {
-  return error instanceof ReplyError &&
-    (error.code === "NOPROTO" || /unknown command/i.test(error.message));
+  return error instanceof ReplyError && (error.code === "NOPROTO" || /unknown command/i.test(error.message));
 }
 
 /** Passes over errors with one of these codes; the others go on. */
 function unless(...codes: string[]): (error: unknown) => undefined {
   return (error) => {
-    if (!(error instanceof ReplyError) || !codes.includes(codeOf(error))) {
-      throw error;
-    }
+    if (!(error instanceof ReplyError) || !codes.includes(codeOf(error))) throw error;
   };
 }
 
 function unexpected(command: string, reply: Reply): Error {
-  return new TypeError(
-    `Unexpected reply to ${command}: ${String(reply).slice(0, 40)}`,
-  );
+  return new TypeError(`Unexpected reply to ${command}: ${String(reply).slice(0, 40)}`);
 }

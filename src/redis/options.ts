@@ -35,10 +35,7 @@ export interface ClientOptions {
    *
    * @default {{ min: 50, max: 2000 }}
    */
-  retry?: false | {
-    readonly min?: Duration | undefined;
-    readonly max?: Duration | undefined;
-  } | undefined;
+  retry?: false | { readonly min?: Duration | undefined; readonly max?: Duration | undefined } | undefined;
   /** The name of the connections, as `CLIENT LIST` shows it. Without spaces. */
   name?: string | undefined;
   /**
@@ -127,18 +124,12 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
     clock = systemClock,
   } = options;
   const target = parseUrl(url);
-  const {
-    username = target.username,
-    password = target.password,
-    database = target.database,
-  } = options;
+  const { username = target.username, password = target.password, database = target.database } = options;
   if (username !== undefined && password === undefined) {
     throw new TypeError("A user name needs a password");
   }
   if (name !== undefined && !/^[!-~]+$/.test(name)) {
-    throw new TypeError(
-      `Invalid name, expected visible ASCII without spaces: ${JSON.stringify(name)}`,
-    );
+    throw new TypeError(`Invalid name, expected visible ASCII without spaces: ${JSON.stringify(name)}`);
   }
   return {
     target: {
@@ -165,38 +156,24 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
 }
 
 function retryLimits(
-  { min = 50, max = 2000 }: {
-    min?: Duration | undefined;
-    max?: Duration | undefined;
-  },
+  { min = 50, max = 2000 }: { min?: Duration | undefined; max?: Duration | undefined },
 ): RetryLimits {
-  const limits = {
-    min: milliseconds(min, "retry.min"),
-    max: milliseconds(max, "retry.max"),
-  };
+  const limits = { min: milliseconds(min, "retry.min"), max: milliseconds(max, "retry.max") };
   if (limits.min > limits.max) {
-    throw new RangeError(
-      `Invalid retry, expected min to be at most max: ${limits.min} and ${limits.max}`,
-    );
+    throw new RangeError(`Invalid retry, expected min to be at most max: ${limits.min} and ${limits.max}`);
   }
   return limits;
 }
 
 function positive(duration: Duration, name: string): number {
   const ms = milliseconds(duration, name);
-  if (ms === 0) {
-    throw new RangeError(
-      `Invalid ${name}, expected a duration above 0: ${duration}`,
-    );
-  }
+  if (ms === 0) throw new RangeError(`Invalid ${name}, expected a duration above 0: ${duration}`);
   return ms;
 }
 
 function whole(value: number, name: string, least: number): number {
   if (!Number.isSafeInteger(value) || value < least) {
-    throw new RangeError(
-      `Invalid ${name}, expected a whole number from ${least} on: ${value}`,
-    );
+    throw new RangeError(`Invalid ${name}, expected a whole number from ${least} on: ${value}`);
   }
   return value;
 }

@@ -44,10 +44,7 @@ export class Pipeline {
    */
   constructor(
     settings: Settings,
-    { reconnect, closed }: {
-      reconnect: boolean;
-      closed?: (reason: ConnectionError) => void;
-    },
+    { reconnect, closed }: { reconnect: boolean; closed?: (reason: ConnectionError) => void },
   ) {
     this.settings = settings;
     this.#closed = closed;
@@ -108,11 +105,7 @@ export class Pipeline {
     return this.#link.close(reason);
   }
 
-  #move(
-    state: "offline" | "online" | "closed",
-    connection?: Connection,
-    reason?: ConnectionError,
-  ): void {
+  #move(state: "offline" | "online" | "closed", connection?: Connection, reason?: ConnectionError): void {
     this.#state = state;
     this.#connection = connection;
     this.#reason = reason;
@@ -166,22 +159,15 @@ export class Pipeline {
   #excess(command: Command): ConnectionError | undefined {
     const { maxQueued, maxQueuedBytes } = this.settings;
     command.bytes = 0;
-    for (let part: Command | undefined = command; part; part = part.next) {
-      command.bytes += roughSize(part.args);
-    }
-    const fits = () =>
-      this.#waiting.size < maxQueued &&
-      this.#bytes + command.bytes <= maxQueuedBytes;
+    for (let part: Command | undefined = command; part; part = part.next) command.bytes += roughSize(part.args);
+    const fits = () => this.#waiting.size < maxQueued && this.#bytes + command.bytes <= maxQueuedBytes;
     if (!fits() && this.#withdrawn > 0) this.#recount();
     if (fits()) {
       this.#bytes += command.bytes;
       return undefined;
     }
     const limit = this.#waiting.size < maxQueued ? `maxQueuedBytes ${maxQueuedBytes}` : `maxQueued ${maxQueued}`;
-    return new ConnectionError(
-      "FULL",
-      `Too many commands wait for the connection, the limit is reached: ${limit}`,
-    );
+    return new ConnectionError("FULL", `Too many commands wait for the connection, the limit is reached: ${limit}`);
   }
 
   /** Drops what was withdrawn, and counts the rest anew. */

@@ -2,30 +2,15 @@ import type { Argument } from "../resp/reply.ts";
 import type { CommandArguments } from "./command.ts";
 
 /** What is special about a command; `details` where its arguments tell. */
-type Rule =
-  | "none"
-  | "details"
-  | "blocks"
-  | "state"
-  | "transaction"
-  | "subscribe"
-  | "monitor"
-  | "option"
-  | "never";
+type Rule = "none" | "details" | "blocks" | "state" | "transaction" | "subscribe" | "monitor" | "option" | "never";
 
 const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
   ([
     ["details", "XREAD XREADGROUP CLIENT"],
-    [
-      "blocks",
-      "BLPOP BRPOP BRPOPLPUSH BLMOVE BLMPOP BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF",
-    ],
+    ["blocks", "BLPOP BRPOP BRPOPLPUSH BLMOVE BLMPOP BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF"],
     ["state", "WATCH UNWATCH SELECT AUTH"],
     ["transaction", "MULTI EXEC DISCARD"],
-    [
-      "subscribe",
-      "SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE SSUBSCRIBE SUNSUBSCRIBE",
-    ],
+    ["subscribe", "SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE SSUBSCRIBE SUNSUBSCRIBE"],
     ["monitor", "MONITOR"],
     ["option", "HELLO RESET QUIT"],
     ["never", "SYNC PSYNC REPLCONF"],
@@ -55,19 +40,14 @@ export function sharedRefusal(args: CommandArguments): TypeError | undefined {
 }
 
 /** Why a command may not run even on a connection that has one owner; `undefined` when it may. */
-export function dedicatedRefusal(
-  args: CommandArguments,
-): TypeError | undefined {
+export function dedicatedRefusal(args: CommandArguments): TypeError | undefined {
   const rule = ruleOf(args);
-  const allowed = rule === "none" || rule === "blocks" || rule === "state" ||
-    rule === "transaction";
+  const allowed = rule === "none" || rule === "blocks" || rule === "state" || rule === "transaction";
   return allowed ? undefined : refusal(args, rule);
 }
 
 /** Why a command may not be part of a transaction; `undefined` when it may. Nothing blocks there. */
-export function transactionRefusal(
-  args: CommandArguments,
-): TypeError | undefined {
+export function transactionRefusal(args: CommandArguments): TypeError | undefined {
   const rule = ruleOf(args);
   return rule === "none" || rule === "blocks" ? undefined : refusal(args, rule);
 }
@@ -75,18 +55,12 @@ export function transactionRefusal(
 /** For how many milliseconds the server may block on a command; `Infinity` where it may for ever. */
 export function blockingTime(args: CommandArguments): number {
   if (ruleOf(args) !== "blocks") return 0;
-  const time = Number(args[timeoutAt(args)]) *
-    (inMilliseconds.has(upper(args[0])) ? 1 : 1000);
+  const time = Number(args[timeoutAt(args)]) * (inMilliseconds.has(upper(args[0])) ? 1 : 1000);
   // What is no time at all, the server refuses at once.
   return time === 0 ? Infinity : time || 0;
 }
 
-const inMilliseconds: ReadonlySet<string> = new Set([
-  "XREAD",
-  "XREADGROUP",
-  "WAIT",
-  "WAITAOF",
-]);
+const inMilliseconds: ReadonlySet<string> = new Set(["XREAD", "XREADGROUP", "WAIT", "WAITAOF"]);
 
 /** The place of the timeout among the arguments of a blocking command. */
 function timeoutAt(args: CommandArguments): number {
@@ -120,9 +94,7 @@ function ruleOf(args: CommandArguments): Rule {
 }
 
 function ruleOfDetails(args: CommandArguments): Rule {
-  if (upper(args[0]) === "CLIENT") {
-    return upper(args[1]) === "REPLY" ? "never" : "none";
-  }
+  if (upper(args[0]) === "CLIENT") return upper(args[1]) === "REPLY" ? "never" : "none";
   return blockAt(args) === -1 ? "none" : "blocks";
 }
 

@@ -33,10 +33,7 @@ const chunk = 1000;
 /** How long the connection stays when nobody listens, in milliseconds. */
 const linger = 10_000;
 
-const decoder: { decode(bytes: Uint8Array): string } = new TextDecoder(
-  "utf-8",
-  { ignoreBOM: true },
-);
+const decoder: { decode(bytes: Uint8Array): string } = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * All subscriptions of a client, over one connection that is there while somebody listens.
@@ -81,8 +78,7 @@ export class Subscriber {
    */
   listen(name: string, listener: Listener): () => void {
     if (this.#reason) throw this.#reason;
-    const channel = this.#channels.get(name) ??
-      { name, listeners: [], state: "unknown" };
+    const channel = this.#channels.get(name) ?? { name, listeners: [], state: "unknown" };
     this.#channels.set(name, channel);
     channel.listeners.push(listener);
     this.#touch(channel);
@@ -107,11 +103,7 @@ export class Subscriber {
     return this.#link.close(reason);
   }
 
-  #move(
-    state: "offline" | "online" | "closed",
-    connection?: Connection,
-    reason?: ConnectionError,
-  ): void {
+  #move(state: "offline" | "online" | "closed", connection?: Connection, reason?: ConnectionError): void {
     this.#state = state;
     this.#connection = connection;
     this.#reason = reason;
@@ -129,9 +121,7 @@ export class Subscriber {
   }
 
   #ready(connection: Connection): void {
-    connection.divert((value) => Array.isArray(value) && this.#receive(value), {
-      binary: true,
-    });
+    connection.divert((value) => Array.isArray(value) && this.#receive(value), { binary: true });
     this.#move("online", connection);
   }
 
@@ -189,12 +179,7 @@ export class Subscriber {
         if (name === "SUBSCRIBE") this.#asked.push(channel);
       }
       const args = [name, ...some.map((channel) => channel.name)];
-      const command = new Command(
-        args,
-        true,
-        () => {},
-        (reason) => this.#refused(some, reason),
-      );
+      const command = new Command(args, true, () => {}, (reason) => this.#refused(some, reason));
       command.replies = some.length;
       connection.send(command);
     }
@@ -236,39 +221,27 @@ export class Subscriber {
 
   #deliver(name: Uint8Array, payload: Uint8Array): void {
     const channel = this.#channels.get(decoder.decode(name));
-    if (channel) {
-      this.#tell(channel.listeners, (listener) => listener.message(payload));
-    }
+    if (channel) this.#tell(channel.listeners, (listener) => listener.message(payload));
   }
 
   /** Tells a newcomer what the others know already. */
   #catchUp(channel: Channel, listener: Listener): void {
     const { failure } = this.#link;
-    if (failure) {
-      this.#tell([listener], (listener) => listener.failed?.(failure));
-    } else if (channel.state === "live") {
-      this.#tell([listener], (listener) => listener.subscribed?.());
-    }
+    if (failure) this.#tell([listener], (listener) => listener.failed?.(failure));
+    else if (channel.state === "live") this.#tell([listener], (listener) => listener.subscribed?.());
   }
 
   #tellAll(event: (listener: Listener) => void): void {
-    for (const channel of [...this.#channels.values()]) {
-      this.#tell(channel.listeners, event);
-    }
+    for (const channel of [...this.#channels.values()]) this.#tell(channel.listeners, event);
   }
 
-  #tell(
-    listeners: readonly Listener[],
-    event: (listener: Listener) => void,
-  ): void {
+  #tell(listeners: readonly Listener[], event: (listener: Listener) => void): void {
     // A copy, as listeners come and go while they are told.
     for (const listener of [...listeners]) {
       try {
         event(listener);
       } catch (error) {
-        this.#settings.logger?.error(
-          `A listener of a channel has failed: ${reasonOf(error)}`,
-        );
+        this.#settings.logger?.error(`A listener of a channel has failed: ${reasonOf(error)}`);
       }
     }
   }

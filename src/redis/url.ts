@@ -1,9 +1,7 @@
 /** Where a server listens, and as whom to talk to it. */
 export interface Target {
   /** A host and a port, or the path of a Unix socket. */
-  readonly address: { readonly host: string; readonly port: number } | {
-    readonly path: string;
-  };
+  readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
   /** Whether the connection is encrypted. */
   readonly tls: boolean;
   readonly username: string | undefined;
@@ -28,35 +26,18 @@ export function parseUrl(text: string): Target {
   const invalid = (why: string): TypeError => new TypeError(`Invalid Redis URL, ${why}: ${withoutSecrets(text)}`);
 
   // The URL standard wants a host where there is a user; a socket has none.
-  const whole = String(text).replace(
-    /^(unix:\/\/[^/]*@)(?=\/)/i,
-    "$1localhost",
-  );
+  const whole = String(text).replace(/^(unix:\/\/[^/]*@)(?=\/)/i, "$1localhost");
   const url = URL.canParse(whole) ? new URL(whole) : null;
-  if (!url) {
-    throw invalid("expected one like redis://user:password@localhost:6379/0");
-  }
-  if (!schemes.includes(url.protocol)) {
-    throw invalid("expected the scheme redis, rediss or unix");
-  }
-  if (url.hash) {
-    throw invalid('expected no fragment (a "#" in a password is written %23)');
-  }
+  if (!url) throw invalid("expected one like redis://user:password@localhost:6379/0");
+  if (!schemes.includes(url.protocol)) throw invalid("expected the scheme redis, rediss or unix");
+  if (url.hash) throw invalid('expected no fragment (a "#" in a password is written %23)');
 
   const query = new Map(url.searchParams);
   for (const key of query.keys()) {
-    if (!queryKeys.includes(key)) {
-      throw invalid(`the query key ${JSON.stringify(key)} is not known`);
-    }
+    if (!queryKeys.includes(key)) throw invalid(`the query key ${JSON.stringify(key)} is not known`);
   }
-  const once = (
-    name: string,
-    one: string | undefined,
-    other: string | undefined,
-  ): string | undefined => {
-    if (one !== undefined && other !== undefined) {
-      throw invalid(`the ${name} is given twice`);
-    }
+  const once = (name: string, one: string | undefined, other: string | undefined): string | undefined => {
+    if (one !== undefined && other !== undefined) throw invalid(`the ${name} is given twice`);
     return one ?? other;
   };
   const decoded = (part: string): string => {
@@ -72,9 +53,7 @@ export function parseUrl(text: string): Target {
   const inPath = unix || path === "" || path === "/" ? undefined : path.slice(1);
   const database = once("database", inPath, query.get("db")) ?? "0";
   if (!/^\d{1,9}$/.test(database)) throw invalid("expected a database number");
-  if (unix && url.host !== "" && whole === text) {
-    throw invalid("expected three slashes before the path of a socket");
-  }
+  if (unix && url.host !== "" && whole === text) throw invalid("expected three slashes before the path of a socket");
   if (unix && path.length < 2) throw invalid("expected the path of a socket");
   if (url.port === "0") throw invalid("expected a port from 1 to 65535");
 
@@ -84,28 +63,16 @@ export function parseUrl(text: string): Target {
       port: Number(url.port || 6379),
     },
     tls: url.protocol === "rediss:",
-    username: once(
-      "user name",
-      decoded(url.username) || undefined,
-      query.get("username"),
-    ),
-    password: once(
-      "password",
-      decoded(url.password) || undefined,
-      query.get("password"),
-    ),
+    username: once("user name", decoded(url.username) || undefined, query.get("username")),
+    password: once("password", decoded(url.password) || undefined, query.get("password")),
     database: Number(database),
   };
 }
 
 /** How a target is called in errors and log lines: a URL without the password. */
-export function displayUrl(
-  { address, tls, username, database }: Target,
-): string {
+export function displayUrl({ address, tls, username, database }: Target): string {
   const user = username ? `${encodeURIComponent(username)}@` : "";
-  if ("path" in address) {
-    return `unix://${user}${address.path}${database ? `?db=${database}` : ""}`;
-  }
+  if ("path" in address) return `unix://${user}${address.path}${database ? `?db=${database}` : ""}`;
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
   return `${tls ? "rediss" : "redis"}://${user}${host}:${address.port}${database ? `/${database}` : ""}`;
 }
@@ -116,10 +83,7 @@ function withoutSecrets(text: unknown): string {
   return JSON.stringify(
     text
       .replace(/^([a-z][a-z0-9+.-]*:\/*)?.*@/is, "$1***@")
-      .replace(
-        /((?:^|\/\/|@)[^/?#@:]*:)(?!\d+(?:[/?#]|$)|\/\/)[^/?#]*/s,
-        "$1***",
-      )
+      .replace(/((?:^|\/\/|@)[^/?#@:]*:)(?!\d+(?:[/?#]|$)|\/\/)[^/?#]*/s, "$1***")
       .replace(/([?&]password=)[^&#]*/gi, "$1***")
       .replace(/#.*/s, "#***"),
   );

@@ -78,7 +78,9 @@ describe("result()", () => {
     const task = await brief.enqueue();
     const waiting = task.result();
     const channel = `streaq:${worker.queueName}:channels:${task.id}`;
-    await eventually(async () => (await worker.redis.command<[string, number]>(["PUBSUB", "NUMSUB", channel]))[1] === 1);
+    await eventually(async () =>
+      (await worker.redis.command<[string, number]>(["PUBSUB", "NUMSUB", channel]))[1] === 1
+    );
     await worker.run({ burst: true });
     assertEquals((await waiting).result, "x");
     assertEquals(await task.status(), "done");
@@ -211,6 +213,59 @@ describe("a failure", () => {
     await worker.run({ burst: true });
     assertStringIncludes((await tasks[0].result()).exception.message, "maxPayload, 1000");
     assertStringIncludes((await tasks[1].result()).exception.message, "yyy");
+  });
+});
+
+describe("a serializer of one's own", () => {
+  /** Bytes that are no text. */
+  const inverted = {
+    serialize: (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).map((byte) => ~byte),
+    deserialize: (data: Uint8Array) => JSON.parse(new TextDecoder().decode(data.map((byte) => ~byte))),
+  };
+
+  it("of bytes carries arguments, results and failures", async () => {
+    const worker = await stage.worker({ serializer: inverted });
+    const half = worker.task((value: number) => {
+      if (value % 2) throw new RangeError("odd");
+      return { half: value / 2 };
+    }, { name: "half" });
+    const tasks = await worker.enqueueMany([half.enqueue(4), half.enqueue(3)]);
+    assertEquals((await tasks[0].info())?.args, [4]);
+    const waiting = Promise.all(tasks.map((task) => task.result()));
+    await worker.run({ burst: true });
+    for (const [good, bad] of [await waiting, await Promise.all(tasks.map((task) => task.result()))]) {
+      assertEquals(good!.result, { half: 2 });
+      assertEquals(bad!.exception.message, "odd");
+    }
+    await assertClean(worker.redis, worker.queueName);
+  });
+
+  it("that fails on every result still ends the task", async () => {
+    const serialize = (value: unknown) => {
+      if (typeof value === "object" && value !== null && "s" in value) throw new Error("not today");
+      return JSON.stringify(value);
+    };
+    const worker = await stage.worker({ serializer: { ...inverted, serialize } });
+    const task = await worker.task(() => 1, { name: "one" }).enqueue();
+    await worker.run({ burst: true });
+    await assertRejects(() => task.result(), StreaqError, task.id);
+    await assertClean(worker.redis, worker.queueName);
+  });
+
+  it("that takes no record for what it is makes a failed result", async () => {
+    const worker = await stage.worker({
+      serializer: {
+        serialize: (value) => JSON.stringify(value),
+        deserialize: (data) => {
+          const value = JSON.parse(new TextDecoder().decode(data));
+          if ("a" in value) throw new Error("not today");
+          return value;
+        },
+      },
+    });
+    const task = await worker.task(() => 1, { name: "one" }).enqueue();
+    await worker.run({ burst: true });
+    assertStringIncludes((await task.result()).exception.message, "the serializer does not take it");
   });
 });
 

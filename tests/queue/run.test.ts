@@ -175,7 +175,12 @@ describe("close()", () => {
 describe("a worker without a Redis that serves it", () => {
   /** Every first operation rejects with this text, without the password, and closing ends everything. */
   async function refuses(redisUrl: string, text: string): Promise<void> {
-    const worker = new Worker({ redisUrl, redisOptions: { connectTimeout: 500 }, handleSignals: false, logger: new Lines() });
+    const worker = new Worker({
+      redisUrl,
+      redisOptions: { connectTimeout: 500 },
+      handleSignals: false,
+      logger: new Lines(),
+    });
     const task = worker.task(() => 1, { name: "one" });
     for (const operation of [() => worker.run(), () => worker.connect(), async () => await task.enqueue()]) {
       const error = await assertRejects(operation) as Error;

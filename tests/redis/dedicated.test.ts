@@ -30,12 +30,7 @@ beforeEach(async () => {
 /** Waits until the connection blocks. */
 function blocked(own: DedicatedClient): Promise<unknown> {
   return eventually(async () => {
-    const info = await redis.command<string>([
-      "CLIENT",
-      "LIST",
-      "ID",
-      own.clientId,
-    ]);
+    const info = await redis.command<string>(["CLIENT", "LIST", "ID", own.clientId]);
     return info.includes(" flags=b ");
   });
 }
@@ -44,27 +39,19 @@ describe("RedisClient.dedicated()", () => {
   it("opens a connection of its own each time", async () => {
     await using one = await redis.dedicated();
     await using other = await redis.dedicated();
-    const ids = await Promise.all(
-      [redis, one, other].map((client) => client.command(["CLIENT", "ID"])),
-    );
+    const ids = await Promise.all([redis, one, other].map((client) => client.command(["CLIENT", "ID"])));
     assertEquals(new Set(ids).size, 3);
     assertEquals([one.clientId, other.clientId], ids.slice(1));
   });
 
   it("rejects with the reason of an aborted signal, and leaves no connection", async () => {
     const reason = new Error("enough");
-    assertStrictEquals(
-      await redis.dedicated({ signal: AbortSignal.abort(reason) }).catch((e) => e),
-      reason,
-    );
+    assertStrictEquals(await redis.dedicated({ signal: AbortSignal.abort(reason) }).catch((e) => e), reason);
     const controller = new AbortController();
     const opened = redis.dedicated({ signal: controller.signal });
     controller.abort(reason);
     assertStrictEquals(await opened.catch((e) => e), reason);
-    await eventually(async () =>
-      (await redis.command<string>(["CLIENT", "LIST"])).trim().split("\n")
-        .length === 1
-    );
+    await eventually(async () => (await redis.command<string>(["CLIENT", "LIST"])).trim().split("\n").length === 1);
   });
 
   it("is closed with its client", async () => {
@@ -92,31 +79,8 @@ describe("DedicatedClient", () => {
   it("reads streams in blocks", async () => {
     await using own = await redis.dedicated();
     await redis.command(["XGROUP", "CREATE", "s", "g", "$", "MKSTREAM"]);
-    assertEquals(
-      await own.command([
-        "XREADGROUP",
-        "GROUP",
-        "g",
-        "c",
-        "BLOCK",
-        10,
-        "STREAMS",
-        "s",
-        ">",
-      ]),
-      null,
-    );
-    const read = own.command([
-      "XREADGROUP",
-      "GROUP",
-      "g",
-      "c",
-      "BLOCK",
-      0,
-      "STREAMS",
-      "s",
-      ">",
-    ]);
+    assertEquals(await own.command(["XREADGROUP", "GROUP", "g", "c", "BLOCK", 10, "STREAMS", "s", ">"]), null);
+    const read = own.command(["XREADGROUP", "GROUP", "g", "c", "BLOCK", 0, "STREAMS", "s", ">"]);
     await blocked(own);
     const id = await redis.command(["XADD", "s", "*", "f", "v"]);
     assertEquals(await read, new Map([["s", [[id, ["f", "v"]]]]]) as never);
@@ -156,9 +120,7 @@ describe("DedicatedClient", () => {
 
   it("lets a transaction be written by hand", async () => {
     await using own = await redis.dedicated();
-    const replies = await Promise.all(
-      ["MULTI", "PING", "EXEC"].map((name) => own.command([name])),
-    );
+    const replies = await Promise.all(["MULTI", "PING", "EXEC"].map((name) => own.command([name])));
     assertEquals(replies as unknown[], ["OK", "QUEUED", ["PONG"]]);
   });
 
@@ -167,27 +129,18 @@ describe("DedicatedClient", () => {
     const start = performance.now();
     const late = own.command(["BLPOP", "none", 0], { timeout: 100 });
     const next = own.command(["PING"]).catch((error) => error);
-    await assertRejects(
-      () => late,
-      TimeoutError,
-      "No reply to BLPOP within 100 ms",
-    );
+    await assertRejects(() => late, TimeoutError, "No reply to BLPOP within 100 ms");
     assert(performance.now() - start < 3000);
     const error = await next;
     assertEquals([error.code, error.maybeExecuted], ["LOST", true]);
-    assertEquals(
-      (await own.command(["PING"]).catch((e) => e)).maybeExecuted,
-      false,
-    );
+    assertEquals((await own.command(["PING"]).catch((e) => e)).maybeExecuted, false);
     await eventually(async () => await redis.command(["CLIENT", "LIST", "ID", own.clientId]) === "");
   });
 
   it("stays when a command was not sent before its timeout, or its caller went away", async () => {
     await using own = await redis.dedicated();
     const controller = new AbortController();
-    const aborted = own.command(["BLPOP", "none", 0.1], {
-      signal: controller.signal,
-    }).catch((error) => error);
+    const aborted = own.command(["BLPOP", "none", 0.1], { signal: controller.signal }).catch((error) => error);
     await blocked(own);
     controller.abort();
     assertEquals((await aborted).name, "AbortError");
@@ -198,10 +151,7 @@ describe("DedicatedClient", () => {
     await using own = await redis.dedicated();
     await redis.command(["CLIENT", "KILL", "ID", own.clientId]);
     await eventually(() => own.command(["PING"]).then(() => false, () => true));
-    const error = await assertRejects(
-      () => own.command(["PING"]),
-      ConnectionError,
-    );
+    const error = await assertRejects(() => own.command(["PING"]), ConnectionError);
     assertEquals(error.code, "LOST");
     await own.close();
     await using next = await redis.dedicated();
@@ -214,13 +164,7 @@ describe("DedicatedClient", () => {
     const own = await other.dedicated();
     proxy.swallow();
     const start = performance.now();
-    await assertRejects(
-      () =>
-        own.command(["XREAD", "BLOCK", 20, "STREAMS", "s", "$"], {
-          timeout: 60,
-        }),
-      TimeoutError,
-    );
+    await assertRejects(() => own.command(["XREAD", "BLOCK", 20, "STREAMS", "s", "$"], { timeout: 60 }), TimeoutError);
     await own.close();
     assert(performance.now() - start < 500);
   });
@@ -228,13 +172,7 @@ describe("DedicatedClient", () => {
   it("refuses what would break the order of replies", async () => {
     await using own = await redis.dedicated();
     for (
-      const args of [
-        ["SUBSCRIBE", "a"],
-        ["CLIENT", "REPLY", "OFF"],
-        ["MONITOR"],
-        ["HELLO", "2"],
-        ["SYNC"],
-      ] as const
+      const args of [["SUBSCRIBE", "a"], ["CLIENT", "REPLY", "OFF"], ["MONITOR"], ["HELLO", "2"], ["SYNC"]] as const
     ) {
       await assertRejects(() => own.command(args), TypeError, args[0]);
     }
@@ -246,10 +184,7 @@ describe("DedicatedClient", () => {
     await blocked(own);
     await Promise.all([own.close(), own.close()]);
     assertEquals((await pending).message, "Connection closed before the reply");
-    assertEquals(
-      (await own.command(["PING"]).catch((e) => e)).message,
-      "Connection closed",
-    );
+    assertEquals((await own.command(["PING"]).catch((e) => e)).message, "Connection closed");
   });
 });
 
@@ -258,20 +193,11 @@ describe("DedicatedClient.monitor()", () => {
     await using own = await redis.dedicated();
     const lines = own.monitor();
     const first = lines.next();
-    await eventually(async () =>
-      (await redis.command<string>(["CLIENT", "LIST"])).includes(
-        " cmd=monitor ",
-      )
-    );
+    await eventually(async () => (await redis.command<string>(["CLIENT", "LIST"])).includes(" cmd=monitor "));
     await redis.command(["SET", "k", "secret"]);
     const seen: string[] = [(await first).value!];
-    while (!seen.at(-1)!.includes('"SET"')) {
-      seen.push((await lines.next()).value!);
-    }
-    assert(
-      /^\d+\.\d+ \[0 127\.0\.0\.1:\d+\] "SET" "k" "secret"$/.test(seen.at(-1)!),
-      seen.at(-1),
-    );
+    while (!seen.at(-1)!.includes('"SET"')) seen.push((await lines.next()).value!);
+    assert(/^\d+\.\d+ \[0 127\.0\.0\.1:\d+\] "SET" "k" "secret"$/.test(seen.at(-1)!), seen.at(-1));
     await lines.return?.();
     assertEquals((await own.command(["PING"]).catch((e) => e)).code, "CLOSED");
   });
@@ -290,19 +216,8 @@ describe("DedicatedClient.monitor()", () => {
   });
 
   it("rejects with the server's refusal, and ends with the connection", async () => {
-    await redis.command([
-      "ACL",
-      "SETUSER",
-      "blind",
-      "on",
-      ">pw",
-      "+@all",
-      "-monitor",
-      "~*",
-    ]);
-    await using other = createClient(
-      `redis://blind:pw@127.0.0.1:${server.port}`,
-    );
+    await redis.command(["ACL", "SETUSER", "blind", "on", ">pw", "+@all", "-monitor", "~*"]);
+    await using other = createClient(`redis://blind:pw@127.0.0.1:${server.port}`);
     await using refused = await other.dedicated();
     await assertRejects(() => refused.monitor().next(), ReplyError, "monitor");
     const own = await redis.dedicated();

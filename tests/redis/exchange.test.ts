@@ -20,15 +20,8 @@ function start() {
 describe("Exchange", () => {
   it("answers commands in the order in which they were sent", async () => {
     const { exchange, send, receive } = start();
-    const replies = [
-      send(["GET", "a"]),
-      send(["GET", "b"]),
-      send(["GET", "c"]),
-    ];
-    assertEquals(
-      exchange.take().join(""),
-      "abc".replace(/./g, "*2\r\n$3\r\nGET\r\n$1\r\n$&\r\n"),
-    );
+    const replies = [send(["GET", "a"]), send(["GET", "b"]), send(["GET", "c"])];
+    assertEquals(exchange.take().join(""), "abc".replace(/./g, "*2\r\n$3\r\nGET\r\n$1\r\n$&\r\n"));
     receive("+1\r\n$1\r");
     receive("\n2\r\n:3\r\n");
     assertEquals(await Promise.all(replies), ["1", "2", 3]);
@@ -38,11 +31,7 @@ describe("Exchange", () => {
     const { exchange, noticed, send, receive } = start();
     void send(["PING"]);
     void send(["PING"]);
-    assertEquals([exchange.owed, exchange.bytes, exchange.pending], [
-      2,
-      28,
-      28,
-    ]);
+    assertEquals([exchange.owed, exchange.bytes, exchange.pending], [2, 28, 28]);
     exchange.take();
     assertEquals([exchange.owed, exchange.bytes, exchange.pending], [2, 28, 0]);
     receive("+PONG\r\n");
@@ -79,16 +68,8 @@ describe("Exchange", () => {
   });
 
   it("takes no reply that no command asked for", () => {
-    assertThrows(
-      () => start().receive("+OK\r\n"),
-      ProtocolError,
-      "Expected no reply",
-    );
-    assertThrows(
-      () => start().exchange.acknowledge(),
-      ProtocolError,
-      "Expected no reply",
-    );
+    assertThrows(() => start().receive("+OK\r\n"), ProtocolError, "Expected no reply");
+    assertThrows(() => start().exchange.acknowledge(), ProtocolError, "Expected no reply");
   });
 
   it("notices that the server has become a replica", async () => {
@@ -106,42 +87,22 @@ describe("Exchange", () => {
     const first = new Command(["A"], false, nothing, nothing);
     first.next = second;
     exchange.send(first);
-    assertEquals(
-      exchange.take().join(""),
-      "*1\r\n$1\r\nA\r\n*1\r\n$1\r\nB\r\n",
-    );
-    assertEquals([first.state, second.state, exchange.owed], [
-      "sent",
-      "sent",
-      2,
-    ]);
+    assertEquals(exchange.take().join(""), "*1\r\n$1\r\nA\r\n*1\r\n$1\r\nB\r\n");
+    assertEquals([first.state, second.state, exchange.owed], ["sent", "sent", 2]);
   });
 
   it("sends nothing of a command that cannot be sent", () => {
     const { exchange } = start();
     const nothing = () => {};
-    const broken = new Command(
-      ["SET", "a", undefined as unknown as string],
-      false,
-      nothing,
-      nothing,
-    );
+    const broken = new Command(["SET", "a", undefined as unknown as string], false, nothing, nothing);
     assertThrows(() => exchange.send(broken), TypeError);
-    assertEquals([
-      broken.state,
-      exchange.owed,
-      exchange.pending,
-      exchange.bytes,
-    ], ["waiting", 0, 0, 0]);
+    assertEquals([broken.state, exchange.owed, exchange.pending, exchange.bytes], ["waiting", 0, 0, 0]);
   });
 
   it("offers each reply to whom it is diverted first", async () => {
     const { exchange, send, receive } = start();
     const diverted: Reply[] = [];
-    exchange.divert(
-      (value) => Array.isArray(value) && diverted.push(value) > 0,
-      { binary: false },
-    );
+    exchange.divert((value) => Array.isArray(value) && diverted.push(value) > 0, { binary: false });
     const reply = send(["PING"]);
     receive("*1\r\n+a\r\n+PONG\r\n*1\r\n+b\r\n");
     assertEquals(await reply, "PONG");

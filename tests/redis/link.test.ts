@@ -38,10 +38,7 @@ const failure = (promise: Promise<unknown>): Promise<ConnectionError> => assertR
 
 describe("the first connection", () => {
   it("is tried until connectTimeout, then rejected with its cause", async () => {
-    await using other = createClient("redis://app:hunter2@127.0.0.1:1/3", {
-      connectTimeout: 200,
-      retry,
-    });
+    await using other = createClient("redis://app:hunter2@127.0.0.1:1/3", { connectTimeout: 200, retry });
     const start = performance.now();
     const errors = await Promise.all([
       failure(other.command(["PING"])),
@@ -54,12 +51,7 @@ describe("the first connection", () => {
     for (const error of errors) {
       assertEquals(error.code, "UNREACHABLE");
       assertEquals(error.maybeExecuted, false);
-      assert(
-        error.message.startsWith(
-          "Cannot connect to redis://app@127.0.0.1:1/3 within 200 ms: ",
-        ),
-        error.message,
-      );
+      assert(error.message.startsWith("Cannot connect to redis://app@127.0.0.1:1/3 within 200 ms: "), error.message);
       assert(!error.message.includes("hunter2"));
       assertEquals((error.cause as { code?: string }).code, "ECONNREFUSED");
     }
@@ -68,10 +60,7 @@ describe("the first connection", () => {
   it("is tried anew by the next command", async () => {
     await using proxy = await startProxy(server.port);
     proxy.refuse();
-    await using other = createClient(`redis://127.0.0.1:${proxy.port}`, {
-      connectTimeout: 60,
-      retry,
-    });
+    await using other = createClient(`redis://127.0.0.1:${proxy.port}`, { connectTimeout: 60, retry });
     await failure(other.command(["PING"]));
     await proxy.accept();
     assertEquals(await other.command(["PING"]), "PONG");
@@ -80,9 +69,7 @@ describe("the first connection", () => {
   it("comes about when the server does", async () => {
     await using proxy = await startProxy(server.port);
     proxy.refuse();
-    await using other = createClient(`redis://127.0.0.1:${proxy.port}`, {
-      retry,
-    });
+    await using other = createClient(`redis://127.0.0.1:${proxy.port}`, { retry });
     const pong = other.command(["PING"]);
     await new Promise((resolve) => setTimeout(resolve, 100));
     await proxy.accept();
@@ -99,22 +86,14 @@ describe("the first connection", () => {
   });
 
   it("names a host that does not exist", async () => {
-    await using other = createClient("redis://no.such.host.invalid", {
-      connectTimeout: 300,
-      retry,
-    });
+    await using other = createClient("redis://no.such.host.invalid", { connectTimeout: 300, retry });
     const error = await failure(other.command(["PING"]));
-    assert(
-      error.message.includes("redis://no.such.host.invalid:6379"),
-      error.message,
-    );
+    assert(error.message.includes("redis://no.such.host.invalid:6379"), error.message);
   });
 
   it("fails at connectTimeout with a server that says nothing", async () => {
     await using silent = await startByteServer();
-    await using other = createClient(`redis://127.0.0.1:${silent.port}`, {
-      connectTimeout: 100,
-    });
+    await using other = createClient(`redis://127.0.0.1:${silent.port}`, { connectTimeout: 100 });
     const error = await failure(other.command(["PING"]));
     assertEquals(error.code, "UNREACHABLE");
     assertInstanceOf(error.cause, TimeoutError);
@@ -136,9 +115,7 @@ describe("the first connection", () => {
   });
 
   it("fails at once with a server that answers before it is asked", async () => {
-    await using ssh = await startByteServer({
-      onConnect: (peer) => peer.write("SSH-2.0-OpenSSH_9.2\r\n"),
-    });
+    await using ssh = await startByteServer({ onConnect: (peer) => peer.write("SSH-2.0-OpenSSH_9.2\r\n") });
     await using other = createClient(`redis://127.0.0.1:${ssh.port}`);
     assertInstanceOf((await failure(other.connect())).cause, ProtocolError);
   });
@@ -148,16 +125,11 @@ describe("the first connection", () => {
     await using full = await startByteServer({
       onConnect(peer) {
         refusals++;
-        if (peer.index % 2 === 0) {
-          peer.write("-ERR max number of clients reached\r\n");
-        }
+        if (peer.index % 2 === 0) peer.write("-ERR max number of clients reached\r\n");
         peer.end();
       },
     });
-    await using other = createClient(`redis://127.0.0.1:${full.port}`, {
-      connectTimeout: 300,
-      retry,
-    });
+    await using other = createClient(`redis://127.0.0.1:${full.port}`, { connectTimeout: 300, retry });
     assertEquals((await failure(other.connect())).code, "UNREACHABLE");
     assert(refusals > 3);
   });
@@ -166,25 +138,16 @@ describe("the first connection", () => {
 describe("a lost connection", () => {
   it("rejects what was in flight at once, and says that it may have been executed", async () => {
     await using proxy = await startProxy(server.port);
-    await using other = createClient(`redis://127.0.0.1:${proxy.port}`, {
-      retry,
-    });
+    await using other = createClient(`redis://127.0.0.1:${proxy.port}`, { retry });
     await other.command(["PING"]);
     proxy.swallow();
-    const pending = [
-      other.command(["INCR", "n"]),
-      other.transaction([["INCR", "n"]]),
-    ];
+    const pending = [other.command(["INCR", "n"]), other.transaction([["INCR", "n"]])];
     await new Promise(setImmediate);
     proxy.cut();
     for (const promise of pending) {
       const error = await failure(promise);
       assertEquals([error.code, error.maybeExecuted], ["LOST", true]);
-      assert(
-        error.message.startsWith(
-          `Connection to redis://127.0.0.1:${proxy.port} lost before the reply: `,
-        ),
-      );
+      assert(error.message.startsWith(`Connection to redis://127.0.0.1:${proxy.port} lost before the reply: `));
       assertInstanceOf(error.cause, Error);
     }
     proxy.resume();
@@ -193,9 +156,7 @@ describe("a lost connection", () => {
 
   it("rejects what was cut in the middle of its reply", async () => {
     await using proxy = await startProxy(server.port);
-    await using other = createClient(`redis://127.0.0.1:${proxy.port}`, {
-      retry,
-    });
+    await using other = createClient(`redis://127.0.0.1:${proxy.port}`, { retry });
     await redis.command(["SET", "long", "x".repeat(1000)]);
     for (const bytes of [1, 6, 7, 500, 1006, 1007]) {
       await other.command(["PING"]);
@@ -210,23 +171,14 @@ describe("a lost connection", () => {
 
   it("keeps what was not sent for the next one", async () => {
     await using proxy = await startProxy(server.port);
-    await using other = createClient(`redis://127.0.0.1:${proxy.port}`, {
-      retry,
-    });
+    await using other = createClient(`redis://127.0.0.1:${proxy.port}`, { retry });
     await other.command(["DEL", "kept"]);
     proxy.refuse();
     proxy.cut();
     await eventually(() => proxy.connections === 0);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    const kept = Array.from(
-      { length: 10 },
-      (_, i) => other.command(["RPUSH", "kept", i]),
-    );
-    const exec = other.transaction([["RPUSH", "kept", "x"], [
-      "RPUSH",
-      "kept",
-      "y",
-    ]]);
+    const kept = Array.from({ length: 10 }, (_, i) => other.command(["RPUSH", "kept", i]));
+    const exec = other.transaction([["RPUSH", "kept", "x"], ["RPUSH", "kept", "y"]]);
     await proxy.accept();
     assertEquals(await Promise.all(kept), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     assertEquals(await exec, [11, 12]);
@@ -235,10 +187,7 @@ describe("a lost connection", () => {
   it("rejects what waits longer than connectTimeout, and what comes after that at once", async () => {
     await using proxy = await startProxy(server.port);
     const options = { retry, connectTimeout: 150 };
-    await using other = createClient(
-      `redis://127.0.0.1:${proxy.port}`,
-      options,
-    );
+    await using other = createClient(`redis://127.0.0.1:${proxy.port}`, options);
     await other.command(["PING"]);
     proxy.refuse();
     proxy.cut();
@@ -257,9 +206,7 @@ describe("a lost connection", () => {
 
   it("is not replaced without retry", async () => {
     await using proxy = await startProxy(server.port);
-    await using other = createClient(`redis://127.0.0.1:${proxy.port}`, {
-      retry: false,
-    });
+    await using other = createClient(`redis://127.0.0.1:${proxy.port}`, { retry: false });
     await other.command(["PING"]);
     const messages = other.subscribe(["a"]);
     await eventually(() => proxy.connections === 2);
@@ -276,17 +223,13 @@ describe("a lost connection", () => {
   it("is replaced however often it is lost, and leaks no socket", async () => {
     await using other = createClient(server.url, { retry, name: "storm" });
     const messages: string[] = [];
-    other.listen("storm", {
-      message: (payload) => void messages.push(new TextDecoder().decode(payload)),
-    });
+    other.listen("storm", { message: (payload) => void messages.push(new TextDecoder().decode(payload)) });
     await other.command(["PING"]);
     let done = 0;
     const end = performance.now() + 3000;
     const worker = async () => {
       while (performance.now() < end) {
-        const reply = await other.command(["PING"], { timeout: "5s" }).catch((
-          error,
-        ) => error);
+        const reply = await other.command(["PING"], { timeout: "5s" }).catch((error) => error);
         if (reply === "PONG") done++;
         else assertInstanceOf(reply, ConnectionError);
         await new Promise((resolve) => setTimeout(resolve, 1));
@@ -295,12 +238,11 @@ describe("a lost connection", () => {
     const workers = Array.from({ length: 10 }, worker);
     let most = 0;
     while (performance.now() < end) {
-      const list = (await redis.command<string>(["CLIENT", "LIST"])).split("\n")
-        .filter((line) => line.includes(" name=storm "));
-      most = Math.max(most, list.length);
-      await Promise.all(
-        list.map((line) => redis.command(["CLIENT", "KILL", "ID", /id=(\d+)/.exec(line)![1]!])),
+      const list = (await redis.command<string>(["CLIENT", "LIST"])).split("\n").filter((line) =>
+        line.includes(" name=storm ")
       );
+      most = Math.max(most, list.length);
+      await Promise.all(list.map((line) => redis.command(["CLIENT", "KILL", "ID", /id=(\d+)/.exec(line)![1]!])));
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     await Promise.all(workers);
@@ -320,17 +262,11 @@ describe("a lost connection", () => {
     await new Promise((resolve) => setTimeout(resolve, retry.max + 10));
     await admin.command(["REPLICAOF", "127.0.0.1", 1]);
     const replies = await Promise.all(
-      Array.from(
-        { length: 20 },
-        (_, i) =>
-          other.command([i % 2 ? "SET" : "ECHO", "x", ...(i % 2 ? [1] : [])])
-            .catch((error) => error.code),
-      ),
+      Array.from({ length: 20 }, (_, i) =>
+        other.command([i % 2 ? "SET" : "ECHO", "x", ...(i % 2 ? [1] : [])])
+          .catch((error) => error.code)),
     );
-    assertEquals(
-      replies,
-      Array.from({ length: 20 }, (_, i) => i % 2 ? "READONLY" : "x"),
-    );
+    assertEquals(replies, Array.from({ length: 20 }, (_, i) => i % 2 ? "READONLY" : "x"));
     await admin.command(["REPLICAOF", "NO", "ONE"]);
     assertEquals(await other.command(["SET", "a", 1]), "OK");
     assert(await other.command<number>(["CLIENT", "ID"]) > id);
@@ -340,20 +276,14 @@ describe("a lost connection", () => {
     await using locked = await startRedis({ password: "hunter2" });
     await using proxy = await startProxy(locked.port);
     const { lines, logger } = recorder();
-    await using other = createClient(
-      `redis://:hunter2@127.0.0.1:${proxy.port}`,
-      { retry, logger },
-    );
+    await using other = createClient(`redis://:hunter2@127.0.0.1:${proxy.port}`, { retry, logger });
     await other.command(["PING"]);
     proxy.cut();
     await eventually(() => lines.length === 2);
-    assertEquals(
-      lines.map((line) => line.replace(/:\d+/, ":port").replace(/lost: .*/, "lost: why")),
-      [
-        "Connection to redis://127.0.0.1:port lost: why",
-        "Connected to redis://127.0.0.1:port again",
-      ],
-    );
+    assertEquals(lines.map((line) => line.replace(/:\d+/, ":port").replace(/lost: .*/, "lost: why")), [
+      "Connection to redis://127.0.0.1:port lost: why",
+      "Connected to redis://127.0.0.1:port again",
+    ]);
   });
 });
 
@@ -361,10 +291,7 @@ describe("credentials", () => {
   it("are refused at once on the first connection, and not tried again", async () => {
     await using locked = await startRedis({ password: "hunter2" });
     const host = `127.0.0.1:${locked.port}`;
-    const cases: [string, string][] = [[`redis://${host}`, "NOAUTH"], [
-      `redis://:wr0ng@${host}`,
-      "WRONGPASS",
-    ]];
+    const cases: [string, string][] = [[`redis://${host}`, "NOAUTH"], [`redis://:wr0ng@${host}`, "WRONGPASS"]];
     for (const [url, code] of cases) {
       await using other = createClient(url);
       const start = performance.now();
@@ -378,33 +305,20 @@ describe("credentials", () => {
       for (const error of errors) {
         assertEquals(error.code, "REFUSED");
         assertEquals((error.cause as ReplyError).code, code);
-        assert(
-          !error.message.includes("wr0ng") &&
-            !String((error.cause as Error).stack).includes("wr0ng"),
-        );
+        assert(!error.message.includes("wr0ng") && !String((error.cause as Error).stack).includes("wr0ng"));
       }
     }
     await using good = createClient(`redis://:hunter2@${host}`);
     const stats = await good.command<string>(["INFO", "stats"]);
-    assertEquals(
-      /total_connections_received:(\d+)/.exec(stats)![1],
-      `${1 + 2 * 3 + 1}`,
-    );
+    assertEquals(/total_connections_received:(\d+)/.exec(stats)![1], `${1 + 2 * 3 + 1}`);
   });
 
   it("that were good once are tried on, slowly, and logged", async () => {
     await using locked = await startRedis({ password: "hunter2" });
     await using admin = createClient(locked.url);
     const { lines, logger } = recorder();
-    const options = {
-      retry: { min: 10, max: 100 },
-      logger,
-      connectTimeout: "5s",
-    } as const;
-    await using other = createClient(
-      `redis://:hunter2@127.0.0.1:${locked.port}`,
-      options,
-    );
+    const options = { retry: { min: 10, max: 100 }, logger, connectTimeout: "5s" } as const;
+    await using other = createClient(`redis://:hunter2@127.0.0.1:${locked.port}`, options);
     await other.command(["PING"]);
     await admin.command(["CONFIG", "SET", "requirepass", "changed"]);
     await admin.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);

@@ -30,10 +30,7 @@ class HandClock implements Clock {
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     for (;;) {
-      const [next] = [...this.#timers].filter(({ at }) => at <= end).sort((
-        a,
-        b,
-      ) => a.at - b.at);
+      const [next] = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
       if (!next) break;
       this.#timers.delete(next);
       this.#now = Math.max(this.#now, next.at);
@@ -54,19 +51,9 @@ class HandClock implements Clock {
 /** A pulse with a patient that keeps count of what happens to it. */
 function examine({ atStake = false, blocks = 0 }) {
   const clock = new HandClock();
-  const state = {
-    atStake,
-    blocks,
-    owed: 0,
-    pings: [] as number[],
-    dead: undefined as number | undefined,
-  };
+  const state = { atStake, blocks, owed: 0, pings: [] as number[], dead: undefined as number | undefined };
   const start = clock.now();
-  const pulse = new Pulse(clock, {
-    pingInterval: 5000,
-    idlePingInterval: 30_000,
-    silenceTimeout: 10_000,
-  }, {
+  const pulse = new Pulse(clock, { pingInterval: 5000, idlePingInterval: 30_000, silenceTimeout: 10_000 }, {
     atStake: () => state.atStake,
     owed: () => state.owed,
     blocks: () => state.blocks,
@@ -197,17 +184,11 @@ describe("a half-open connection", () => {
 
   it("is found by a command that waits, and replaced", async () => {
     await using proxy = await startProxy(server.port);
-    await using redis = createClient(
-      `redis://127.0.0.1:${proxy.port}`,
-      options,
-    );
+    await using redis = createClient(`redis://127.0.0.1:${proxy.port}`, options);
     await redis.command(["PING"]);
     proxy.swallow();
     const start = performance.now();
-    const error = await assertRejects(
-      () => redis.command(["PING"]),
-      ConnectionError,
-    );
+    const error = await assertRejects(() => redis.command(["PING"]), ConnectionError);
     const took = performance.now() - start;
     assert(took > 140 && took < 3000, `${took} ms`);
     assertEquals([error.code, error.maybeExecuted], ["LOST", true]);
@@ -220,10 +201,7 @@ describe("a half-open connection", () => {
 
   it("is found while nobody waits", async () => {
     await using proxy = await startProxy(server.port);
-    await using redis = createClient(
-      `redis://127.0.0.1:${proxy.port}`,
-      options,
-    );
+    await using redis = createClient(`redis://127.0.0.1:${proxy.port}`, options);
     await redis.command(["PING"]);
     proxy.swallow();
     await eventually(() => proxy.accepted > 1);
@@ -231,10 +209,7 @@ describe("a half-open connection", () => {
 
   it("is found by a subscription, which begins anew", async () => {
     await using proxy = await startProxy(server.port);
-    await using redis = createClient(
-      `redis://127.0.0.1:${proxy.port}`,
-      options,
-    );
+    await using redis = createClient(`redis://127.0.0.1:${proxy.port}`, options);
     let subscribed = 0;
     redis.listen("c", { message() {}, subscribed: () => void subscribed++ });
     await eventually(() => subscribed === 1);
@@ -247,45 +222,28 @@ describe("a half-open connection", () => {
 
   it("is found by a blocking command, though not before its time", async () => {
     await using proxy = await startProxy(server.port);
-    await using redis = createClient(
-      `redis://127.0.0.1:${proxy.port}`,
-      options,
-    );
+    await using redis = createClient(`redis://127.0.0.1:${proxy.port}`, options);
     await using own = await redis.dedicated();
     assertEquals(await own.command(["BLPOP", "none", 0.5]), null);
     proxy.swallow();
     const start = performance.now();
-    await assertRejects(
-      () => own.command(["BLPOP", "none", 0.3]),
-      ConnectionError,
-    );
+    await assertRejects(() => own.command(["BLPOP", "none", 0.3]), ConnectionError);
     const took = performance.now() - start;
     assert(took > 440 && took < 1500, `${took} ms`);
   });
 
   it("is found by a dedicated connection that is idle", async () => {
     await using proxy = await startProxy(server.port);
-    await using redis = createClient(
-      `redis://127.0.0.1:${proxy.port}`,
-      options,
-    );
+    await using redis = createClient(`redis://127.0.0.1:${proxy.port}`, options);
     await using own = await redis.dedicated();
     proxy.swallow();
-    const lost = await eventually(() =>
-      own.command(["PING"], { timeout: 2000 }).then(
-        () => false,
-        (error) => error,
-      )
-    );
+    const lost = await eventually(() => own.command(["PING"], { timeout: 2000 }).then(() => false, (error) => error));
     assertInstanceOf(lost, ConnectionError);
   });
 
   it("does not disturb the others", async () => {
     await using proxy = await startProxy(server.port);
-    await using redis = createClient(
-      `redis://127.0.0.1:${proxy.port}`,
-      options,
-    );
+    await using redis = createClient(`redis://127.0.0.1:${proxy.port}`, options);
     await using direct = createClient(server.url, options);
     await Promise.all([redis.connect(), direct.connect()]);
     proxy.swallow();
@@ -298,10 +256,7 @@ describe("a half-open connection", () => {
   });
 
   it("is not suspected while a slow server works", async () => {
-    await using redis = createClient(server.url, {
-      ...options,
-      silenceTimeout: 1000,
-    });
+    await using redis = createClient(server.url, { ...options, silenceTimeout: 1000 });
     const script = `
       local function now() local t = redis.call("TIME") return t[1] * 1000 + t[2] / 1000 end
       local start = now()

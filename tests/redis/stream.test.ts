@@ -10,12 +10,7 @@ describe("BoundedStream", () => {
     const stream = new BoundedStream<number>({}, () => {});
     const [one, two] = [stream.next(), stream.next()];
     for (const value of [1, 2, 3, 4]) stream.push(value);
-    const values = [
-      await one,
-      await two,
-      await stream.next(),
-      await stream.next(),
-    ].map(({ value }) => value);
+    const values = [await one, await two, await stream.next(), await stream.next()].map(({ value }) => value);
     assertEquals(values, [1, 2, 3, 4]);
   });
 
@@ -50,10 +45,7 @@ describe("BoundedStream", () => {
     const stream = new BoundedStream<number>({ buffer: 2 }, () => void ended++);
     for (const value of [1, 2, 3, 4]) stream.push(value);
     assertEquals([ended, stream.open], [1, false]);
-    assertEquals([(await stream.next()).value, (await stream.next()).value], [
-      1,
-      2,
-    ]);
+    assertEquals([(await stream.next()).value, (await stream.next()).value], [1, 2]);
     await assertRejects(() => stream.next(), SlowConsumerError, "2");
     assertEquals(await stream.next(), end);
   });
@@ -65,10 +57,7 @@ describe("BoundedStream", () => {
     assertEquals(await returned.next(), end);
 
     const controller = new AbortController();
-    const aborted = new BoundedStream<number>(
-      { signal: controller.signal },
-      () => {},
-    );
+    const aborted = new BoundedStream<number>({ signal: controller.signal }, () => {});
     aborted.push(1);
     controller.abort(new Error("enough"));
     await assertRejects(() => aborted.next(), Error, "enough");
@@ -78,10 +67,7 @@ describe("BoundedStream", () => {
   it("says once that it has ended", () => {
     let ended = 0;
     const controller = new AbortController();
-    const stream = new BoundedStream<number>(
-      { signal: controller.signal },
-      () => void ended++,
-    );
+    const stream = new BoundedStream<number>({ signal: controller.signal }, () => void ended++);
     stream.end();
     stream.end({ reason: new Error("x") });
     void stream.return();
@@ -91,11 +77,7 @@ describe("BoundedStream", () => {
 
   it("refuses a buffer that holds nothing", () => {
     for (const buffer of [0, -1, 0.5, NaN]) {
-      assertThrows(
-        () => new BoundedStream({ buffer }, () => {}),
-        RangeError,
-        `${buffer}`,
-      );
+      assertThrows(() => new BoundedStream({ buffer }, () => {}), RangeError, `${buffer}`);
     }
   });
 });

@@ -50,9 +50,7 @@ for (const protocol of ["RESP3", "RESP2"] as const) {
   describe(`RedisClient.listen() to a server that knows ${protocol}`, () => {
     let other: RedisServer;
     before(async () => {
-      other = await startRedis(
-        protocol === "RESP2" ? { args: ["--rename-command", "HELLO", ""] } : {},
-      );
+      other = await startRedis(protocol === "RESP2" ? { args: ["--rename-command", "HELLO", ""] } : {});
     });
     after(() => other?.stop());
 
@@ -60,25 +58,17 @@ for (const protocol of ["RESP3", "RESP2"] as const) {
       await using client = createClient(other.url);
       const payloads: Uint8Array[] = [];
       await new Promise<void>((subscribed) =>
-        client.listen("c", {
-          message: (payload) => void payloads.push(payload),
-          subscribed,
-        })
+        client.listen("c", { message: (payload) => void payloads.push(payload), subscribed })
       );
       const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
-      for (const message of [":5", "", "a\r\nb", bytes]) {
-        await client.command(["PUBLISH", "c", message]);
-      }
+      for (const message of [":5", "", "a\r\nb", bytes]) await client.command(["PUBLISH", "c", message]);
       await eventually(() => payloads.length === 4);
       assertEquals(payloads.slice(0, 3).map(text), [":5", "", "a\r\nb"]);
       assertEquals(new Uint8Array(payloads[3]!), bytes);
     });
 
     it("answers its own pings", async () => {
-      await using client = createClient(other.url, {
-        pingInterval: 20,
-        silenceTimeout: 100,
-      });
+      await using client = createClient(other.url, { pingInterval: 20, silenceTimeout: 100 });
       let subscriptions = 0;
       const heard: string[] = [];
       client.listen("c", {
@@ -109,10 +99,7 @@ describe("RedisClient.listen()", () => {
     stopA();
     await publish("shared", "two");
     await eventually(() => c.heard.length === 2);
-    assertEquals([a.heard, b.heard, c.heard], [["one"], ["one", "two"], [
-      "one",
-      "two",
-    ]]);
+    assertEquals([a.heard, b.heard, c.heard], [["one"], ["one", "two"], ["one", "two"]]);
     stopB();
     assertEquals(await channels(), 1);
     stopC();
@@ -194,18 +181,12 @@ describe("RedisClient.listen()", () => {
     let heard = 0;
     const stops = Array.from(
       { length: count },
-      (_, i) =>
-        client.listen(`many${i}`, {
-          message: () => void heard++,
-          subscribed: () => void confirmed++,
-        }),
+      (_, i) => client.listen(`many${i}`, { message: () => void heard++, subscribed: () => void confirmed++ }),
     );
     await eventually(() => confirmed === count, { timeout: 20_000 });
     await redis.command(["CLIENT", "KILL", "TYPE", "pubsub"]);
     await eventually(() => confirmed === 2 * count, { timeout: 20_000 });
-    await Promise.all(
-      Array.from({ length: count }, (_, i) => publish(`many${i}`, "x")),
-    );
+    await Promise.all(Array.from({ length: count }, (_, i) => publish(`many${i}`, "x")));
     await eventually(() => heard === count, { timeout: 20_000 });
     for (const stop of stops) stop();
     await eventually(async () => await channels() === 0);
@@ -227,20 +208,11 @@ describe("RedisClient.listen()", () => {
   it("stays through the absence of a server, and tells", async () => {
     await using proxy = await startProxy(server.port);
     proxy.refuse();
-    await using client = createClient(`redis://127.0.0.1:${proxy.port}`, {
-      retry,
-      connectTimeout: 50,
-    });
+    await using client = createClient(`redis://127.0.0.1:${proxy.port}`, { retry, connectTimeout: 50 });
     const failures: Error[] = [];
-    const one = {
-      ...listener(),
-      failed: (reason: Error) => void failures.push(reason),
-    };
+    const one = { ...listener(), failed: (reason: Error) => void failures.push(reason) };
     let subscribed = false;
-    client.listen("late", {
-      ...one,
-      subscribed: () => void (subscribed = true),
-    });
+    client.listen("late", { ...one, subscribed: () => void (subscribed = true) });
     await eventually(() => failures.length === 1);
     assertInstanceOf(failures[0], ConnectionError);
     await proxy.accept();
@@ -248,20 +220,8 @@ describe("RedisClient.listen()", () => {
   });
 
   it("finds out which channel the server refuses", async () => {
-    await redis.command([
-      "ACL",
-      "SETUSER",
-      "ear",
-      "on",
-      ">pw",
-      "+@all",
-      "~*",
-      "resetchannels",
-      "&open*",
-    ]);
-    await using client = createClient(
-      `redis://ear:pw@127.0.0.1:${server.port}`,
-    );
+    await redis.command(["ACL", "SETUSER", "ear", "on", ">pw", "+@all", "~*", "resetchannels", "&open*"]);
+    await using client = createClient(`redis://ear:pw@127.0.0.1:${server.port}`);
     const failures: string[] = [];
     const [one, other] = [listener(), listener()];
     client.listen("open1", one);
@@ -270,10 +230,7 @@ describe("RedisClient.listen()", () => {
       failed: (reason) => void failures.push((reason as ReplyError).code),
     });
     client.listen("open2", other);
-    await eventually(() =>
-      failures.length === 1 && one.subscriptions === 1 &&
-      other.subscriptions === 1
-    );
+    await eventually(() => failures.length === 1 && one.subscriptions === 1 && other.subscriptions === 1);
     assertEquals(failures, ["NOPERM"]);
     stop();
     await publish("open2", "x");
@@ -284,9 +241,7 @@ describe("RedisClient.listen()", () => {
   it("survives a listener that throws, and logs it", async () => {
     const lines: string[] = [];
     const log = (line: string) => void lines.push(line);
-    await using client = createClient(server.url, {
-      logger: { debug: log, info: log, warn: log, error: log },
-    });
+    await using client = createClient(server.url, { logger: { debug: log, info: log, warn: log, error: log } });
     const good = listener();
     const broken = () => {
       throw new Error("broken");
@@ -296,19 +251,13 @@ describe("RedisClient.listen()", () => {
     await eventually(() => good.subscriptions === 1);
     await publish("throws", "x");
     await eventually(() => good.heard.length === 1);
-    assertEquals(
-      lines,
-      Array(2).fill("A listener of a channel has failed: broken"),
-    );
+    assertEquals(lines, Array(2).fill("A listener of a channel has failed: broken"));
   });
 
   it("tells its listeners of the close", async () => {
     const client = createClient(server.url);
     const reasons: Error[] = [];
-    client.listen("c", {
-      message() {},
-      closed: (reason) => void reasons.push(reason),
-    });
+    client.listen("c", { message() {}, closed: (reason) => void reasons.push(reason) });
     await client.close();
     assertEquals(reasons.map((reason) => reason.message), ["Client closed"]);
   });
@@ -324,11 +273,7 @@ describe("RedisClient.subscribe()", () => {
       await publish("b", "");
     };
     const messages: Message[] = [];
-    for await (
-      const message of client.subscribe(["a", "b", "a"], {
-        onSubscribed: () => void onSubscribed(),
-      })
-    ) {
+    for await (const message of client.subscribe(["a", "b", "a"], { onSubscribed: () => void onSubscribed() })) {
       if (messages.push(message) === 3) break;
     }
     assertEquals(messages, [
@@ -342,56 +287,37 @@ describe("RedisClient.subscribe()", () => {
   it("calls onSubscribed once all channels are confirmed, after each connection", async () => {
     await using client = createClient(server.url, { retry });
     let subscribed = 0;
-    const messages = client.subscribe(["a", "b", "c"], {
-      onSubscribed: () => void subscribed++,
-    });
+    const messages = client.subscribe(["a", "b", "c"], { onSubscribed: () => void subscribed++ });
     await eventually(() => subscribed === 1);
     assertEquals(await channels(), 3);
     await redis.command(["CLIENT", "KILL", "TYPE", "pubsub"]);
     await eventually(() => subscribed === 2);
     await publish("c", "x");
-    assertEquals(await messages.next(), {
-      value: { channel: "c", message: "x" },
-      done: false,
-    });
+    assertEquals(await messages.next(), { value: { channel: "c", message: "x" }, done: false });
     await messages.return?.();
   });
 
   it("buffers what is not taken yet, and ends with an error when the buffer is full", async () => {
     await using client = createClient(server.url);
     let subscribed = false;
-    const messages = client.subscribe(["c"], {
-      buffer: 3,
-      onSubscribed: () => void (subscribed = true),
-    });
+    const messages = client.subscribe(["c"], { buffer: 3, onSubscribed: () => void (subscribed = true) });
     await eventually(() => subscribed);
     for (let i = 0; i < 5; i++) await publish("c", `${i}`);
     await eventually(async () => await channels() === 0);
-    for (let i = 0; i < 3; i++) {
-      assertEquals((await messages.next()).value?.message, `${i}`);
-    }
-    await assertRejects(
-      () => messages.next(),
-      SlowConsumerError,
-      "the buffer is full: 3",
-    );
+    for (let i = 0; i < 3; i++) assertEquals((await messages.next()).value?.message, `${i}`);
+    await assertRejects(() => messages.next(), SlowConsumerError, "the buffer is full: 3");
     assertEquals(await messages.next(), { value: undefined, done: true });
   });
 
   it("serves several takers in order", async () => {
     await using client = createClient(server.url);
     let subscribed = false;
-    const messages = client.subscribe(["c"], {
-      onSubscribed: () => void (subscribed = true),
-    });
+    const messages = client.subscribe(["c"], { onSubscribed: () => void (subscribed = true) });
     const taken = [messages.next(), messages.next(), messages.next()];
     await eventually(() => subscribed);
     await publish("c", "1");
     await publish("c", "2");
-    assertEquals(
-      (await Promise.all(taken.slice(0, 2))).map(({ value }) => value?.message),
-      ["1", "2"],
-    );
+    assertEquals((await Promise.all(taken.slice(0, 2))).map(({ value }) => value?.message), ["1", "2"]);
     await messages.return?.();
     assertEquals(await taken[2], { value: undefined, done: true });
   });
@@ -399,9 +325,7 @@ describe("RedisClient.subscribe()", () => {
   it("rejects with the signal's reason, at once and later", async () => {
     await using client = createClient(server.url);
     const reason = new Error("enough");
-    const early = client.subscribe(["c"], {
-      signal: AbortSignal.abort(reason),
-    });
+    const early = client.subscribe(["c"], { signal: AbortSignal.abort(reason) });
     assertEquals(await early.next().catch((e) => e), reason);
     assertEquals(await early.next(), { value: undefined, done: true });
 
@@ -428,48 +352,24 @@ describe("RedisClient.subscribe()", () => {
 
   it("rejects at once during an outage that has lasted too long", async () => {
     await using proxy = await startProxy(server.port);
-    await using client = createClient(`redis://127.0.0.1:${proxy.port}`, {
-      retry,
-      connectTimeout: 50,
-    });
+    await using client = createClient(`redis://127.0.0.1:${proxy.port}`, { retry, connectTimeout: 50 });
     const failures: Error[] = [];
     const one = listener();
-    client.listen("stays", {
-      ...one,
-      failed: (reason) => void failures.push(reason),
-      subscribed: one.subscribed!,
-    });
+    client.listen("stays", { ...one, failed: (reason) => void failures.push(reason), subscribed: one.subscribed! });
     await eventually(() => one.subscriptions === 1);
     proxy.refuse();
     proxy.cut();
     await eventually(() => failures.length === 1);
-    const error = await assertRejects(
-      () => client.subscribe(["late"]).next(),
-      ConnectionError,
-    );
+    const error = await assertRejects(() => client.subscribe(["late"]).next(), ConnectionError);
     assertEquals(error.code, "UNREACHABLE");
     await proxy.accept();
     await eventually(() => one.subscriptions === 2);
   });
 
   it("rejects with the server's refusal", async () => {
-    await redis.command([
-      "ACL",
-      "SETUSER",
-      "deaf",
-      "on",
-      ">pw",
-      "+@all",
-      "~*",
-      "resetchannels",
-    ]);
-    await using client = createClient(
-      `redis://deaf:pw@127.0.0.1:${server.port}`,
-    );
-    const error = await assertRejects(
-      () => client.subscribe(["c"]).next(),
-      ReplyError,
-    );
+    await redis.command(["ACL", "SETUSER", "deaf", "on", ">pw", "+@all", "~*", "resetchannels"]);
+    await using client = createClient(`redis://deaf:pw@127.0.0.1:${server.port}`);
+    const error = await assertRejects(() => client.subscribe(["c"]).next(), ReplyError);
     assertEquals(error.code, "NOPERM");
   });
 
@@ -478,24 +378,12 @@ describe("RedisClient.subscribe()", () => {
     const onSubscribed = () => {
       throw new Error("mine");
     };
-    await assertRejects(
-      () => client.subscribe(["c"], { onSubscribed }).next(),
-      Error,
-      "mine",
-    );
+    await assertRejects(() => client.subscribe(["c"], { onSubscribed }).next(), Error, "mine");
     const later = () => Promise.reject(new Error("mine too"));
-    await assertRejects(
-      () => client.subscribe(["c"], { onSubscribed: later }).next(),
-      Error,
-      "mine too",
-    );
+    await assertRejects(() => client.subscribe(["c"], { onSubscribed: later }).next(), Error, "mine too");
   });
 
   it("refuses a buffer that is none", () => {
-    assertThrows(
-      () => redis.subscribe(["c"], { buffer: 0 }),
-      RangeError,
-      "buffer",
-    );
+    assertThrows(() => redis.subscribe(["c"], { buffer: 0 }), RangeError, "buffer");
   });
 });

@@ -18,9 +18,7 @@ describe("a connection with TLS", () => {
     await using own = await redis.dedicated();
     assertEquals(await own.command(["BLPOP", "none", 0.01]), null);
     for await (
-      const { message } of redis.subscribe(["c"], {
-        onSubscribed: () => redis.command(["PUBLISH", "c", "x"]),
-      })
+      const { message } of redis.subscribe(["c"], { onSubscribed: () => redis.command(["PUBLISH", "c", "x"]) })
     ) {
       assertEquals(message, "x");
       break;
@@ -28,78 +26,43 @@ describe("a connection with TLS", () => {
   });
 
   it("is encrypted because of its options alone", async () => {
-    await using redis = createClient(server.url.replace("rediss:", "redis:"), {
-      tls: { ca: server.ca! },
-    });
+    await using redis = createClient(server.url.replace("rediss:", "redis:"), { tls: { ca: server.ca! } });
     assertEquals(await redis.command(["PING"]), "PONG");
   });
 
   it("asks for the certificate of the host in the URL", async () => {
-    await using redis = createClient(
-      server.url.replace("127.0.0.1", "localhost"),
-      { tls: { ca: server.ca! } },
-    );
+    await using redis = createClient(server.url.replace("127.0.0.1", "localhost"), { tls: { ca: server.ca! } });
     assertEquals(await redis.command(["PING"]), "PONG");
-    await using other = createClient(server.url, {
-      tls: { ca: server.ca!, servername: "elsewhere.example" },
-    });
-    assertEquals(
-      (await assertRejects(() => other.command(["PING"]), ConnectionError))
-        .code,
-      "REFUSED",
-    );
+    await using other = createClient(server.url, { tls: { ca: server.ca!, servername: "elsewhere.example" } });
+    assertEquals((await assertRejects(() => other.command(["PING"]), ConnectionError)).code, "REFUSED");
   });
 
   it("is refused at once where the certificate is not trusted, unless told otherwise", async () => {
     await using strict = createClient(server.url);
     const start = performance.now();
-    const error = await assertRejects(
-      () => strict.command(["PING"]),
-      ConnectionError,
-    );
+    const error = await assertRejects(() => strict.command(["PING"]), ConnectionError);
     assert(performance.now() - start < 2000);
     assertEquals(error.code, "REFUSED");
-    assert(
-      error.message.startsWith(
-        `Cannot connect to rediss://127.0.0.1:${server.port}: `,
-      ),
-      error.message,
-    );
-    await using trusting = createClient(server.url, {
-      tls: { rejectUnauthorized: false },
-    });
+    assert(error.message.startsWith(`Cannot connect to rediss://127.0.0.1:${server.port}: `), error.message);
+    await using trusting = createClient(server.url, { tls: { rejectUnauthorized: false } });
     assertEquals(await trusting.command(["PING"]), "PONG");
   });
 
   it("is refused at once where the options are of no use", async () => {
-    await using redis = createClient(server.url, {
-      tls: { ca: "no certificate", cert: "none", key: "none" },
-    });
+    await using redis = createClient(server.url, { tls: { ca: "no certificate", cert: "none", key: "none" } });
     const start = performance.now();
-    await assertRejects(
-      () => redis.command(["PING"]),
-      ConnectionError,
-      "Cannot connect",
-    );
+    await assertRejects(() => redis.command(["PING"]), ConnectionError, "Cannot connect");
     assert(performance.now() - start < 2000);
   });
 
   it("fails where the server speaks none", async () => {
     await using plain = await startRedis();
-    await using redis = createClient(`rediss://127.0.0.1:${plain.port}`, {
-      connectTimeout: 300,
-    });
-    await assertRejects(
-      () => redis.command(["PING"]),
-      ConnectionError,
-      `rediss://127.0.0.1:${plain.port}`,
-    );
+    await using redis = createClient(`rediss://127.0.0.1:${plain.port}`, { connectTimeout: 300 });
+    await assertRejects(() => redis.command(["PING"]), ConnectionError, `rediss://127.0.0.1:${plain.port}`);
   });
 
   it("fails where only the server speaks it", async () => {
-    await using redis = createClient(`redis://127.0.0.1:${server.port}`, {
-      connectTimeout: 300,
-    });
+    await using redis = createClient(`redis://127.0.0.1:${server.port}`, { connectTimeout: 300 });
     await assertRejects(() => redis.command(["PING"]), ConnectionError);
   });
 });
@@ -112,37 +75,21 @@ describe("a connection over a Unix socket", () => {
   after(() => server?.stop());
 
   it("serves commands", async () => {
-    await using redis = createClient(
-      `unix://:hunter2@${server.socketPath}?db=1`,
-    );
+    await using redis = createClient(`unix://:hunter2@${server.socketPath}?db=1`);
     const info = await redis.command<string>(["CLIENT", "INFO"]);
     assert(info.includes(" db=1 ") && info.includes("redis.sock"), info);
   });
 
   it("is waited for, and named when it does not come", async () => {
-    await using redis = createClient("unix:///no/such/redis.sock", {
-      connectTimeout: 100,
-    });
-    const error = await assertRejects(
-      () => redis.command(["PING"]),
-      ConnectionError,
-    );
-    assert(
-      error.message.startsWith(
-        "Cannot connect to unix:///no/such/redis.sock within 100 ms",
-      ),
-      error.message,
-    );
+    await using redis = createClient("unix:///no/such/redis.sock", { connectTimeout: 100 });
+    const error = await assertRejects(() => redis.command(["PING"]), ConnectionError);
+    assert(error.message.startsWith("Cannot connect to unix:///no/such/redis.sock within 100 ms"), error.message);
   });
 });
 
 describe("a connection by IPv6", () => {
   it("is named with brackets", async () => {
     await using redis = createClient("redis://[::1]:1", { retry: false });
-    await assertRejects(
-      () => redis.command(["PING"]),
-      ConnectionError,
-      "redis://[::1]:1",
-    );
+    await assertRejects(() => redis.command(["PING"]), ConnectionError, "redis://[::1]:1");
   });
 });

@@ -144,8 +144,8 @@ describe("Decoder.push()", () => {
       const [bytes] = decode(wire, { chunks: [16], binary: true }).values as [Uint8Array];
       assert(Buffer.from(string).equals(bytes));
     }
-    // It takes a fifth of a second. Looking at everything again for each chunk would take minutes.
-    assertLess(performance.now() - start, 5000);
+    // It takes less than a second. Looking at everything again for each chunk would take minutes.
+    assertLess(performance.now() - start, 10_000);
   });
 
   it("gives the sink nothing after the sink has thrown", () => {
