@@ -37,4 +37,4 @@ export { jsonSerializer } from "./src/queue/serializer.ts";
 export { StreaqCancelled, StreaqError, TimeoutError } from "./src/base/errors.ts";
 export { type Enqueued, EnqueueError } from "./src/queue/queue.ts";
 export type { Duration } from "./src/base/duration.ts";
-export type { Logger } from "./src/base/log.ts";
+export type { Logger, LogLevel } from "./src/base/log.ts";

@@ -17,21 +17,27 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 
 const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
+/** A logger whose level can be changed. */
+export interface LeveledLogger extends Logger {
+  /** Lines below it are dropped. */
+  level: LogLevel;
+}
+
 /**
  * A logger that writes lines like `[INFO] 2026-11-23 09:14:35: message` to the console.
  *
- * @param options.level Lines below it are dropped.
+ * @param options.level The level to begin with.
  * @param options.timeZone The IANA zone that the time is written in.
  */
 export function consoleLogger(
   { clock, level = "info", timeZone = "UTC" }: { clock: Clock; level?: LogLevel; timeZone?: string },
-): Logger {
+): LeveledLogger {
   // Swedish writes dates as ISO 8601 does, with a space between date and time.
   const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" });
-  const lowest = levels.indexOf(level);
   const line = (at: LogLevel) => (message: string): void => {
-    if (levels.indexOf(at) < lowest) return;
+    if (levels.indexOf(at) < levels.indexOf(logger.level)) return;
     console[at](`[${at.toUpperCase()}] ${format.format(clock.now())}: ${message}`);
   };
-  return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+  const logger = { level, debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+  return logger;
 }

@@ -12,7 +12,7 @@ export interface Location {
 }
 
 /** What of a {@linkcode Worker} the command line needs. It may come from another copy of this package than ours. */
-export type Runnable = Pick<Worker<unknown>, "run" | "close" | "id" | "queueName">;
+export type Runnable = Pick<Worker<unknown>, "run" | "close" | "id" | "queueName" | "logLevel">;
 
 const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$_]*$/u;
 /** What stands before a colon that belongs to the module: the scheme of a URL, or the letter of a drive. */

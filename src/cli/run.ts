@@ -43,9 +43,10 @@ SIGTERM shut it down gracefully, a second one at once.
 };
 
 /** Runs the worker in this process. */
-async function runHere({ location, burst }: RunOptions, { stop, logger }: Host): Promise<number> {
+async function runHere({ location, burst, verbose }: RunOptions, { stop, logger }: Host): Promise<number> {
   logger.debug(`loading ${location.module}`);
   const worker = await loadWorker(location);
+  if (verbose) worker.logLevel = "debug";
   try {
     await worker.run({ burst, signal: stop });
   } finally {

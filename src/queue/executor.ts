@@ -98,7 +98,8 @@ export class Executor {
 function giveUp({ tries, definition }: Execution): StreaqError | undefined {
   const { fnName, options: { maxTries } } = definition!;
   if (maxTries === null || tries <= maxTries) return undefined;
-  return new StreaqError(`Gave up after ${tries - 1} tries, the maxTries of ${fnName}: ${maxTries}`);
+  const spent = maxTries === 1 ? "1 try" : `${maxTries} tries`;
+  return new StreaqError(`Gave up after ${spent}, the maxTries of task: ${fnName}`);
 }
 
 /** What a throw means depends on whether the function was asked to stop. */

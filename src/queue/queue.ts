@@ -21,6 +21,8 @@ export type Enqueued<T extends readonly EnqueueRequest<unknown>[]> = {
 
 /** Enqueuing several tasks failed for some; sending the same requests again is safe. */
 export class EnqueueError extends StreaqError {
+  /** The name of the class. */
+  override name = "EnqueueError";
   /** Those that are stored. */
   readonly tasks: readonly Task<unknown>[];
 
@@ -178,7 +180,10 @@ function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
+/** Where in a script an error was raised, as Redis adds it. */
+const insideScript = / script: [0-9a-f]{40}, on @user_script:\d+\.?$/;
+
 function refusal({ id, call }: Request<unknown>, cause: unknown): StreaqError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = (cause instanceof Error ? cause.message : String(cause)).replace(insideScript, "");
   return new StreaqError(`Could not enqueue task ${call.fnName} ${id}: ${why}`, { cause });
 }

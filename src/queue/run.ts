@@ -10,7 +10,7 @@ import { Held } from "./held.ts";
 import { Keeper } from "./keeper.ts";
 import { Prefetch } from "./prefetch.ts";
 import { Reader } from "./reader.ts";
-import { Settler } from "./settler.ts";
+import { nameOf, Settler } from "./settler.ts";
 import { Store } from "./store.ts";
 
 /** What a {@linkcode Run} needs of its worker; spans are milliseconds. */
@@ -170,6 +170,7 @@ export class Run {
   async #read(signal: AbortSignal): Promise<void> {
     const { consumer, clock, logger } = this.#options;
     for await (const { deliveries, broken } of this.#reader.read(signal)) {
+      logger.debug(`leased ${deliveries.length} tasks`);
       this.#held.buffer(deliveries, clock.now());
       if (!signal.aborted) this.#dispatcher.dispatch();
       if (broken.length === 0) continue;
@@ -196,7 +197,8 @@ export class Run {
     for (const execution of held.executions) execution.abort(reason);
     await this.#allVacated(lastChance);
     for (const execution of held.executions) {
-      logger.warn(`task ${execution.delivery.taskId} ignores its signal: its next run may overlap this one`);
+      const { taskId } = execution.delivery;
+      logger.warn(`task ${nameOf(execution)} ${taskId} ignores its signal: its next run may overlap this one`);
       this.#executor.abandon(execution);
     }
     await this.#allSettled();

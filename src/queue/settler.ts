@@ -78,7 +78,7 @@ export class Settler {
     }
     if (!counts) {
       counters.relinquished++;
-      logger.warn(`task ${delivery.taskId} ended elsewhere, its result here does not count`);
+      logger.warn(`task ${nameOf(execution)} ${delivery.taskId} ended elsewhere, its result here does not count`);
     } else if (success) {
       counters.completed++;
       this.say(execution, `■ ${delivery.taskId}`);
@@ -94,7 +94,7 @@ export class Settler {
     const { delivery, record, startTime, tries } = execution;
     const fields = {
       taskId: delivery.taskId,
-      fnName: record?.fnName ?? "Unknown",
+      fnName: nameOf(execution),
       createdTime: record?.createdTime ?? 0,
       enqueueTime: delivery.enqueueTime,
       startTime,
@@ -109,10 +109,23 @@ export class Settler {
     }
   }
 
-  #complain({ record, delivery, definition }: Execution, end: End): void {
-    if (definition?.options.silent) return;
-    const thrown = end.success ? new Error("Its value cannot be stored") : end.error;
-    const shown = thrown instanceof Error ? thrown.stack ?? String(thrown) : "it threw no error";
-    this.#options.logger.error(`task ${record?.fnName ?? "Unknown"} × ${delivery.taskId} failed: ${shown}`);
+  #complain(execution: Execution, end: End): void {
+    if (execution.definition?.options.silent) return;
+    const why = end.success ? "its value cannot be stored" : show(end.error);
+    this.#options.logger.error(`task ${nameOf(execution)} × ${execution.delivery.taskId} failed: ${why}`);
   }
+}
+
+/** The name of a run's task, for people. */
+export function nameOf({ record }: Execution): string {
+  return record?.fnName ?? "Unknown";
+}
+
+/** An error with its stack down to where the task began; what lies below is the same for every task. */
+function show(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return "it threw no error";
+  const stack = thrown.stack ?? String(thrown);
+  const own = stack.split("\n");
+  const end = own.findIndex((line) => /^\s+at (?:async )?(?:runInScope|AsyncLocalStorage|Executor\.|#call\b)/.test(line));
+  return end === -1 ? stack : own.slice(0, end).join("\n");
 }

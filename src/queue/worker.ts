@@ -1,6 +1,7 @@
 import type { Broker } from "../broker/broker.ts";
 import { openBroker } from "../broker/open.ts";
 import { StreaqError } from "../base/errors.ts";
+import type { LogLevel } from "../base/log.ts";
 import type { RedisClient } from "../redis/mod.ts";
 import { withLifespan } from "./lifespan.ts";
 import type { Counters } from "./counters.ts";
@@ -82,6 +83,15 @@ export class Worker<C = undefined> implements AsyncDisposable {
   /** Registered tasks by name. */
   get registry(): ReadonlyMap<string, RegisteredTask<unknown[], unknown>> {
     return this.#tasks;
+  }
+
+  /** The lowest level that the default logger writes, at first `"info"`; a logger of your own decides for itself. */
+  get logLevel(): LogLevel {
+    return this.#options.consoleLogger.level;
+  }
+
+  set logLevel(level: LogLevel) {
+    this.#options.consoleLogger.level = level;
   }
 
   /** How many tasks came to which end in this worker. */

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Duration, milliseconds } from "../base/duration.ts";
-import { consoleLogger, type Logger } from "../base/log.ts";
+import { consoleLogger, type LeveledLogger, type Logger } from "../base/log.ts";
 import type { ClientOptions, RedisClient } from "../redis/mod.ts";
 import type { Lifespan } from "./lifespan.ts";
 import { randomId } from "./request.ts";
@@ -105,6 +105,8 @@ export interface ResolvedWorkerOptions<C> {
   readonly gracePeriod: number;
   readonly id: string;
   readonly logger: Logger;
+  /** The logger, when it is the default one. */
+  readonly consoleLogger: LeveledLogger;
   readonly clock: Clock;
 }
 
@@ -135,6 +137,7 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     logger,
   } = options;
   const clock = systemClock;
+  const ownLogger = consoleLogger({ clock });
   const resolved = {
     redisUrl,
     redisOptions,
@@ -150,7 +153,8 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     idleTimeout: milliseconds(idleTimeout, "idleTimeout"),
     gracePeriod: milliseconds(gracePeriod, "gracePeriod"),
     id: checkName("id", id),
-    logger: logger ?? consoleLogger({ clock }),
+    logger: logger ?? ownLogger,
+    consoleLogger: ownLogger,
     clock,
   };
   if (resolved.idleTimeout < shortestIdleTimeout) {

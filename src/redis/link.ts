@@ -142,7 +142,10 @@ export class Link {
     const news = this.#latest?.message !== reason.message;
     this.#latest = reason;
     if (retry === false) return this.#fail("");
-    if (!isFinal(reason)) return this.#wait(backoff(this.#attempts++, retry));
+    if (!isFinal(reason)) {
+      if (news && !this.#proven) logger?.warn(`Cannot connect to ${displayUrl(target)} yet: ${reasonOf(reason)}`);
+      return this.#wait(backoff(this.#attempts++, retry));
+    }
     if (news) logger?.error(`Cannot connect to ${displayUrl(target)}: ${reasonOf(reason)}`);
     this.#wait(retry.max);
     if (!this.#proven) this.#fail("");

@@ -1,6 +1,9 @@
 import type { Reply } from "./reply.ts";
 import { ATTRIBUTE, MAP, SET } from "./bytes.ts";
 
+/** An array up to this length gets its places at once. One that grows would take twice the time, and 17 places at least. */
+const SHORT_ARRAY = 64;
+
 /** An aggregate of which elements are still to come. */
 export class Frame {
   /** The byte that says which aggregate it is. */
@@ -11,12 +14,13 @@ export class Frame {
   readonly depth: number;
   /** Whether a `.` ends it, rather than its last announced element. */
   readonly streamed: boolean;
-  /** What it holds so far. Nothing is set aside for what was only announced. */
+  /** What it holds so far. */
   readonly value: Reply[] | Map<Reply, Reply> | Set<Reply>;
   /** Whether the next element has had its attribute, and therefore has to come. */
   annotated = false;
 
   #missing: number;
+  #length = 0;
   #key: Reply | undefined = undefined;
 
   /**
@@ -32,7 +36,7 @@ export class Frame {
     this.parent = parent;
     this.depth = parent === null ? 1 : parent.depth + 1;
     this.streamed = streamed;
-    this.value = container(type);
+    this.value = container(type, streamed ? 0 : missing);
     this.#missing = missing;
   }
 
@@ -62,14 +66,15 @@ export class Frame {
         (this.value as Set<Reply>).add(element);
         break;
       default:
-        (this.value as Reply[]).push(element);
+        (this.value as Reply[])[this.#length++] = element;
     }
     return --this.#missing === 0;
   }
 }
 
-/** What an aggregate is while it is empty. */
-function container(type: number): Reply[] | Map<Reply, Reply> | Set<Reply> {
+/** What an aggregate is while it is empty. A long array grows as its elements come, however many were announced. */
+function container(type: number, length: number): Reply[] | Map<Reply, Reply> | Set<Reply> {
   if (type === MAP || type === ATTRIBUTE) return new Map();
-  return type === SET ? new Set() : [];
+  if (type === SET) return new Set();
+  return length <= SHORT_ARRAY ? new Array(length) : [];
 }

@@ -27,6 +27,13 @@ describe("consoleLogger()", () => {
     assertEquals(lines(() => logger.warn("hello")), ["[WARN] 2026-11-23 18:14:35: hello"]);
   });
 
+  it("can change its level", () => {
+    const logger = consoleLogger({ clock });
+    assertEquals(lines(() => logger.debug("a")), []);
+    logger.level = "debug";
+    assertEquals(lines(() => logger.debug("a")).length, 1);
+  });
+
   it("drops what is below its level", () => {
     const logger = consoleLogger({ clock, level: "warn" });
     assertEquals(lines(() => [logger.debug("a"), logger.info("b"), logger.error("c")]).length, 1);

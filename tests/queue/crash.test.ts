@@ -73,7 +73,7 @@ describe("a worker process that is killed", () => {
     await victim.ended;
     const rescuer = await crew.hire();
     const { exception } = await task.result({ timeout: "10s" });
-    assertStringIncludes(exception.message, "Gave up after 1 tries");
+    assertStringIncludes(exception.message, "Gave up after 1 try");
     assertEquals(crew.starts().length, 1);
     rescuer.signal("SIGTERM");
     assertEquals(await rescuer.ended, 0);

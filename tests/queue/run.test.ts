@@ -127,6 +127,20 @@ describe("run()", () => {
     assertEquals(lines.with("s3cret"), []);
   });
 
+  it("logs a failure with its stack down to where the task began", async () => {
+    const lines = new Lines();
+    const worker = await stage.worker({ logger: lines });
+    const fail = worker.task(async function fail() {
+      await Promise.resolve();
+      throw new RangeError("too far");
+    });
+    await fail.enqueue();
+    await worker.run({ burst: true });
+    const [line] = lines.with("too far");
+    assertStringIncludes(line!, "run.test.ts");
+    assert(!line!.includes("executor"), line);
+  });
+
   it("fails a task of a name that no worker has registered", async () => {
     const worker = await stage.worker();
     const other = await stage.worker({ queueName: worker.queueName });
