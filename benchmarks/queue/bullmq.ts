@@ -3,20 +3,11 @@ import type { Consumer, Producer, System } from "./system.ts";
 /** The part of BullMQ that is used, so that this compiles where it is not installed. */
 interface BullMq {
   readonly Queue: new (name: string, options: Options) => Closable & {
-    add(
-      name: string,
-      data: unknown,
-    ): Promise<{ waitUntilFinished(events: Closable): Promise<unknown> }>;
-    addBulk(
-      jobs: readonly { name: string; data: unknown }[],
-    ): Promise<unknown[]>;
+    add(name: string, data: unknown): Promise<{ waitUntilFinished(events: Closable): Promise<unknown> }>;
+    addBulk(jobs: readonly { name: string; data: unknown }[]): Promise<unknown[]>;
   };
   readonly QueueEvents: new (name: string, options: Options) => Closable;
-  readonly Worker: new (
-    name: string,
-    processor: () => Promise<void>,
-    options: Options,
-  ) => Closable & {
+  readonly Worker: new (name: string, processor: () => Promise<void>, options: Options) => Closable & {
     on(event: "completed", listener: () => void): unknown;
     on(event: "error", listener: (error: Error) => void): unknown;
     run(): Promise<void>;
@@ -24,10 +15,7 @@ interface BullMq {
 }
 
 interface Options {
-  readonly connection: {
-    readonly url: string;
-    readonly maxRetriesPerRequest?: null;
-  };
+  readonly connection: { readonly url: string; readonly maxRetriesPerRequest?: null };
   readonly concurrency?: number;
   readonly autorun?: boolean;
 }
@@ -44,18 +32,12 @@ export const bullmq: System = {
   async openProducer(url, queueName): Promise<Producer> {
     const { Queue, QueueEvents } = await load();
     const queue = new Queue(queueName, { connection: { url } });
-    const events = new QueueEvents(queueName, {
-      connection: { url, maxRetriesPerRequest: null },
-    });
-    await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);
+    await queue.waitUntilReady();
+    // It reads every event of the queue, so it is made only when somebody waits for results.
+    let events: Closable | undefined;
     return {
       async enqueue(count) {
-        await queue.addBulk(
-          Array.from(
-            { length: count },
-            (_, n) => ({ name: "noop", data: { n } }),
-          ),
-        );
+        await queue.addBulk(Array.from({ length: count }, (_, n) => ({ name: "noop", data: { n } })));
       },
       async roundTrip() {
         if (!events) {
@@ -73,11 +55,8 @@ export const bullmq: System = {
 
   async openConsumer(url, queueName, concurrency): Promise<Consumer> {
     const { Worker } = await load();
-    const worker = new Worker(queueName, async () => {}, {
-      connection: { url, maxRetriesPerRequest: null },
-      concurrency,
-      autorun: false,
-    });
+    const connection = { url, maxRetriesPerRequest: null };
+    const worker = new Worker(queueName, () => Promise.resolve(), { connection, concurrency, autorun: false });
     worker.on("error", console.error);
     await worker.waitUntilReady();
     let ended = 0;

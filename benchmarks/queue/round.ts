@@ -1,6 +1,7 @@
+import process from "node:process";
 import type { RedisClient } from "../../src/redis/mod.ts";
 import { removeKeys, type Work, workOf, workPerTask } from "./server.ts";
-import { Side } from "./side.ts";
+import { type Cost, Side } from "./side.ts";
 
 /** How much is measured. */
 export interface Amounts {
@@ -29,48 +30,35 @@ export interface Round {
 const warmUp = 300;
 
 /** Measures one system, in processes of its own. */
-export async function measure(
-  system: string,
-  { redis, redisUrl, queueName, amounts }: {
-    redis: RedisClient;
-    redisUrl: string;
-    queueName: string;
-    amounts: Amounts;
-  },
-): Promise<Round> {
+export async function measure(system: string, redis: RedisClient, redisUrl: string, amounts: Amounts): Promise<Round> {
+  const { tasks, roundTrips } = amounts;
+  const [rehearsal, queue] = ["rehearsal", "benchmark"].map((name) => `${name}-${process.pid}`) as [string, string];
   await using producer = new Side(system, "producer");
   await using consumer = new Side(system, "consumer");
+  const each = (action: (side: Side) => Promise<unknown>): Promise<unknown> =>
+    Promise.all([producer, consumer].map(action));
   try {
-    await producer.call("open", redisUrl, queueName);
-    await consumer.call("open", redisUrl, queueName);
     // Everything once without looking, so that what is measured is compiled, and memory has its size.
-    const { tasks } = amounts;
+    await each((side) => side.call("open", redisUrl, rehearsal));
     await producer.call("enqueue", tasks);
     await consumer.call("serve", tasks);
-    await consumer.call("close");
-    await removeKeys(redis, queueName);
+    await each((side) => side.call("close"));
+    await removeKeys(redis, rehearsal);
 
-    const enqueue = await cost(
-      redis,
-      tasks,
-      () => producer.call("enqueue", tasks),
-    );
-    await consumer.call("open", redisUrl, queueName);
+    await each((side) => side.call("open", redisUrl, queue));
+    const enqueue = await cost(redis, tasks, () => producer.call("enqueue", tasks));
     const drain = await cost(redis, tasks, () => consumer.call("serve", tasks));
     await producer.call("roundTrips", warmUp);
-    const roundTrips = await producer.call("roundTrips", amounts.roundTrips);
-    await Promise.all([producer.call("close"), consumer.call("close")]);
-    return { enqueue, drain, roundTrips };
+    const times = await producer.call("roundTrips", roundTrips);
+    await each((side) => side.call("close"));
+    return { enqueue, drain, roundTrips: times };
   } finally {
-    await removeKeys(redis, queueName);
+    await removeKeys(redis, rehearsal);
+    await removeKeys(redis, queue);
   }
 }
 
-async function cost(
-  redis: RedisClient,
-  tasks: number,
-  action: () => Promise<{ ms: number; cpuMs: number }>,
-): Promise<TaskCost> {
+async function cost(redis: RedisClient, tasks: number, action: () => Promise<Cost>): Promise<TaskCost> {
   const before = await workOf(redis);
   const { ms, cpuMs } = await action();
   const server = workPerTask(before, await workOf(redis), tasks);

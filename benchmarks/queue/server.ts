@@ -13,9 +13,7 @@ export interface Work {
 /** What a server has done since it was started. */
 export async function workOf(redis: RedisClient): Promise<Work> {
   const info = await redis.command<string>(["INFO", "everything"]);
-  const fields = new Map(
-    info.split("\r\n").map((line) => line.split(":", 2) as [string, string]),
-  );
+  const fields = new Map(info.split("\r\n").map((line) => line.split(":", 2) as [string, string]));
   const number = (name: string): number => Number(fields.get(name));
   const calls = new Map<string, number>();
   for (const [name, value] of fields) {
@@ -36,18 +34,11 @@ export function workPerTask(before: Work, after: Work, tasks: number): Work {
     const more = count - (before.calls.get(name) ?? 0);
     if (more > 0) calls.set(name, more / tasks);
   }
-  return {
-    cpu: (after.cpu - before.cpu) / tasks,
-    commands: (after.commands - before.commands) / tasks,
-    calls,
-  };
+  return { cpu: (after.cpu - before.cpu) / tasks, commands: (after.commands - before.commands) / tasks, calls };
 }
 
 /** Deletes what the benchmark has left behind; the server may be somebody's. */
-export async function removeKeys(
-  redis: RedisClient,
-  queueName: string,
-): Promise<void> {
+export async function removeKeys(redis: RedisClient, queueName: string): Promise<void> {
   let cursor = "0";
   do {
     const [next, keys] = await redis.command<[string, string[]]>(

@@ -27,9 +27,7 @@ export interface SideRequest {
 }
 
 /** The answer to it. */
-export type SideReply = { readonly answer: unknown } | {
-  readonly error: string;
-};
+export type SideReply = { readonly answer: unknown } | { readonly error: string };
 
 /** One side of a queue, the producer or the consumer, in a process of its own. */
 export class Side implements AsyncDisposable {
@@ -37,20 +35,13 @@ export class Side implements AsyncDisposable {
 
   /** @param role `producer` or `consumer`. */
   constructor(system: string, role: string) {
-    this.#process = fork(
-      fileURLToPath(new URL("side_process.ts", import.meta.url)),
-      [system, role],
-    );
+    this.#process = fork(fileURLToPath(new URL("side_process.ts", import.meta.url)), [system, role]);
   }
 
   /** Tells it to do something; one thing at a time. */
-  call<K extends keyof SideCalls>(
-    call: K,
-    ...args: Parameters<SideCalls[K]>
-  ): Promise<ReturnType<SideCalls[K]>> {
+  call<K extends keyof SideCalls>(call: K, ...args: Parameters<SideCalls[K]>): Promise<ReturnType<SideCalls[K]>> {
     return new Promise((resolve, reject) => {
-      const onExit = (code: number | null): void =>
-        reject(new Error(`The process ended during ${call}: ${code}`));
+      const onExit = (code: number | null): void => reject(new Error(`The process ended during ${call}: ${code}`));
       this.#process.once("exit", onExit);
       this.#process.once("message", (reply: SideReply) => {
         this.#process.off("exit", onExit);

@@ -16,12 +16,7 @@ let consumer: Consumer | undefined;
 process.on("message", (request: SideRequest) => {
   perform(request).then(
     (answer) => reply({ answer: answer ?? null }),
-    (error) =>
-      reply({
-        error: error instanceof Error
-          ? error.stack ?? error.message
-          : String(error),
-      }),
+    (error) => reply({ error: error instanceof Error ? error.stack ?? error.message : String(error) }),
   );
 });
 process.on("disconnect", () => process.exit());
@@ -42,9 +37,8 @@ async function perform({ call, args }: SideRequest): Promise<unknown> {
 }
 
 async function open(redisUrl: string, queueName: string): Promise<void> {
-  if (role === "producer") {
-    producer = await system.openProducer(redisUrl, queueName);
-  } else consumer = await system.openConsumer(redisUrl, queueName, concurrency);
+  if (role === "producer") producer = await system.openProducer(redisUrl, queueName);
+  else consumer = await system.openConsumer(redisUrl, queueName, concurrency);
 }
 
 async function roundTrips(count: number): Promise<number[]> {

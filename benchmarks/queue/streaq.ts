@@ -1,12 +1,7 @@
 import { type Logger, Worker } from "../../mod.ts";
 import type { Consumer, Producer, System } from "./system.ts";
 
-const silent: Logger = {
-  debug() {},
-  info() {},
-  warn() {},
-  error: console.error,
-};
+const silent: Logger = { debug() {}, info() {}, warn() {}, error: console.error };
 
 /** streaq, as this repository has it. */
 export const streaq: System = {
@@ -14,13 +9,13 @@ export const streaq: System = {
 
   async openProducer(redisUrl, queueName): Promise<Producer> {
     const worker = new Worker({ redisUrl, queueName, logger: silent });
-    const noop = worker.task(function noop(_n: number): void {});
+    const noop = worker.task(function noop(_n: number): Promise<void> {
+      return Promise.resolve();
+    });
     await worker.connect();
     return {
       async enqueue(count) {
-        await worker.enqueueMany(
-          Array.from({ length: count }, (_, n) => noop.enqueue(n)),
-        );
+        await worker.enqueueMany(Array.from({ length: count }, (_, n) => noop.enqueue(n)));
       },
       async roundTrip() {
         const task = await noop.enqueue(0);
@@ -31,17 +26,13 @@ export const streaq: System = {
   },
 
   async openConsumer(redisUrl, queueName, concurrency): Promise<Consumer> {
-    const worker = new Worker({
-      redisUrl,
-      queueName,
-      concurrency,
-      logger: silent,
-    });
+    const worker = new Worker({ redisUrl, queueName, concurrency, logger: silent });
     let begun = 0;
     let target = Infinity;
     let onLastBegun = (): void => {};
-    worker.task(function noop(_n: number): void {
+    worker.task(function noop(_n: number): Promise<void> {
       if (++begun === target) onLastBegun();
+      return Promise.resolve();
     });
     await worker.connect();
     return {
@@ -51,7 +42,7 @@ export const streaq: System = {
             if (worker.counters.completed >= target) resolve();
             else setImmediate(look);
           };
-          // Nobody says when a result is stored, so it is looked for from the last task on, which costs the others nothing.
+          // Nobody says when a result is stored, so it is looked for from the last task on: that costs the others nothing.
           onLastBegun = look;
           target = begun + count;
           worker.run().catch(reject);

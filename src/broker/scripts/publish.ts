@@ -22,7 +22,7 @@ for i = 1, #ARGV, 3 do
 end
 local fresh = redis.call('EXISTS', unpack(known)) == 0
 
--- seen: by id, what this batch has met; by place in ARGV, what is not to be queued
+-- seen: by id, what this batch is to store; by place in ARGV, what it is not to queue
 local answers, seen, records = {}, {}, {}
 local function except(i, answer)
   seen[i] = true
@@ -35,9 +35,9 @@ for i = 1, #ARGV, 3 do
   elseif not fresh and redis.call('EXISTS', result .. id, ended .. id) > 0 then
     except(i, 'done')
   else
+    seen[id] = true
     records[#records + 1], records[#records + 2] = data .. id, ARGV[i + 2]
   end
-  seen[id] = true
 end
 if #records == 0 then return answers end
 
