@@ -32,6 +32,8 @@ interface Channel {
 const chunk = 1000;
 /** How long the connection stays when nobody listens, in milliseconds. */
 const linger = 10_000;
+/** How long a channel may stay that nobody listens to; meanwhile the server may be told together with other news. */
+const forget = 50;
 
 const decoder: { decode(bytes: Uint8Array): string } = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -41,8 +43,8 @@ const decoder: { decode(bytes: Uint8Array): string } = new TextDecoder("utf-8", 
  * The connection speaks RESP2 on purpose: there, messages are replies like any other, so that they can be had in bytes,
  * and every server knows it.
  *
- * A channel is in the table while it has listeners. Those whose listeners changed are looked at once a tick, when the
- * server is told what came and what went. The subscriber is `offline` without a connection, `online` with one, and
+ * A channel is in the table while it has listeners, and a little longer. Those whose listeners changed are looked at
+ * when the server is told what came and what went: at the end of the tick in which one came. The subscriber is `offline` without a connection, `online` with one, and
  * `closed` for good.
  */
 export class Subscriber {
@@ -58,6 +60,7 @@ export class Subscriber {
   #reason: ConnectionError | undefined;
   #scheduled = false;
   #linger: Timer | undefined;
+  #forgetting: Timer | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -93,7 +96,7 @@ export class Subscriber {
       if (!listening) return;
       listening = false;
       channel.listeners.splice(channel.listeners.indexOf(listener), 1);
-      if (channel.listeners.length === 0) this.#touch(channel);
+      if (channel.listeners.length === 0) this.#forget(channel);
     };
   }
 
@@ -108,11 +111,14 @@ export class Subscriber {
     this.#connection = connection;
     this.#reason = reason;
     this.#asked = new Fifo();
-    for (const channel of this.#channels.values()) {
+    for (const channel of [...this.#channels.values()]) {
       channel.state = "unknown";
+      if (channel.listeners.length === 0) this.#channels.delete(channel.name);
       if (state === "online") this.#changed.add(channel);
     }
     if (state === "online") return this.#flush();
+    this.#forgetting?.cancel();
+    this.#forgetting = undefined;
     this.#linger?.cancel();
     if (state === "offline") return;
     this.#tellAll((listener) => listener.closed?.(reason as ConnectionError));
@@ -141,8 +147,16 @@ export class Subscriber {
     });
   }
 
+  /** Leaves a channel soon. A write costs more than anything else here, and the next newcomer needs one anyway. */
+  #forget(channel: Channel): void {
+    this.#changed.add(channel);
+    this.#forgetting ??= this.#settings.clock.timer(forget, () => this.#flush(), { ref: false });
+  }
+
   /** Tells the server what came and what went. */
   #flush(): void {
+    this.#forgetting?.cancel();
+    this.#forgetting = undefined;
     if (this.#state === "closed") return;
     const come: Channel[] = [];
     const gone: Channel[] = [];
