@@ -12,6 +12,9 @@ const interruptPatience = 2000;
 /** For how long to try to close a connection at its other end, in milliseconds; no read blocks much longer. */
 const killPatience = 30_000;
 
+/** Sends commands behind a read, each with this timeout in milliseconds. */
+export type Follow<T> = (connection: Pick<DedicatedClient, "command">, timeout: number) => Promise<T>;
+
 /**
  * The connection that waits for entries. A read there is never simply cut off: the server would lease entries to it
  * that nobody receives. It is interrupted from another connection, and if that fails, the connection is closed on both
@@ -37,12 +40,17 @@ export class BlockingConnection {
     this.#onKilled = onKilled;
   }
 
-  /** Sends a command that blocks for `ms` milliseconds at most. */
-  async read(command: CommandArguments, ms: number): Promise<Reply> {
+  /**
+   * Sends a command that blocks for `ms` milliseconds at most.
+   *
+   * @param follow Sends what is to be done right after it, without a round trip in between.
+   */
+  async read<T>(command: CommandArguments, ms: number, follow: Follow<T>): Promise<[Reply, T]> {
     const read = this.#read = Symbol();
+    const timeout = ms + overdue;
     try {
       const connection = this.#connection ??= await this.#redis.dedicated();
-      return await connection.command(command, { timeout: ms + overdue });
+      return await Promise.all([connection.command(command, { timeout }), follow(connection, timeout)]);
     } catch (error) {
       // A dedicated connection does not come back; the next read opens another.
       if (!(error instanceof ReplyError)) await this.close();

@@ -43,6 +43,8 @@ export interface Read {
   readonly broken: BrokenEntry[];
   /** Whether the search for leases that ran out has not come to its end: the next one goes on from there. */
   readonly unfinished: boolean;
+  /** The answers for those that were started with the read. */
+  readonly starts?: ReadonlyMap<Delivery, Start> | undefined;
 }
 
 /**
@@ -144,8 +146,13 @@ export interface Consumer {
    * @param options.takeover Look first for tasks whose lease ran out, but for those in `held`.
    */
   read(count: number, options: { takeover: boolean; held: Iterable<Delivery> }): Promise<Read>;
-  /** Leases what comes, waiting `ms` milliseconds for it; ended early by {@linkcode Consumer.wake}. May exceed `count`. */
-  wait(count: number, ms: number): Promise<Read>;
+  /**
+   * Leases what comes, waiting `ms` milliseconds for it; ended early by {@linkcode Consumer.wake}. May exceed `count`.
+   *
+   * @param options.start How many of them to start as well, which is the same as to {@linkcode Consumer.start} them.
+   * @returns With the starts of those that were started.
+   */
+  wait(count: number, ms: number, options: { start: number; held: Iterable<Delivery> }): Promise<Read>;
   /** Ends the wait that is under way, if there is one, without losing what it may have leased. */
   wake(): void;
   /** Calls `listener` when something happened that cannot wait until the next read. Returns how to stop listening. */

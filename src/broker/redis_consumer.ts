@@ -12,9 +12,10 @@ import type {
   Start,
   Waiting,
 } from "./broker.ts";
-import { BlockingConnection } from "./blocking_connection.ts";
+import { BlockingConnection, type Follow } from "./blocking_connection.ts";
 import { group, type Keys } from "./keys.ts";
 import { repeat } from "./repeat.ts";
+import { begin, type Begun, begunKey } from "./scripts/begin.ts";
 import { discard } from "./scripts/discard.ts";
 import { sortEntries, streams } from "./scripts/entries.ts";
 import { finish } from "./scripts/finish.ts";
@@ -69,15 +70,27 @@ export class RedisConsumer implements Consumer {
     );
   }
 
-  async wait(count: number, ms: number): Promise<Read> {
+  async wait(
+    count: number,
+    ms: number,
+    { start, held }: { start: number; held: Iterable<Delivery> },
+  ): Promise<Read> {
     const { name, priorities } = this.#options;
     const names = priorities.toReversed();
     const keys = names.map((priority) => this.#keys.stream(priority));
-    const found: Read = { deliveries: [], broken: [], unfinished: false };
     const command = ["XREADGROUP", "GROUP", group, name, "COUNT", count, "BLOCK", ms, "STREAMS", ...keys] as const;
-    const reply = await this.#inGroup(() => this.#blocking.read([...command, ...keys.map(() => ">")], ms));
-    for (const [key, entries] of streams(reply)) sortEntries(found, names[keys.indexOf(key)]!, entries);
-    return found;
+    const follow: Follow<Begun | undefined> = async (connection, timeout) => {
+      if (start === 0) return undefined;
+      return await begin(connection, this.#keys, this.#options, start, held, { binary: this.#binary, timeout });
+    };
+    const [reply, begun] = await this.#inGroup(() =>
+      this.#blocking.read([...command, ...keys.map(() => ">")], ms, follow)
+    );
+    const [deliveries, broken]: [Delivery[], BrokenEntry[]] = [[], []];
+    for (const [key, entries] of streams(reply)) {
+      sortEntries({ deliveries, broken }, names[keys.indexOf(key)]!, entries);
+    }
+    return { deliveries, broken, unfinished: false, starts: begun && startsOf(deliveries, begun) };
   }
 
   wake(): void {
@@ -143,4 +156,13 @@ export class RedisConsumer implements Consumer {
       if (!(answer.reason instanceof ReplyError) || answer.reason.code !== "BUSYGROUP") throw answer.reason;
     }
   }
+}
+
+function startsOf(deliveries: readonly Delivery[], begun: Begun): ReadonlyMap<Delivery, Start> {
+  const starts = new Map<Delivery, Start>();
+  for (const delivery of deliveries) {
+    const start = begun.get(begunKey(delivery));
+    if (start) starts.set(delivery, start);
+  }
+  return starts;
 }

@@ -37,15 +37,25 @@ export class Dispatcher {
     this.#options = options;
   }
 
-  /** Fills the free slots. */
-  dispatch(): void {
+  /**
+   * Fills the free slots.
+   *
+   * @param starts What was started already.
+   */
+  dispatch(starts?: ReadonlyMap<Delivery, Start>): void {
     const { held, concurrency, signal } = this.#options;
     if (signal.aborted) return;
     const deliveries = held.take(concurrency - held.running);
     if (deliveries.length > 0) {
-      const executions = deliveries.map((delivery) => new Execution(delivery));
-      executions.forEach((execution) => held.occupy(execution));
-      void this.#start(executions);
+      const waiting: Execution[] = [];
+      for (const delivery of deliveries) {
+        const execution = new Execution(delivery);
+        held.occupy(execution);
+        const start = starts?.get(delivery);
+        if (start) void this.#execute(execution, start);
+        else waiting.push(execution);
+      }
+      if (waiting.length > 0) void this.#start(waiting);
     }
     if (held.buffered > 0) this.#staleTimer ??= this.#watch();
   }

@@ -11,6 +11,8 @@ export interface ReaderOptions {
   readonly held: Held;
   /** How many more tasks may be held now. */
   readonly room: () => number;
+  /** How many tasks may be started right away: those that come when there is a free slot. */
+  readonly slots: () => number;
   /** End when nothing is left to read and nothing is held. */
   readonly burst: boolean;
   /** How many streams there are: a blocking read knows no order among several. */
@@ -90,7 +92,7 @@ export class Reader {
   }
 
   async #leaseOnce(count: number, signal: AbortSignal): Promise<Read> {
-    const { consumer, held, clock, burst, streams, takeoverInterval } = this.#options;
+    const { consumer, held, clock, burst, streams, takeoverInterval, slots } = this.#options;
     const takeover = clock.now() >= this.#takeoverTime;
     if (takeover) this.#takeoverTime = clock.now() + takeoverInterval;
     let found: Read = { deliveries: [], broken: [], unfinished: false };
@@ -100,6 +102,6 @@ export class Reader {
     }
     const ms = this.#takeoverTime - clock.now();
     if (found.deliveries.length + found.broken.length > 0 || burst || ms <= 0 || signal.aborted) return found;
-    return await consumer.wait(count, ms);
+    return await consumer.wait(count, ms, { start: slots(), held: held.leased });
   }
 }

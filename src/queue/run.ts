@@ -68,6 +68,7 @@ export class Run {
       logger,
       burst: options.burst,
       room: () => concurrency + this.#prefetch.allowance(clock.now()) - held.running - held.buffered,
+      slots: () => held.buffered > 0 ? 0 : concurrency - held.running,
       streams: priorities.length,
       takeoverInterval: idleTimeout / 2,
     });
@@ -169,10 +170,10 @@ export class Run {
 
   async #read(signal: AbortSignal): Promise<void> {
     const { consumer, clock, logger } = this.#options;
-    for await (const { deliveries, broken } of this.#reader.read(signal)) {
+    for await (const { deliveries, broken, starts } of this.#reader.read(signal)) {
       logger.debug(`leased ${deliveries.length} tasks`);
       this.#held.buffer(deliveries, clock.now());
-      if (!signal.aborted) this.#dispatcher.dispatch();
+      if (!signal.aborted) this.#dispatcher.dispatch(starts);
       if (broken.length === 0) continue;
       logger.error(`Entries name no task and are discarded: ${broken.map(({ entryId }) => entryId).join(", ")}`);
       // Where this fails they are still pending, and are read again when their lease has run out.

@@ -126,6 +126,8 @@ function show(thrown: unknown): string {
   if (!(thrown instanceof Error)) return "it threw no error";
   const stack = thrown.stack ?? String(thrown);
   const own = stack.split("\n");
-  const end = own.findIndex((line) => /^\s+at (?:async )?(?:runInScope|AsyncLocalStorage|Executor\.|#call\b)/.test(line));
+  const end = own.findIndex((line) =>
+    /^\s+at (?:async )?(?:runInScope|AsyncLocalStorage|Executor\.|#call\b)/.test(line)
+  );
   return end === -1 ? stack : own.slice(0, end).join("\n");
 }

@@ -5,8 +5,10 @@
 import { after, before, describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { Delivery, Ending } from "../../src/broker/broker.ts";
+import type { Delivery, Ending, Start } from "../../src/broker/broker.ts";
 import { Keys } from "../../src/broker/keys.ts";
+import { begin, begunKey } from "../../src/broker/scripts/begin.ts";
+import { sortEntries, streams } from "../../src/broker/scripts/entries.ts";
 import { find, findState } from "../../src/broker/scripts/find.ts";
 import { finish } from "../../src/broker/scripts/finish.ts";
 import { leave } from "../../src/broker/scripts/leave.ts";
@@ -50,6 +52,7 @@ type Step =
     readonly success: boolean;
     readonly twice: boolean;
   }
+  | { readonly do: "wait"; readonly who: number; readonly count: number; readonly start: number }
   | { readonly do: "renew" | "crash" | "leave"; readonly who: number };
 
 const who = fc.nat(2);
@@ -72,6 +75,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("start" as const, "release" as const), who, which, twice }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("finish" as const), who, which, success: fc.boolean(), twice }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("wait" as const),
+      who,
+      count: fc.integer({ min: 1, max: 3 }),
+      start: fc.nat(3),
+    }),
+  },
   fc.record({ do: fc.constantFrom("renew" as const, "crash" as const, "leave" as const), who }),
 );
 
@@ -101,6 +113,8 @@ class Rig {
         return await this.#publish(step.ids.map((id) => `task-${id}`), step.high ? "high" : "low");
       case "read":
         return await this.#read(this.#workers[step.who]!, step.count, step.takeover);
+      case "wait":
+        return await this.#wait(this.#workers[step.who]!, step.count, step.start);
       case "renew":
         return await this.#renew(this.#workers[step.who]!);
       case "crash":
@@ -196,14 +210,41 @@ class Rig {
     }
   }
 
+  /** A blocking read, and the script behind it that starts what came. */
+  async #wait(worker: ModelWorker, count: number, limit: number): Promise<void> {
+    const held = worker.known.filter((delivery) => this.#holds(worker, delivery));
+    const names = priorities.toReversed();
+    const keys = names.map((priority) => this.#keys.stream(priority));
+    const command = ["XREADGROUP", "GROUP", "workers", worker.name, "COUNT", count, "STREAMS", ...keys] as const;
+    const came = { deliveries: [] as Delivery[], broken: [] };
+    for (const [key, entries] of streams(await this.#redis.command([...command, ...keys.map(() => ">")]))) {
+      sortEntries(came, names[keys.indexOf(key)]!, entries);
+    }
+    for (const delivery of came.deliveries) {
+      Object.assign(this.#tasks.get(delivery.taskId)!, { state: "pending", holder: worker.name, deliveries: 1 });
+      worker.known.push(delivery);
+    }
+    const options = { name: worker.name, priorities, idleTimeout: 0 };
+    const begun = await begin(this.#redis, this.#keys, options, limit, held, { binary: false, timeout: 1000 });
+    assertEquals([...begun.keys()], came.deliveries.slice(0, limit).map(begunKey));
+    for (const [i, answer] of [...begun.values()].entries()) {
+      assertEquals(answer, this.#begin(worker, came.deliveries[i]!));
+    }
+  }
+
   async #start(worker: ModelWorker, delivery: Delivery): Promise<void> {
     const [answer] = await start(this.#redis, this.#keys, worker.name, [delivery], { binary: false });
+    assertEquals(answer, this.#begin(worker, delivery));
+  }
+
+  /** What a start answers. */
+  #begin(worker: ModelWorker, delivery: Delivery): Start {
     const task = this.#tasks.get(delivery.taskId)!;
-    if (!this.#holds(worker, delivery)) return assertEquals(answer, "lost");
+    if (!this.#holds(worker, delivery)) return "lost";
     const lease = `${worker.name} ${task.deliveries}`;
     if (task.mark !== null && task.mark !== lease) task.tries++;
     task.mark = lease;
-    assertEquals(answer, { tries: task.tries + 1, data: `data of ${delivery.taskId}` });
+    return { tries: task.tries + 1, data: `data of ${delivery.taskId}` };
   }
 
   async #finish(worker: ModelWorker, delivery: Delivery, success: boolean): Promise<void> {

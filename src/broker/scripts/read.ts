@@ -1,7 +1,7 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
 import type { ConsumerOptions, Delivery, Read } from "../broker.ts";
 import { group, type Keys } from "../keys.ts";
-import { type RawEntry, sortEntries } from "./entries.ts";
+import { entryIdsByPriority, type RawEntry, sortEntries } from "./entries.ts";
 
 /** How many pending entries of a stream one call looks at for a lease that ran out. */
 const sweepLimit = 100;
@@ -15,8 +15,15 @@ const script = new Script(`
 -- returns  for each stream: entries, their numbers of deliveries (of the first ones, the rest is 1), next cursor
 local group, consumer, count, idle, limit = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 
+-- What the consumer has but does not hold was read, and the answer got lost; if it was started too, it never ran.
+local function unmark(fields)
+  for i = 1, #fields, 2 do
+    if fields[i] == 'task_id' then redis.call('HDEL', KEYS[1] .. ':ts:running', fields[i + 1]) end
+  end
+end
+
 local function takeover(stream, cursor, held)
-  local stale, deliveries = {}, {}
+  local stale, deliveries, own = {}, {}, {}
   local pending = redis.call('XPENDING', stream, group, cursor, '+', limit)
   local next = #pending == limit and '(' .. pending[limit][1] or '-'
   for _, entry in ipairs(pending) do
@@ -24,9 +31,10 @@ local function takeover(stream, cursor, held)
       next = '(' .. stale[count]
       break
     end
-    -- What the consumer has but does not hold was read, and the answer got lost: it reads one batch at a time.
-    if (entry[3] >= tonumber(idle) or entry[2] == consumer) and not held[entry[1]] then
+    local isOwn = entry[2] == consumer
+    if (entry[3] >= tonumber(idle) or isOwn) and not held[entry[1]] then
       stale[#stale + 1] = entry[1]
+      own[entry[1]] = isOwn
       deliveries[entry[1]] = entry[4] + 1
     end
   end
@@ -37,6 +45,7 @@ local function takeover(stream, cursor, held)
     if entry then
       entries[#entries + 1] = entry
       numbers[#numbers + 1] = deliveries[entry[1]]
+      if own[entry[1]] then unmark(entry[2]) end
     end
   end
   return entries, numbers, next
@@ -80,10 +89,7 @@ export async function read(
   count: number,
   { takeover, held, cursors }: { takeover: boolean; held: Iterable<Delivery>; cursors: Cursors },
 ): Promise<Read> {
-  const holds = new Map<string, string[]>();
-  if (takeover) {
-    for (const { priority, entryId } of held) append(holds, priority, entryId);
-  }
+  const holds = entryIdsByPriority(takeover ? held : []);
   const args: (string | number)[] = [group, name, count, takeover ? idleTimeout : "", sweepLimit];
   const highestFirst = priorities.toReversed();
   for (const priority of highestFirst) {
@@ -98,10 +104,4 @@ export async function read(
     if (takeover && reply[3 * i + 2] !== "-") found.unfinished = true;
   });
   return found;
-}
-
-function append(lists: Map<string, string[]>, key: string, value: string): void {
-  const list = lists.get(key);
-  if (list) list.push(value);
-  else lists.set(key, [value]);
 }

@@ -2,59 +2,30 @@ import { type RedisClient, Script } from "../../redis/mod.ts";
 import type { Delivery, Payload, Start } from "../broker.ts";
 import { group, type Keys } from "../keys.ts";
 import { leaseRows, leases } from "./leases.ts";
-
-const [lost, ended] = [0, -1];
+import { notStarted, starting } from "./starting.ts";
 
 const script = new Script(`
--- Notes that deliveries run, and loads their records. Sent twice, it answers the same.
+-- Starts deliveries.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer; then rows of leases
--- returns  for each row ${lost} (somebody else holds it), ${ended} (it had ended) or its number of tries;
+-- returns  for each row ${notStarted.lost} (somebody else holds it), ${notStarted.ended} (it had ended) or its tries;
 --          the records of those with tries, in order
 ${leases}
+${starting}
 local held
-local owned, ids, marks = {}, {}, {}
-local tries, rows = {}, 0
+local owned, places, answers = {}, {}, {}
 deliveries(3, 3, function(stream, low, high)
   held = pending(stream, low, high)
 end, function(stream, i)
-  rows = rows + 1
-  tries[rows] = ${lost}
+  answers[#answers + 1] = ${notStarted.lost}
   if held[ARGV[i]] == tonumber(ARGV[i + 1]) then
-    local n = #owned + 1
-    owned[n] = { row = rows, stream = stream, entry = ARGV[i] }
-    ids[n] = ARGV[i + 2]
-    marks[n] = ARGV[i] .. ' ' .. ARGV[i + 1] .. ' ' .. consumer
+    owned[#owned + 1] = { stream = stream, entry = ARGV[i], deliveries = ARGV[i + 1], id = ARGV[i + 2] }
+    places[#places + 1] = #answers
   end
 end)
-if #owned == 0 then return { tries, {} } end
-
--- A write that is allowed when memory is full lets the others pass.
-redis.call('HDEL', running, '')
-local marked, notes, wanted = redis.call('HMGET', running, unpack(ids)), {}, {}
-for n, id in ipairs(ids) do
-  local retry = prefix .. ':task:retry:' .. id
-  -- Another mark is a run that never came to an end: that try is spent.
-  if marked[n] and marked[n] ~= marks[n] then redis.pcall('INCR', retry) end
-  notes[2 * n - 1], notes[2 * n] = id, marks[n]
-  wanted[n], wanted[#ids + n] = prefix .. ':task:data:' .. id, retry
-end
-redis.call('HSET', running, unpack(notes))
-
-local found, records = redis.call('MGET', unpack(wanted)), {}
-for n, id in ipairs(ids) do
-  local row, record = owned[n].row, found[n]
-  if not record and redis.call('EXISTS', prefix .. ':task:results:' .. id, prefix .. ':ts:ended:' .. id) > 0 then
-    redis.call('XACK', owned[n].stream, group, owned[n].entry)
-    redis.call('XDEL', owned[n].stream, owned[n].entry)
-    redis.call('HDEL', running, id)
-    tries[row] = ${ended}
-  else
-    records[#records + 1] = record
-    tries[row] = (tonumber(found[#ids + n]) or 0) + 1
-  end
-end
-return { tries, records }
+local tries, records = begin(owned)
+for n, place in ipairs(places) do answers[place] = tries[n] end
+return { answers, records }
 `);
 
 /**
@@ -77,14 +48,17 @@ export async function start(
     { binary },
   );
   const answers = new Array<Start>(deliveries.length);
-  let record = 0;
-  places.forEach((place, row) => {
-    const count = tries[row]!;
-    answers[place] = count === lost
-      ? "lost"
-      : count === ended
-      ? "ended"
-      : { tries: count, data: records[record++] ?? null };
-  });
+  const starts = readStarts(tries, records);
+  places.forEach((place, row) => answers[place] = starts[row]!);
   return answers;
+}
+
+/** Pairs tries and records, as scripts give them. */
+export function readStarts(tries: readonly number[], records: readonly (Payload | null)[]): Start[] {
+  let record = 0;
+  return tries.map((count) => {
+    if (count === notStarted.lost) return "lost";
+    if (count === notStarted.ended) return "ended";
+    return { tries: count, data: records[record++] ?? null };
+  });
 }
