@@ -62,6 +62,7 @@ export const bullmq: System = {
     let ended = 0;
     let target = Infinity;
     let onTarget = (): void => {};
+    let run: Promise<void> | undefined;
     worker.on("completed", () => {
       if (++ended === target) onTarget();
     });
@@ -70,7 +71,8 @@ export const bullmq: System = {
         return new Promise((resolve, reject) => {
           onTarget = resolve;
           target = ended + count;
-          worker.run().catch(reject);
+          run ??= worker.run();
+          run.catch(reject);
         });
       },
       close: () => worker.close(),

@@ -16,7 +16,7 @@ export interface SideCalls {
   enqueue(count: number): Cost;
   /** Makes so many round trips, one after another, and answers how long each took; for a producer. */
   roundTrips(count: number): readonly number[];
-  /** Starts, and answers when so many tasks have ended; for a consumer. */
+  /** Starts if need be, and answers when so many tasks have ended; for a consumer. */
   serve(count: number): Cost;
 }
 

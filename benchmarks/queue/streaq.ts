@@ -30,6 +30,7 @@ export const streaq: System = {
     let begun = 0;
     let target = Infinity;
     let onLastBegun = (): void => {};
+    let run: Promise<void> | undefined;
     worker.task(function noop(_n: number): Promise<void> {
       if (++begun === target) onLastBegun();
       return Promise.resolve();
@@ -45,7 +46,8 @@ export const streaq: System = {
           // Nobody says when a result is stored, so it is looked for from the last task on: that costs the others nothing.
           onLastBegun = look;
           target = begun + count;
-          worker.run().catch(reject);
+          run ??= worker.run();
+          run.catch(reject);
         });
       },
       close: () => worker.close(),

@@ -22,7 +22,7 @@ export interface Producer {
 
 /** What runs tasks. */
 export interface Consumer {
-  /** Starts, and resolves when so many tasks have ended, their results being stored; it goes on until it is closed. */
+  /** Starts if need be, and resolves when so many tasks have ended, their results stored. It goes on until it is closed. */
   serve(count: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -41,3 +41,15 @@ export function consoleLogger(
   const logger = { level, debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
   return logger;
 }
+
+/** A logger that never throws, whatever the one under it does. */
+export function safeLogger(logger: Logger): Logger {
+  const line = (level: LogLevel) => (message: string): void => {
+    try {
+      logger[level](message);
+    } catch {
+      // There is nowhere left to tell it, and work goes on without a log.
+    }
+  };
+  return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+}

@@ -1,6 +1,13 @@
 import { delay } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
-import { adviceFor, type CommandArguments, type DedicatedClient, type RedisClient, ReplyError } from "../redis/mod.ts";
+import {
+  adviceFor,
+  type CommandArguments,
+  ConnectionError,
+  type DedicatedClient,
+  type RedisClient,
+  ReplyError,
+} from "../redis/mod.ts";
 import type { Reply } from "../redis/mod.ts";
 
 /** How much later than its end a blocking read is given up, with its connection, in milliseconds. */
@@ -25,6 +32,7 @@ export class BlockingConnection {
   readonly #clock: Clock;
   readonly #onKilled: () => void;
   #connection: DedicatedClient | undefined;
+  #closings = 0;
   /** The read that is under way. */
   #read: symbol | undefined;
   /** The read that was last asked to end. */
@@ -49,7 +57,7 @@ export class BlockingConnection {
     const read = this.#read = Symbol();
     const timeout = ms + overdue;
     try {
-      const connection = this.#connection ??= await this.#redis.dedicated();
+      const connection = this.#connection ??= await this.#open();
       return await Promise.all([connection.command(command, { timeout }), follow(connection, timeout)]);
     } catch (error) {
       // A dedicated connection does not come back; the next read opens another.
@@ -65,14 +73,23 @@ export class BlockingConnection {
     if (this.#read && this.#read !== this.#interrupted) void this.#interrupt(this.#interrupted = this.#read);
   }
 
-  /** Closes the connection, on both ends. */
+  /** Closes the connection, on both ends; one that is being opened too. */
   async close(): Promise<void> {
+    this.#closings++;
     const connection = this.#connection;
     if (!connection) return;
     this.#connection = undefined;
     const isReading = this.#read !== undefined;
     await connection.close();
     if (isReading) void this.#kill(connection.clientId);
+  }
+
+  async #open(): Promise<DedicatedClient> {
+    const closings = this.#closings;
+    const connection = await this.#redis.dedicated();
+    if (closings === this.#closings) return connection;
+    await connection.close();
+    throw new ConnectionError("CLOSED", "Connection closed while it was opened");
   }
 
   async #interrupt(read: symbol): Promise<void> {

@@ -70,6 +70,9 @@ export interface SignOfLife {
   readonly summary: string;
 }
 
+/** Whether and from where to look for leases that ran out. */
+export type Takeover = "no" | "from the beginning" | "on";
+
 /** What a sign of life brought back. */
 export interface Renewal {
   /** What was held and now belongs to somebody else, or to nobody. */
@@ -143,9 +146,10 @@ export interface Consumer {
   /**
    * Leases what is there, highest priority first, without waiting.
    *
-   * @param options.takeover Look first for tasks whose lease ran out, but for those in `held`.
+   * @param options.takeover Look first for tasks whose lease ran out, but for those in `held`: from the beginning, or on
+   * from where the last search stopped.
    */
-  read(count: number, options: { takeover: boolean; held: Iterable<Delivery> }): Promise<Read>;
+  read(count: number, options: { takeover: Takeover; held: Iterable<Delivery> }): Promise<Read>;
   /**
    * Leases what comes, waiting `ms` milliseconds for it; ended early by {@linkcode Consumer.wake}. May exceed `count`.
    *

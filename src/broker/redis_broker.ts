@@ -15,6 +15,7 @@ import type {
 import { Keys } from "./keys.ts";
 import { RedisConsumer } from "./redis_consumer.ts";
 import { Results } from "./results.ts";
+import { inParts } from "./parts.ts";
 import { repeat } from "./repeat.ts";
 import { find, findState } from "./scripts/find.ts";
 import { publish, publishLimit } from "./scripts/publish.ts";
@@ -31,6 +32,9 @@ export interface RedisBrokerOptions {
   readonly binary: boolean;
   readonly clock: Clock;
 }
+
+/** How many calls are under way at once. */
+const partsAtOnce = 8;
 
 /** A queue on a Redis server. */
 export class RedisBroker implements Broker {
@@ -51,12 +55,17 @@ export class RedisBroker implements Broker {
   }
 
   async publish(tasks: readonly NewTask[], options?: Waiting): Promise<Published[]> {
-    if (tasks.length <= publishLimit) return await this.#publish(tasks, options);
-    const parts: Promise<Published[]>[] = [];
-    for (let i = 0; i < tasks.length; i += publishLimit) {
-      parts.push(this.#publish(tasks.slice(i, i + publishLimit), options));
+    const parts = inParts(tasks, publishLimit, ({ data }) => data.length);
+    if (parts.length === 1) return await this.#publish(tasks, options);
+    // More than a client keeps while it has no connection.
+    await this.redis.connect(options);
+    const published: Promise<Published[]>[] = [];
+    for (const [i, part] of parts.entries()) {
+      if (i >= partsAtOnce) await published[i - partsAtOnce];
+      const failed = (error: unknown) => part.map(() => error instanceof Error ? error : new Error(String(error)));
+      published.push(this.#publish(part, options).catch(failed));
     }
-    return (await Promise.all(parts)).flat();
+    return (await Promise.all(published)).flat();
   }
 
   async state(taskId: string): Promise<State> {

@@ -10,17 +10,20 @@ import type {
   Renewal,
   SignOfLife,
   Start,
+  Takeover,
   Waiting,
 } from "./broker.ts";
 import { BlockingConnection, type Follow } from "./blocking_connection.ts";
 import { group, type Keys } from "./keys.ts";
+import { inParts } from "./parts.ts";
 import { repeat } from "./repeat.ts";
 import { begin, type Begun, begunKey } from "./scripts/begin.ts";
 import { discard } from "./scripts/discard.ts";
 import { sortEntries, streams } from "./scripts/entries.ts";
 import { finish } from "./scripts/finish.ts";
 import { leave } from "./scripts/leave.ts";
-import { type Cursors, read } from "./scripts/read.ts";
+import { deliveryLimit } from "./scripts/leases.ts";
+import { type Cursors, fromBeginning, read } from "./scripts/read.ts";
 import { release } from "./scripts/release.ts";
 import { renew } from "./scripts/renew.ts";
 import { start } from "./scripts/start.ts";
@@ -33,7 +36,7 @@ export class RedisConsumer implements Consumer {
   readonly #binary: boolean;
   readonly #clock: Clock;
   readonly #blocking: BlockingConnection;
-  readonly #cursors: Cursors = new Map();
+  #cursors: Cursors = new Map();
   /** The largest of the living workers; it counts for all. */
   #idleTimeout: number;
   #onWake: (() => void) | undefined;
@@ -62,12 +65,12 @@ export class RedisConsumer implements Consumer {
 
   async read(
     count: number,
-    { takeover, held }: { takeover: boolean; held: Iterable<Delivery> },
+    { takeover, held }: { takeover: Takeover; held: Iterable<Delivery> },
   ): Promise<Read> {
+    if (takeover === "from the beginning") this.#cursors = fromBeginning(this.#options.priorities);
+    const cursors: Cursors = takeover === "no" ? new Map() : this.#cursors;
     const options = { ...this.#options, idleTimeout: this.#idleTimeout };
-    return await this.#inGroup(() =>
-      read(this.#redis, this.#keys, options, count, { takeover, held, cursors: this.#cursors })
-    );
+    return await this.#inGroup(() => read(this.#redis, this.#keys, options, count, { held, cursors }));
   }
 
   async wait(
@@ -81,7 +84,10 @@ export class RedisConsumer implements Consumer {
     const command = ["XREADGROUP", "GROUP", group, name, "COUNT", count, "BLOCK", ms, "STREAMS", ...keys] as const;
     const follow: Follow<Begun | undefined> = async (connection, timeout) => {
       if (start === 0) return undefined;
-      return await begin(connection, this.#keys, this.#options, start, held, { binary: this.#binary, timeout });
+      return await begin(connection, this.#keys, this.#options, Math.min(start, deliveryLimit), held, {
+        binary: this.#binary,
+        timeout,
+      });
     };
     const [reply, begun] = await this.#inGroup(() =>
       this.#blocking.read([...command, ...keys.map(() => ">")], ms, follow)
@@ -107,19 +113,32 @@ export class RedisConsumer implements Consumer {
   }
 
   async start(deliveries: readonly Delivery[]): Promise<Start[]> {
-    return await this.#inGroup(() =>
-      start(this.#redis, this.#keys, this.#options.name, deliveries, { binary: this.#binary })
+    const options = { binary: this.#binary };
+    const parts = await Promise.all(
+      inParts(deliveries, deliveryLimit).map((part) =>
+        this.#inGroup(() => start(this.#redis, this.#keys, this.#options.name, part, options))
+      ),
     );
+    return parts.flat();
   }
 
   async finish(endings: readonly Ending[]): Promise<boolean[]> {
-    return await this.#inGroup(() => finish(this.#redis, this.#keys, this.#options.name, endings));
+    const parts = await Promise.all(
+      inParts(endings, deliveryLimit, ({ result }) => result.length).map((part) =>
+        this.#inGroup(() => finish(this.#redis, this.#keys, this.#options.name, part))
+      ),
+    );
+    return parts.flat();
   }
 
   async renew(held: readonly Delivery[], life: SignOfLife): Promise<Renewal> {
-    const renewal = await this.#inGroup(() => renew(this.#redis, this.#keys, this.#options, held, life));
-    this.#idleTimeout = renewal.idleTimeout;
-    return renewal;
+    const renewals = await Promise.all(
+      inParts(held, deliveryLimit).map((part) =>
+        this.#inGroup(() => renew(this.#redis, this.#keys, this.#options, part, life))
+      ),
+    );
+    this.#idleTimeout = Math.max(...renewals.map(({ idleTimeout }) => idleTimeout));
+    return { idleTimeout: this.#idleTimeout, lost: renewals.flatMap(({ lost }) => lost) };
   }
 
   async release(deliveries: readonly Delivery[]): Promise<void> {

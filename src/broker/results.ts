@@ -1,6 +1,6 @@
 import { type Deferred, deferred } from "../base/async.ts";
 import type { Clock, Timer } from "../base/clock.ts";
-import { type RedisClient, ReplyError } from "../redis/mod.ts";
+import { adviceFor, type RedisClient, ReplyError } from "../redis/mod.ts";
 import type { Payload } from "./broker.ts";
 import type { Keys } from "./keys.ts";
 
@@ -25,6 +25,9 @@ export class Results {
   readonly #text = new TextDecoder();
   readonly #waits = new Map<string, Wait>();
   #poll: Timer | undefined;
+  /** Whether a subscription was ever confirmed: from then on an outage is waited out. */
+  #isProven = false;
+  #closed: Error | undefined;
 
   constructor(redis: RedisClient, keys: Keys, { binary, clock }: { binary: boolean; clock: Clock }) {
     this.#redis = redis;
@@ -36,6 +39,7 @@ export class Results {
   /** Waits for the end of a task; `null` when there is none to wait for, or its result is gone. */
   async wait(taskId: string, signal: AbortSignal | undefined): Promise<Payload | null> {
     signal?.throwIfAborted();
+    if (this.#closed) throw this.#closed;
     const wait = this.#waits.get(taskId) ?? this.#listen(taskId);
     const waiter = deferred<Payload | null>();
     wait.waiters.add(waiter);
@@ -52,18 +56,26 @@ export class Results {
     }
   }
 
-  /** Rejects all that waits. */
+  /** Rejects all that waits, and all that will. */
   close(reason: Error): void {
+    this.#closed ??= reason;
     for (const taskId of [...this.#waits.keys()]) this.#fail(taskId, reason);
   }
 
   #listen(taskId: string): Wait {
-    const wait: Wait = { waiters: new Set(), unlisten: () => {} };
-    this.#waits.set(taskId, wait);
-    wait.unlisten = this.#redis.listen(this.#keys.channel(taskId), {
+    const unlisten = this.#redis.listen(this.#keys.channel(taskId), {
       message: (result) => this.#settle(taskId, this.#binary ? result : this.#text.decode(result)),
-      subscribed: () => void this.#check(taskId),
+      subscribed: () => {
+        this.#isProven = true;
+        void this.#check(taskId);
+      },
+      failed: (reason) => {
+        if (!this.#isProven || adviceFor(reason) === "refused") this.#fail(taskId, reason);
+      },
+      closed: (reason) => this.#fail(taskId, reason),
     });
+    const wait: Wait = { waiters: new Set(), unlisten };
+    this.#waits.set(taskId, wait);
     this.#poll ??= this.#clock.timer(pollInterval, () => this.#pollAll());
     return wait;
   }

@@ -10,6 +10,7 @@ export class Held {
   readonly #slots = new Map<Delivery, Execution>();
   /** What waits and since when, by priority, highest first. */
   readonly #buffers: ReadonlyMap<string, Map<Delivery, number>>;
+  readonly #settling = new Set<Delivery>();
   #buffered = 0;
 
   /** @param priorities From lowest to highest. */
@@ -96,9 +97,20 @@ export class Held {
     return this.#slots.get(delivery);
   }
 
+  /** Notes that the end of a delivery is on its way to the store, whose answer tells whether it counts. */
+  settle(delivery: Delivery): void {
+    this.#settling.add(delivery);
+  }
+
+  /** Whether the end of a delivery is on its way. */
+  isSettling(delivery: Delivery): boolean {
+    return this.#settling.has(delivery);
+  }
+
   /** Forgets a lease: the delivery has ended, was handed back, or is somebody else's. */
   drop(delivery: Delivery): void {
     this.#leased.delete(delivery);
+    this.#settling.delete(delivery);
     this.unbuffer(delivery);
   }
 }

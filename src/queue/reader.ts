@@ -1,7 +1,7 @@
 import { Notice } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
-import type { Consumer, Read } from "../broker/broker.ts";
+import type { Consumer, Read, Takeover } from "../broker/broker.ts";
 import type { Held } from "./held.ts";
 import { persist } from "./persist.ts";
 
@@ -30,6 +30,8 @@ export interface ReaderOptions {
 export class Reader {
   readonly #options: ReaderOptions;
   readonly #changed = new Notice();
+  /** Whether to look for leases that ran out with the next read. */
+  #takeover: Takeover = "from the beginning";
   #takeoverTime = 0;
 
   constructor(options: ReaderOptions) {
@@ -49,7 +51,8 @@ export class Reader {
         const count = room();
         const found = count > 0 ? await this.#lease(count, signal) : null;
         if (found && found.deliveries.length + found.broken.length > 0) yield found;
-        else if (burst && held.isEmpty && found?.unfinished === false) return;
+        else if (found?.unfinished) continue;
+        else if (found && burst && held.isEmpty) return;
         else if (burst || !found) await this.#changed.wait();
       }
     } finally {
@@ -64,7 +67,7 @@ export class Reader {
 
   /** Says that there may be something to take over right now. */
   lookForTakeovers(): void {
-    this.#takeoverTime = 0;
+    this.#takeover = "from the beginning";
     this.#changed.notify();
     this.#options.consumer.wake();
   }
@@ -76,7 +79,7 @@ export class Reader {
       const lease = () =>
         this.#leaseOnce(count, signal).catch((error) => {
           // What was leased may have got lost on the way.
-          this.#takeoverTime = 0;
+          this.#takeover = "from the beginning";
           throw error;
         });
       return await persist(lease, {
@@ -93,15 +96,21 @@ export class Reader {
 
   async #leaseOnce(count: number, signal: AbortSignal): Promise<Read> {
     const { consumer, held, clock, burst, streams, takeoverInterval, slots } = this.#options;
-    const takeover = clock.now() >= this.#takeoverTime;
-    if (takeover) this.#takeoverTime = clock.now() + takeoverInterval;
+    if (clock.now() >= this.#takeoverTime) this.#takeover = "from the beginning";
+    const takeover = this.#takeover;
     let found: Read = { deliveries: [], broken: [], unfinished: false };
-    if (takeover || burst || streams > 1) {
+    if (takeover !== "no" || burst || streams > 1) {
+      this.#takeover = "no";
+      if (takeover === "from the beginning") this.#takeoverTime = clock.now() + takeoverInterval;
       found = await consumer.read(count, { takeover, held: held.leased });
-      if (found.unfinished) this.#takeoverTime = 0;
+      // Meanwhile there may have been a reason to begin again.
+      if (found.unfinished && this.#takeover === "no") this.#takeover = "on";
     }
-    const ms = this.#takeoverTime - clock.now();
-    if (found.deliveries.length + found.broken.length > 0 || burst || ms <= 0 || signal.aborted) return found;
+    const isAgain = this.#takeover !== "no" || clock.now() >= this.#takeoverTime;
+    if (found.deliveries.length + found.broken.length > 0 || burst || isAgain || signal.aborted) {
+      return { ...found, unfinished: isAgain };
+    }
+    const ms = Math.ceil(this.#takeoverTime - clock.now());
     return await consumer.wait(count, ms, { start: slots(), held: held.leased });
   }
 }

@@ -112,7 +112,11 @@ export class RecordCodec {
     }
   }
 
+  /** @throws {TypeError} When a serializer has made something else of a record than it should. */
   #payload(data: string | Uint8Array): Payload {
+    if (typeof data !== "string" && !(data instanceof Uint8Array)) {
+      throw new TypeError(`The serializer made neither text nor bytes: ${typeof data}`);
+    }
     return typeof data === "string" && this.binary ? encoder.encode(data) : data;
   }
 

@@ -247,8 +247,7 @@ export class Run {
   /** Another worker has taken over. */
   #lose(delivery: Delivery): void {
     const execution = this.#held.execution(delivery);
-    // It may have ended meanwhile, and its end be on the way.
-    if (!this.#held.leased.has(delivery) || execution?.isConcluded) return;
+    if (!this.#held.leased.has(delivery) || this.#held.isSettling(delivery)) return;
     this.#drop(delivery);
     if (execution) execution.abort(new LeaseLostError(`Another worker has taken the task over: ${delivery.taskId}`));
     else this.#settler.forget(delivery);

@@ -4,6 +4,7 @@ import type { Delivery, Payload } from "../broker/broker.ts";
 import type { Counters } from "./counters.ts";
 import type { Execution } from "./execution.ts";
 import type { Outcome } from "./executor.ts";
+import { describeFailure } from "./failure.ts";
 import type { Held } from "./held.ts";
 import type { End, RecordCodec } from "./record.ts";
 import type { Store } from "./store.ts";
@@ -47,6 +48,7 @@ export class Settler {
   release(delivery: Delivery): void {
     const { held, counters, store } = this.#options;
     held.unbuffer(delivery);
+    held.settle(delivery);
     counters.relinquished++;
     // When it was given up, the log says so.
     store.release(delivery).catch(() => {});
@@ -65,8 +67,9 @@ export class Settler {
   }
 
   async #finish(execution: Execution, end: End): Promise<void> {
-    const { counters, logger, store } = this.#options;
+    const { counters, held, logger, store } = this.#options;
     const { delivery, definition } = execution;
+    held.settle(delivery);
     const { success, result } = this.#encode(execution, end);
     const ttl = definition ? definition.options.ttl : defaultTtl;
     let counts: boolean;
@@ -124,10 +127,10 @@ export function nameOf({ record }: Execution): string {
 /** An error with its stack down to where the task began; what lies below is the same for every task. */
 function show(thrown: unknown): string {
   if (!(thrown instanceof Error)) return "it threw no error";
-  const stack = thrown.stack ?? String(thrown);
-  const own = stack.split("\n");
-  const end = own.findIndex((line) =>
+  const { name, message, stack } = describeFailure(thrown);
+  const lines = (stack ?? `${name}: ${message}`).split("\n");
+  const end = lines.findIndex((line) =>
     /^\s+at (?:async )?(?:runInScope|AsyncLocalStorage|Executor\.|#call\b)/.test(line)
   );
-  return end === -1 ? stack : own.slice(0, end).join("\n");
+  return lines.slice(0, end === -1 ? undefined : end).join("\n");
 }

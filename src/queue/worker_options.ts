@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Duration, milliseconds } from "../base/duration.ts";
-import { consoleLogger, type LeveledLogger, type Logger } from "../base/log.ts";
+import { consoleLogger, type LeveledLogger, type Logger, safeLogger } from "../base/log.ts";
 import type { ClientOptions, RedisClient } from "../redis/mod.ts";
 import type { Lifespan } from "./lifespan.ts";
 import { randomId } from "./request.ts";
@@ -153,7 +153,7 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     idleTimeout: milliseconds(idleTimeout, "idleTimeout"),
     gracePeriod: milliseconds(gracePeriod, "gracePeriod"),
     id: checkName("id", id),
-    logger: logger ?? ownLogger,
+    logger: safeLogger(logger ?? ownLogger),
     consoleLogger: ownLogger,
     clock,
   };

@@ -163,7 +163,7 @@ export class Subscriber {
     for (const channel of this.#changed) {
       const { name, listeners, state } = channel;
       if (listeners.length === 0) {
-        this.#channels.delete(name);
+        if (this.#channels.get(name) === channel) this.#channels.delete(name);
         if (state !== "unknown") gone.push(channel);
       } else if (state === "unknown") come.push(channel);
     }

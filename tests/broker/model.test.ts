@@ -13,7 +13,7 @@ import { find, findState } from "../../src/broker/scripts/find.ts";
 import { finish } from "../../src/broker/scripts/finish.ts";
 import { leave } from "../../src/broker/scripts/leave.ts";
 import { publish } from "../../src/broker/scripts/publish.ts";
-import { read } from "../../src/broker/scripts/read.ts";
+import { fromBeginning, read } from "../../src/broker/scripts/read.ts";
 import { release } from "../../src/broker/scripts/release.ts";
 import { renew } from "../../src/broker/scripts/renew.ts";
 import { start } from "../../src/broker/scripts/start.ts";
@@ -195,7 +195,10 @@ class Rig {
   async #read(worker: ModelWorker, count: number, takeover: boolean): Promise<void> {
     const options = { name: worker.name, priorities, idleTimeout: 0 };
     const held = worker.known.filter((delivery) => this.#holds(worker, delivery));
-    const found = await read(this.#redis, this.#keys, options, count, { takeover, held, cursors: new Map() });
+    const found = await read(this.#redis, this.#keys, options, count, {
+      held,
+      cursors: takeover ? fromBeginning(priorities) : new Map(),
+    });
     assertEquals(found.broken, []);
     const free = [...this.#tasks].filter(([id, { state }]) =>
       state === "queued" || (takeover && state === "pending" && !held.some(({ taskId }) => taskId === id))

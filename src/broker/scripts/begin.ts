@@ -23,7 +23,8 @@ while ARGV[i] do
     if not held[entry[1]] then
       local _, fields = unpack(redis.call('XRANGE', stream, entry[1], entry[1])[1] or {})
       -- What names no task is left to who reads the answer to the blocking read.
-      if fields and fields[1] == 'task_id' and fields[2] ~= '' then
+      local isTask = fields and fields[1] == 'task_id' and fields[2] ~= ''
+      if isTask and fields[3] == 'enqueue_time' and string.match(fields[4], '^%d+$') then
         rows[#rows + 1] = { stream = stream, entry = entry[1], deliveries = entry[4], id = fields[2] }
         names[#names + 1], names[#names + 2] = ARGV[i], entry[1]
       end

@@ -19,7 +19,7 @@ local function holds(stream, entry, count)
   return held[entry] == tonumber(count)
 end
 
-local function store(id, success, ttl, result)
+local function store(id, success, ttl, result, lease)
   local key = prefix .. ':task:results:' .. id
   if ttl == '' then
     redis.call('SET', key, result)
@@ -27,7 +27,7 @@ local function store(id, success, ttl, result)
     redis.call('SET', key, result, 'PX', ttl)
   end
   if ttl ~= '' and tonumber(ttl) < ${remembered} then
-    redis.call('SET', prefix .. ':ts:ended:' .. id, success, 'PX', ${remembered})
+    redis.call('SET', prefix .. ':ts:ended:' .. id, success .. ' ' .. lease, 'PX', ${remembered})
   end
   redis.call('PUBLISH', prefix .. ':channels:' .. id, result)
 end
@@ -38,15 +38,19 @@ deliveries(3, 6, function(stream, low, high)
   acked[stream] = {}
 end, function(stream, i)
   local entry, id, success, result = ARGV[i], ARGV[i + 2], ARGV[i + 3], ARGV[i + 5]
+  local lease = entry .. ' ' .. ARGV[i + 1] .. ' ' .. consumer
   -- A success counts from whoever comes first, all else only from the holder of the lease. XACK says who comes first.
   if (success == '1' or holds(stream, entry, ARGV[i + 1])) and redis.call('XACK', stream, group, entry) == 1 then
     acked[stream][#acked[stream] + 1] = entry
     gone[#gone + 1] = id
     spent[#spent + 1], spent[#spent + 2] = prefix .. ':task:data:' .. id, prefix .. ':task:retry:' .. id
-    store(id, success, ARGV[i + 4], result)
+    store(id, success, ARGV[i + 4], result, lease)
     ends[#ends + 1] = 1
   else
-    ends[#ends + 1] = redis.call('GET', prefix .. ':task:results:' .. id) == result and 1 or 0
+    -- Sent twice it finds its own result, or its own mark where none is kept.
+    local isOwn = redis.pcall('GET', prefix .. ':task:results:' .. id) == result or
+      redis.call('GET', prefix .. ':ts:ended:' .. id) == success .. ' ' .. lease
+    ends[#ends + 1] = isOwn and 1 or 0
   end
 end)
 

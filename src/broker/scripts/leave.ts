@@ -15,6 +15,9 @@ for i = 5, #ARGV do
   local held = redis.call('XPENDING', stream, group, '-', '+', 1000, consumer)
   while #held > 0 do
     for _, entry in ipairs(held) do
+      -- It may have been started behind the read, but never ran.
+      local _, fields = unpack(redis.call('XRANGE', stream, entry[1], entry[1])[1] or {})
+      if fields and fields[1] == 'task_id' then redis.call('HDEL', prefix .. ':ts:running', fields[2]) end
       redis.call('XCLAIM', stream, group, '${nobody}', 0, entry[1], 'IDLE', ${longIdle}, 'JUSTID')
     end
     released = true

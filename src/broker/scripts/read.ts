@@ -9,11 +9,12 @@ const sweepLimit = 100;
 const script = new Script(`
 -- Leases entries, highest priority first: those whose lease ran out, if asked to, then new ones.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer, count, idle time of a lease that ran out in ms or '' to look for none,
---          how many pending entries to look at; then for each stream, highest priority first: priority, cursor,
---          number of entries that the consumer holds, their ids
--- returns  for each stream: entries, their numbers of deliveries (of the first ones, the rest is 1), next cursor
-local group, consumer, count, idle, limit = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+-- ARGV     group, consumer, count, idle time of a lease that ran out in ms, how many pending entries to look at; then for
+--          each stream, highest priority first: priority, cursor ('' to look for no lease that ran out), number of
+--          entries that the consumer holds, their ids
+-- returns  for each stream: entries, their numbers of deliveries (of the first ones, the rest is 1), next cursor or ''
+local group, consumer = ARGV[1], ARGV[2]
+local count, idle, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
 -- What the consumer has but does not hold was read, and the answer got lost; if it was started too, it never ran.
 local function unmark(fields)
@@ -25,14 +26,14 @@ end
 local function takeover(stream, cursor, held)
   local stale, deliveries, own = {}, {}, {}
   local pending = redis.call('XPENDING', stream, group, cursor, '+', limit)
-  local next = #pending == limit and '(' .. pending[limit][1] or '-'
+  local next = #pending == limit and '(' .. pending[limit][1] or ''
   for _, entry in ipairs(pending) do
     if #stale == count then
       next = '(' .. stale[count]
       break
     end
     local isOwn = entry[2] == consumer
-    if (entry[3] >= tonumber(idle) or isOwn) and not held[entry[1]] then
+    if (entry[3] >= idle or isOwn) and not held[entry[1]] then
       stale[#stale + 1] = entry[1]
       own[entry[1]] = isOwn
       deliveries[entry[1]] = entry[4] + 1
@@ -57,7 +58,7 @@ while ARGV[i] do
   local last = i + 2 + ARGV[i + 2]
   for h = i + 3, last do held[ARGV[h]] = true end
   local entries, numbers = {}, {}
-  if idle ~= '' and count > 0 then
+  if cursor ~= '' and count > 0 then
     entries, numbers, cursor = takeover(stream, cursor, held)
     count = count - #entries
   end
@@ -74,34 +75,41 @@ end
 return answer
 `);
 
-/** How far the search for leases that ran out has come, by priority; `"-"` is the beginning. */
+/** How far the search for leases that ran out has come, by priority; where it has come to its end there is none. */
 export type Cursors = Map<string, string>;
 
 /**
  * Leases up to `count` entries.
  *
- * @param takeover Whether to look for leases that ran out, from `cursors` on, which move.
+ * @param cursors Where to look for leases that ran out; they move.
+ * @param held Not looked for.
  */
 export async function read(
   redis: RedisClient,
   keys: Keys,
   { name, priorities, idleTimeout }: ConsumerOptions,
   count: number,
-  { takeover, held, cursors }: { takeover: boolean; held: Iterable<Delivery>; cursors: Cursors },
+  { held, cursors }: { held: Iterable<Delivery>; cursors: Cursors },
 ): Promise<Read> {
-  const holds = entryIdsByPriority(takeover ? held : []);
-  const args: (string | number)[] = [group, name, count, takeover ? idleTimeout : "", sweepLimit];
+  const holds = entryIdsByPriority(cursors.size > 0 ? held : []);
+  const args: (string | number)[] = [group, name, count, idleTimeout, sweepLimit];
   const highestFirst = priorities.toReversed();
   for (const priority of highestFirst) {
     const ids = holds.get(priority) ?? [];
-    args.push(priority, cursors.get(priority) ?? "-", ids.length, ...ids);
+    args.push(priority, cursors.get(priority) ?? "", ids.length, ...ids);
   }
   const reply = await script.run<(RawEntry[] | number[] | string)[]>(redis, [keys.prefix], args);
-  const found = { deliveries: [], broken: [], unfinished: false };
+  const found = { deliveries: [], broken: [] };
   highestFirst.forEach((priority, i) => {
     sortEntries(found, priority, reply[3 * i] as RawEntry[], reply[3 * i + 1] as number[]);
-    cursors.set(priority, reply[3 * i + 2] as string);
-    if (takeover && reply[3 * i + 2] !== "-") found.unfinished = true;
+    const cursor = reply[3 * i + 2] as string;
+    if (cursor === "") cursors.delete(priority);
+    else cursors.set(priority, cursor);
   });
-  return found;
+  return { ...found, unfinished: cursors.size > 0 };
+}
+
+/** The cursors of a search that begins. */
+export function fromBeginning(priorities: readonly string[]): Cursors {
+  return new Map(priorities.map((priority) => [priority, "-"]));
 }
