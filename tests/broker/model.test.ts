@@ -277,7 +277,7 @@ class Rig {
   async #leave(worker: ModelWorker): Promise<void> {
     await leave(this.#redis, this.#keys, { name: worker.name, priorities, idleTimeout: 60_000 }, worker.name);
     for (const task of this.#tasks.values()) {
-      if (task.holder === worker.name) task.holder = null;
+      if (task.holder === worker.name) Object.assign(task, { holder: null, mark: null });
     }
   }
 
