@@ -60,7 +60,7 @@ export const bullmq: System = {
     worker.on("error", console.error);
     await worker.waitUntilReady();
     let ended = 0;
-    let target = Infinity;
+    let target = 0;
     let onTarget = (): void => {};
     let run: Promise<void> | undefined;
     worker.on("completed", () => {
@@ -70,7 +70,8 @@ export const bullmq: System = {
       serve(count) {
         return new Promise((resolve, reject) => {
           onTarget = resolve;
-          target = ended + count;
+          target += count;
+          if (ended >= target) resolve();
           run ??= worker.run();
           run.catch(reject);
         });

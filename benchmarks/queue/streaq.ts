@@ -28,7 +28,7 @@ export const streaq: System = {
   async openConsumer(redisUrl, queueName, concurrency): Promise<Consumer> {
     const worker = new Worker({ redisUrl, queueName, concurrency, logger: silent });
     let begun = 0;
-    let target = Infinity;
+    let target = 0;
     let onLastBegun = (): void => {};
     let run: Promise<void> | undefined;
     worker.task(function noop(_n: number): Promise<void> {
@@ -45,7 +45,8 @@ export const streaq: System = {
           };
           // Nobody says when a result is stored, so it is looked for from the last task on: that costs the others nothing.
           onLastBegun = look;
-          target = begun + count;
+          target += count;
+          if (begun >= target) look();
           run ??= worker.run();
           run.catch(reject);
         });

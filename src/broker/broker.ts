@@ -156,15 +156,15 @@ export interface Consumer {
    * @param options.start How many of them to start as well, which is the same as to {@linkcode Consumer.start} them.
    * @returns With the starts of those that were started.
    */
-  wait(count: number, ms: number, options: { start: number; held: Iterable<Delivery> }): Promise<Read>;
+  wait(count: number, ms: number, options: { start: number }): Promise<Read>;
   /** Ends the wait that is under way, if there is one, without losing what it may have leased. */
   wake(): void;
   /** Calls `listener` when something happened that cannot wait until the next read. Returns how to stop listening. */
   onWake(listener: () => void): () => void;
   /** Notes that the deliveries run from now on, and loads what they need. */
   start(deliveries: readonly Delivery[]): Promise<Start[]>;
-  /** Stores ends; `false` where somebody else ended the task, or holds it. */
-  finish(endings: readonly Ending[]): Promise<boolean[]>;
+  /** Stores ends: `false` where somebody else ended the task, or holds it, an error where the store refuses it for good. */
+  finish(endings: readonly Ending[]): Promise<(boolean | Error)[]>;
   /** Extends the leases of all that is held, and says that the worker lives. */
   renew(held: readonly Delivery[], life: SignOfLife): Promise<Renewal>;
   /** Hands deliveries back for any worker to take at once, at the cost of no try. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { adviceFor, type RedisClient, ReplyError } from "../redis/mod.ts";
+import { adviceFor, ConnectionError, type RedisClient, ReplyError } from "../redis/mod.ts";
 import type {
   BrokenEntry,
   Consumer,
@@ -22,7 +22,7 @@ import { discard } from "./scripts/discard.ts";
 import { sortEntries, streams } from "./scripts/entries.ts";
 import { finish } from "./scripts/finish.ts";
 import { leave } from "./scripts/leave.ts";
-import { deliveryLimit } from "./scripts/leases.ts";
+import { deliveryLimit, isBefore, startLimit } from "./scripts/leases.ts";
 import { type Cursors, fromBeginning, read } from "./scripts/read.ts";
 import { release } from "./scripts/release.ts";
 import { renew } from "./scripts/renew.ts";
@@ -37,6 +37,8 @@ export class RedisConsumer implements Consumer {
   readonly #clock: Clock;
   readonly #blocking: BlockingConnection;
   #cursors: Cursors = new Map();
+  /** The largest entry id that was ever leased, by priority. */
+  readonly #known = new Map<string, string>();
   /** The largest of the living workers; it counts for all. */
   #idleTimeout: number;
   #onWake: (() => void) | undefined;
@@ -70,13 +72,15 @@ export class RedisConsumer implements Consumer {
     if (takeover === "from the beginning") this.#cursors = fromBeginning(this.#options.priorities);
     const cursors: Cursors = takeover === "no" ? new Map() : this.#cursors;
     const options = { ...this.#options, idleTimeout: this.#idleTimeout };
-    return await this.#inGroup(() => read(this.#redis, this.#keys, options, count, { held, cursors }));
+    return this.#know(
+      await this.#inGroup(() => read(this.#redis, this.#keys, options, count, { held, cursors })),
+    );
   }
 
   async wait(
     count: number,
     ms: number,
-    { start, held }: { start: number; held: Iterable<Delivery> },
+    { start }: { start: number },
   ): Promise<Read> {
     const { name, priorities } = this.#options;
     const names = priorities.toReversed();
@@ -84,7 +88,7 @@ export class RedisConsumer implements Consumer {
     const command = ["XREADGROUP", "GROUP", group, name, "COUNT", count, "BLOCK", ms, "STREAMS", ...keys] as const;
     const follow: Follow<Begun | undefined> = async (connection, timeout) => {
       if (start === 0) return undefined;
-      return await begin(connection, this.#keys, this.#options, Math.min(start, deliveryLimit), held, {
+      return await begin(connection, this.#keys, this.#options, Math.min(start, startLimit), this.#known, {
         binary: this.#binary,
         timeout,
       });
@@ -96,7 +100,7 @@ export class RedisConsumer implements Consumer {
     for (const [key, entries] of streams(reply)) {
       sortEntries({ deliveries, broken }, names[keys.indexOf(key)]!, entries);
     }
-    return { deliveries, broken, unfinished: false, starts: begun && startsOf(deliveries, begun) };
+    return this.#know({ deliveries, broken, unfinished: false, starts: begun && startsOf(deliveries, begun) });
   }
 
   wake(): void {
@@ -115,20 +119,16 @@ export class RedisConsumer implements Consumer {
   async start(deliveries: readonly Delivery[]): Promise<Start[]> {
     const options = { binary: this.#binary };
     const parts = await Promise.all(
-      inParts(deliveries, deliveryLimit).map((part) =>
+      inParts(deliveries, startLimit).map((part) =>
         this.#inGroup(() => start(this.#redis, this.#keys, this.#options.name, part, options))
       ),
     );
     return parts.flat();
   }
 
-  async finish(endings: readonly Ending[]): Promise<boolean[]> {
-    const parts = await Promise.all(
-      inParts(endings, deliveryLimit, ({ result }) => result.length).map((part) =>
-        this.#inGroup(() => finish(this.#redis, this.#keys, this.#options.name, part))
-      ),
-    );
-    return parts.flat();
+  async finish(endings: readonly Ending[]): Promise<(boolean | Error)[]> {
+    const parts = inParts(endings, deliveryLimit, ({ result }) => result.length);
+    return (await Promise.all(parts.map((part) => this.#finish(part)))).flat();
   }
 
   async renew(held: readonly Delivery[], life: SignOfLife): Promise<Renewal> {
@@ -153,6 +153,28 @@ export class RedisConsumer implements Consumer {
     // The blocking connection first: a read that still waits would lease an entry after the goodbye.
     await this.#blocking.close();
     await this.#inGroup(() => leave(this.#redis, this.#keys, this.#options, workerId));
+  }
+
+  /** What is refused for good must not hold up the others, so a part that is refused is halved until it is found. */
+  async #finish(endings: readonly Ending[]): Promise<(boolean | Error)[]> {
+    try {
+      return await this.#inGroup(() => finish(this.#redis, this.#keys, this.#options.name, endings));
+    } catch (error) {
+      if (!(error instanceof Error) || error instanceof ConnectionError || adviceFor(error) !== "fail") throw error;
+      if (endings.length === 1) return [error];
+      const half = Math.ceil(endings.length / 2);
+      const halves = [endings.slice(0, half), endings.slice(half)];
+      return (await Promise.all(halves.map((part) => this.#finish(part)))).flat();
+    }
+  }
+
+  /** Remembers the largest entry id of each stream. */
+  #know(found: Read): Read {
+    for (const { priority, entryId } of [...found.deliveries, ...found.broken]) {
+      const known = this.#known.get(priority);
+      if (known === undefined || isBefore(known, entryId)) this.#known.set(priority, entryId);
+    }
+    return found;
   }
 
   /** Makes the group again when it is gone, with all data or by hand, and repeats what failed for the lack of it. */

@@ -56,9 +56,13 @@ export function restoreFailure(record: unknown, depth = 0): Error {
 
 /** Also true for errors of another realm, like those of a thread. */
 function isErrorLike(value: unknown): value is object {
-  return value instanceof Error ||
-    (typeof value === "object" && value !== null && typeof property(value, "message") === "string" &&
-      typeof property(value, "name") === "string");
+  try {
+    if (value instanceof Error) return true;
+  } catch {
+    // A proxy that was revoked allows not even that.
+  }
+  return typeof value === "object" && value !== null && typeof property(value, "message") === "string" &&
+    typeof property(value, "name") === "string";
 }
 
 function property(object: object, key: string): unknown {

@@ -1,4 +1,4 @@
-import { delay } from "../base/async.ts";
+import { abortable, delay } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Consumer, Delivery, Renewal, SignOfLife } from "../broker/broker.ts";
@@ -32,7 +32,7 @@ export class Keeper {
   /** Joins the queue. From then on it is known what may be taken over. */
   async begin(signal: AbortSignal): Promise<void> {
     const { consumer, life } = this.#options;
-    this.#compare(await consumer.join(life(), { signal }));
+    this.#compare(await abortable(consumer.join(life(), { signal }), signal));
   }
 
   /** Keeps on until told to stop. */
@@ -45,9 +45,10 @@ export class Keeper {
       await delay(pause, { clock, signal }).catch(() => {});
       if (signal.aborted) return;
       try {
-        await this.#renew();
+        await abortable(this.#renew(), signal);
         failed = false;
       } catch (error) {
+        if (signal.aborted) return;
         if (!failed) logger.warn(`Renewing leases failed and is tried again: ${error}`);
         failed = true;
       }

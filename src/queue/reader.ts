@@ -96,7 +96,9 @@ export class Reader {
 
   async #leaseOnce(count: number, signal: AbortSignal): Promise<Read> {
     const { consumer, held, clock, burst, streams, takeoverInterval, slots } = this.#options;
-    if (clock.now() >= this.#takeoverTime) this.#takeover = "from the beginning";
+    const due = this.#takeoverTime - clock.now();
+    // Further off than it can be: the clock was set back.
+    if (due <= 0 || due > takeoverInterval) this.#takeover = "from the beginning";
     const takeover = this.#takeover;
     let found: Read = { deliveries: [], broken: [], unfinished: false };
     if (takeover !== "no" || burst || streams > 1) {
@@ -111,6 +113,6 @@ export class Reader {
       return { ...found, unfinished: isAgain };
     }
     const ms = Math.ceil(this.#takeoverTime - clock.now());
-    return await consumer.wait(count, ms, { start: slots(), held: held.leased });
+    return await consumer.wait(count, ms, { start: slots() });
   }
 }

@@ -32,6 +32,8 @@ export interface RunOptions extends Omit<ExecutorOptions, "onBegin" | "onOutcome
 const lastChance = 500;
 /** How long a shutdown waits for a store that does not answer, in milliseconds. */
 const storePatience = 5000;
+/** How many ends may be on their way to the store, beyond twice what may be held. */
+const unsettledLimit = 1000;
 /** How long it waits for the last read, in milliseconds. */
 const readPatience = 1000;
 
@@ -67,7 +69,11 @@ export class Run {
       clock,
       logger,
       burst: options.burst,
-      room: () => concurrency + this.#prefetch.allowance(clock.now()) - held.running - held.buffered,
+      room: () => {
+        const free = concurrency + this.#prefetch.allowance(clock.now()) - held.running - held.buffered;
+        // A store that does not keep up slows reading down.
+        return Math.min(free, 2 * (concurrency + options.prefetch) + unsettledLimit - held.leased.size);
+      },
       slots: () => held.buffered > 0 ? 0 : concurrency - held.running,
       streams: priorities.length,
       takeoverInterval: idleTimeout / 2,
@@ -83,7 +89,9 @@ export class Run {
     this.#executor = new Executor({
       ...options,
       onBegin: (execution) => settler.say(execution, `□ ${execution.delivery.taskId} → worker ${options.workerId}`),
-      onOutcome: (execution, outcome) => void settler.settle(execution, outcome),
+      onOutcome: (execution, outcome) => {
+        settler.settle(execution, outcome).catch((error) => logger.error(`Settling a task failed: ${error}`));
+      },
     });
     this.#dispatcher = new Dispatcher({
       consumer,

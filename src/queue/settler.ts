@@ -72,14 +72,21 @@ export class Settler {
     held.settle(delivery);
     const { success, result } = this.#encode(execution, end);
     const ttl = definition ? definition.options.ttl : defaultTtl;
-    let counts: boolean;
+    let counts: boolean | Error;
     try {
       counts = await store.finish({ delivery, success, result, ttl });
     } catch {
       // Given up, which the log says.
       return;
     }
-    if (!counts) {
+    if (counts instanceof Error && success) {
+      // Its value cannot be stored; that it cannot must be.
+      return await this.#finish(execution, { success: false, error: counts });
+    } else if (counts instanceof Error) {
+      logger.error(
+        `task ${nameOf(execution)} ${delivery.taskId} could not be ended, Redis refuses it: ${counts.message}`,
+      );
+    } else if (!counts) {
       counters.relinquished++;
       logger.warn(`task ${nameOf(execution)} ${delivery.taskId} ended elsewhere, its result here does not count`);
     } else if (success) {
@@ -126,7 +133,6 @@ export function nameOf({ record }: Execution): string {
 
 /** An error with its stack down to where the task began; what lies below is the same for every task. */
 function show(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return "it threw no error";
   const { name, message, stack } = describeFailure(thrown);
   const lines = (stack ?? `${name}: ${message}`).split("\n");
   const end = lines.findIndex((line) =>

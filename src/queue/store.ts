@@ -21,7 +21,7 @@ export interface StoreOptions {
 /** Writes results and hand-backs, those of one turn of the event loop in one call, and repeats what failed. */
 export class Store {
   readonly #options: StoreOptions;
-  readonly #finishing: Batch<Ending, boolean>;
+  readonly #finishing: Batch<Ending, boolean | Error>;
   readonly #releasing: Batch<Delivery, void>;
   readonly #pending = new Set<Promise<unknown>>();
 
@@ -41,10 +41,10 @@ export class Store {
   /**
    * Stores a result.
    *
-   * @returns `false` when somebody else ended the task, or holds it.
+   * @returns `false` when somebody else ended the task, or holds it; an error when the store refuses it for good.
    * @throws When it was given up.
    */
-  finish(ending: Ending): Promise<boolean> {
+  finish(ending: Ending): Promise<boolean | Error> {
     return this.#track(ending.delivery, this.#finishing.add(ending));
   }
 

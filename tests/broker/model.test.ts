@@ -12,6 +12,7 @@ import { sortEntries, streams } from "../../src/broker/scripts/entries.ts";
 import { find, findState } from "../../src/broker/scripts/find.ts";
 import { finish } from "../../src/broker/scripts/finish.ts";
 import { leave } from "../../src/broker/scripts/leave.ts";
+import { isBefore } from "../../src/broker/scripts/leases.ts";
 import { publish } from "../../src/broker/scripts/publish.ts";
 import { fromBeginning, read } from "../../src/broker/scripts/read.ts";
 import { release } from "../../src/broker/scripts/release.ts";
@@ -215,7 +216,11 @@ class Rig {
 
   /** A blocking read, and the script behind it that starts what came. */
   async #wait(worker: ModelWorker, count: number, limit: number): Promise<void> {
-    const held = worker.known.filter((delivery) => this.#holds(worker, delivery));
+    const known = new Map<string, string>();
+    for (const { priority, entryId } of worker.known) {
+      const largest = known.get(priority);
+      if (largest === undefined || isBefore(largest, entryId)) known.set(priority, entryId);
+    }
     const names = priorities.toReversed();
     const keys = names.map((priority) => this.#keys.stream(priority));
     const command = ["XREADGROUP", "GROUP", "workers", worker.name, "COUNT", count, "STREAMS", ...keys] as const;
@@ -228,7 +233,7 @@ class Rig {
       worker.known.push(delivery);
     }
     const options = { name: worker.name, priorities, idleTimeout: 0 };
-    const begun = await begin(this.#redis, this.#keys, options, limit, held, { binary: false, timeout: 1000 });
+    const begun = await begin(this.#redis, this.#keys, options, limit, known, { binary: false, timeout: 1000 });
     assertEquals([...begun.keys()], came.deliveries.slice(0, limit).map(begunKey));
     for (const [i, answer] of [...begun.values()].entries()) {
       assertEquals(answer, this.#begin(worker, came.deliveries[i]!));

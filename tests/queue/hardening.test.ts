@@ -13,7 +13,7 @@ import { fromBeginning, read } from "../../src/broker/scripts/read.ts";
 import { RedisConsumer } from "../../src/broker/redis_consumer.ts";
 import { start } from "../../src/broker/scripts/start.ts";
 import { Worker } from "../../src/queue/worker.ts";
-import { createClient, type RedisClient } from "../../src/redis/mod.ts";
+import { createClient, type RedisClient, ReplyError } from "../../src/redis/mod.ts";
 import { eventually } from "../support/poll.ts";
 import { Lines, running, sleep, Stage } from "./stage.ts";
 
@@ -190,7 +190,10 @@ describe("what users bring along", () => {
   it("may throw errors whose stack is no text: they are logged, and nothing else happens", async () => {
     const lines = new Lines();
     const worker = await stage.worker({ logger: lines });
-    const thrown = [
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const thrown: unknown[] = [
+      proxy,
       Object.assign(new Error("one"), { stack: ["a", "b"] }),
       Object.defineProperty(new Error("two"), "stack", {
         get: () => {
@@ -201,14 +204,14 @@ describe("what users bring along", () => {
     const fail = worker.task((i: number) => {
       throw thrown[i];
     }, { name: "fail" });
-    await worker.enqueueMany([fail.enqueue(0), fail.enqueue(1)]);
+    await worker.enqueueMany([fail.enqueue(0), fail.enqueue(1), fail.enqueue(2)]);
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => unhandled.push(reason);
     process.on("unhandledRejection", note);
     await worker.run({ burst: true });
     await sleep(20);
     process.off("unhandledRejection", note);
-    assertEquals([unhandled, lines.with("×").length], [[], 2]);
+    assertEquals([unhandled, lines.with("×").length], [[], 3]);
   });
 
   it("may be a logger that throws: tasks end all the same", async () => {
@@ -246,6 +249,25 @@ describe("what users bring along", () => {
     const tasks = await worker.enqueueMany(Array.from({ length: 70 }, () => job.enqueue(text)));
     assertEquals(await tasks[69]!.status(), "queued");
     await worker.redis.command(["FLUSHALL"]);
+  });
+});
+
+describe("a result that Redis refuses for good", () => {
+  it("holds up none of those beside it", async () => {
+    const { redis, keys, consumer, lease } = await rig(["one", "two", "three", "four"]);
+    const deliveries = await lease("one");
+    const picky = {
+      listen: redis.listen.bind(redis),
+      command: (args: Parameters<RedisClient["command"]>[0]) =>
+        args.includes("poison") ? Promise.reject(new ReplyError("ERR not that one")) : redis.command(args),
+    } as unknown as RedisClient;
+    const holder = new RedisConsumer(picky, keys, { ...consumer("one"), binary: false, clock: systemClock });
+    const endings = deliveries.map((delivery, i) => (
+      { delivery, success: true, result: i === 2 ? "poison" : "fine", ttl: 60_000 }
+    ));
+    const [first, second, third, fourth] = await holder.finish(endings);
+    assertEquals([first, second, fourth], [true, true, true]);
+    assertEquals(String(third), "ReplyError: ERR not that one");
   });
 });
 
@@ -290,7 +312,7 @@ describe("the script", () => {
   it("leave costs no try what was started behind a read whose answer got lost", async () => {
     const { redis, keys, consumer, lease } = await rig(["task"]);
     await lease("one");
-    await begin(redis, keys, consumer("one"), 1, [], { binary: false, timeout: 5000 });
+    await begin(redis, keys, consumer("one"), 1, new Map(), { binary: false, timeout: 5000 });
     await leave(redis, keys, consumer("one"), "one");
     const deliveries = await lease("two", true);
     assertEquals(await start(redis, keys, "two", deliveries, { binary: false }), [{ tries: 1, data: "data" }]);

@@ -4,6 +4,9 @@ import type { Delivery } from "../broker.ts";
 /** How many deliveries one call takes; with the six values of an ending this stays below what Lua can unpack. */
 export const deliveryLimit = 500;
 
+/** How many deliveries are started in one call: their records, which Lua copies, may be large. */
+export const startLimit = 50;
+
 /**
  * Lua that the scripts about deliveries begin with. Their ARGV are the group, the consumer and what else each takes;
  * then for each stream: priority, lowest and highest entry id, number of rows, and the rows. A row begins with the entry
@@ -79,7 +82,7 @@ function range(ids: readonly string[]): [low: string, high: string] {
 }
 
 /** Whether one entry id, `<milliseconds>-<sequence>`, is smaller than another. */
-function isBefore(a: string, b: string): boolean {
+export function isBefore(a: string, b: string): boolean {
   const [dashA, dashB] = [a.indexOf("-"), b.indexOf("-")];
   if (dashA === dashB && a.length === b.length) return a < b;
   const difference = Number(a.slice(0, dashA)) - Number(b.slice(0, dashB));
