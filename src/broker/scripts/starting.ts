@@ -1,5 +1,5 @@
 /** A start that is none: somebody else holds the delivery, or the task had ended. Otherwise it is the number of tries. */
-export const notStarted = { lost: 0, ended: -1 } as const;
+export const notStarted: { readonly lost: 0; readonly ended: -1 } = { lost: 0, ended: -1 };
 
 /**
  * Lua that notes that deliveries run and loads their records, for scripts that have `prefix`, `group`, `consumer` and
