@@ -5,7 +5,7 @@ export const notStarted: { readonly lost: 0; readonly ended: -1 } = { lost: 0, e
  * Lua that notes that deliveries run and loads their records, for scripts that have `prefix`, `group`, `consumer` and
  * `running`. Done twice for the same lease, it answers the same.
  */
-export const starting = `
+export const starting: string = `
 -- rows: stream, entry, deliveries and id of each. Returns for each its number of tries, or ${notStarted.ended} when the
 -- task had ended; and the records of those with tries, in order.
 local function begin(rows)
