@@ -13,6 +13,9 @@ const ABOVE_STORAGE: readonly string[] = ["queue", "web"];
 const STORAGE_ENTRANCES: readonly string[] = ["src/broker/broker.ts", "src/broker/open.ts"];
 const STORAGE_TYPES_ONLY: readonly string[] = ["redis", "resp"];
 
+/** Entry points of their own, which alone may need what not everybody installs: the optional peers in package.json. */
+const OPTIONAL: readonly string[] = ["src/queue/rich_serializer.ts"];
+
 interface Import {
   readonly node: ts.Node;
   readonly specifier: string;
@@ -22,9 +25,10 @@ interface Import {
 export const imports: Gate = {
   name: "imports",
   run({ problem }) {
-    const { dependencies = {} } = JSON.parse(readFileSync("package.json", "utf8"));
+    const { dependencies = {}, peerDependencies = {} } = JSON.parse(readFileSync("package.json", "utf8"));
     for (const path of findSources("src")) {
-      for (const fault of findWrongImports(parse(path), Object.keys(dependencies))) problem(fault);
+      const known = OPTIONAL.includes(path) ? { ...dependencies, ...peerDependencies } : dependencies;
+      for (const fault of findWrongImports(parse(path), Object.keys(known))) problem(fault);
     }
   },
 };
@@ -44,6 +48,7 @@ function findFault(path: string, { specifier, typeOnly }: Import, dependencies: 
     return known ? undefined : "it is no dependency in package.json";
   }
   const target = join(dirname(path), specifier);
+  if (OPTIONAL.includes(target) && !typeOnly) return "it needs what not everybody installs";
   const from = layerOf(path);
   const to = layerOf(target);
   if (!LAYERS.includes(from) || !LAYERS.includes(to)) return `expected one of src/{${LAYERS}} on both sides`;

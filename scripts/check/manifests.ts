@@ -20,6 +20,7 @@ interface JsrManifest extends Facts {
 interface NpmManifest extends Facts {
   readonly exports: unknown;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
 interface NpmLock {
@@ -53,7 +54,7 @@ export const manifests: Gate = {
       if (!existsSync(file)) problem(`deno.json "exports" ${name}: there is no ${file}`);
       agree(`tsconfig.json "paths" ${name}`, paths[`${jsr.name}${name.slice(1)}`], [file]);
     }
-    for (const [name, range] of Object.entries(npm.dependencies ?? {})) {
+    for (const [name, range] of Object.entries({ ...npm.dependencies, ...npm.peerDependencies })) {
       agree(`deno.json "imports" ${name}`, jsr.imports[name], `npm:${name}@${range}`);
     }
   },

@@ -9,10 +9,14 @@ interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly exports: Readonly<Record<string, unknown>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
 /** The entry point that is run, not imported. */
 const CLI = "./cli";
+
+/** Those that need an optional peer. */
+const OPTIONAL: readonly string[] = ["./serializer"];
 
 export const npm: Gate = {
   name: "npm",
@@ -38,14 +42,16 @@ function pack(folder: string): string {
 }
 
 /** Does in an empty folder what a user does first. */
-function use(folder: string, tarball: string, { name, version, exports }: Manifest): void {
+function use(folder: string, tarball: string, manifest: Manifest): void {
+  const { name, version, exports, peerDependencies = {} } = manifest;
   const cwd = folder;
   writeFileSync(join(folder, "package.json"), '{ "type": "module", "private": true }');
   capture(["npm", "install", tarball], { cwd });
 
-  const entries = Object.keys(exports).filter((entry) => entry !== CLI).map((entry) => `${name}${entry.slice(1)}`);
-  writeFileSync(join(folder, "use.mjs"), entries.map((entry) => `await import(${JSON.stringify(entry)});\n`).join(""));
-  for (const runtime of [["node"], [BUN], [DENO, "run", "-A"]]) capture([...runtime, "use.mjs"], { cwd });
+  const entries = Object.keys(exports).filter((entry) => entry !== CLI);
+  load(folder, name, entries.filter((entry) => !OPTIONAL.includes(entry)));
+  capture(["npm", "install", ...Object.entries(peerDependencies).map(([peer, range]) => `${peer}@${range}`)], { cwd });
+  load(folder, name, entries);
 
   if (!(CLI in exports)) return;
   for (const command of [["npx", "streaq"], [BUN, "x", "--bun", "streaq"], [DENO, "run", "-A", `npm:${name}/cli`]]) {
@@ -54,4 +60,11 @@ function use(folder: string, tarball: string, { name, version, exports }: Manife
       throw new Error(`${command.join(" ")} --version: expected ${version}, got ${answer}`);
     }
   }
+}
+
+/** Imports entry points on each runtime. */
+function load(folder: string, name: string, entries: readonly string[]): void {
+  const lines = entries.map((entry) => `await import(${JSON.stringify(`${name}${entry.slice(1)}`)});\n`);
+  writeFileSync(join(folder, "use.mjs"), lines.join(""));
+  for (const runtime of [["node"], [BUN], [DENO, "run", "-A"]]) capture([...runtime, "use.mjs"], { cwd: folder });
 }

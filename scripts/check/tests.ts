@@ -25,7 +25,7 @@ function findFault({ expression, arguments: args }: ts.CallExpression): string |
   if (/^(describe|suite|it|test)\.only$/.test(callee)) return `${callee}: only Deno would heed it`;
   if (/^(t|context)\.skip$/.test(callee)) return `${callee}: Deno counts it as passed, use the option "skip"`;
   if (/^(t|context)\.test$/.test(callee)) return `${callee}: Bun does not count it, use describe and it`;
-  if (/^(describe|suite)(\.\w+)?$/.test(callee) && args.some(isAsync)) {
+  if (/^(describe|suite|behaviour)(\.\w+)?$/.test(callee) && args.some(isAsync)) {
     return `${callee} with an async function: Deno drops the tests that come after an await`;
   }
   return undefined;

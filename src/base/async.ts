@@ -95,4 +95,16 @@ export class Notice {
     this.#next ??= deferred<void>();
     return this.#next.promise;
   }
+
+  /** Waits like {@linkcode Notice.wait}, but no longer than `ms` milliseconds or until `signal` is aborted. */
+  async waitAtMost(ms: number, { clock, signal }: { clock: Clock; signal: AbortSignal }): Promise<void> {
+    const noticed = this.wait();
+    const over = new AbortController();
+    const stop = () => over.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    await Promise.race([noticed, delay(ms, { clock, signal: over.signal }).catch(() => {})]);
+    signal.removeEventListener("abort", stop);
+    stop();
+  }
 }

@@ -1,3 +1,5 @@
+import { type Duration, milliseconds } from "./duration.ts";
+
 /** The base class of every error that the queue itself reports. */
 export class StreaqError extends Error {
   /** The name of the class, by which it is known again after a trip through Redis. */
@@ -14,4 +16,54 @@ export class StreaqCancelled extends StreaqError {
 export class TimeoutError extends Error {
   /** The name of the class. */
   override name = "TimeoutError";
+}
+
+/** When a task is tried again. */
+export interface RetryOptions {
+  /** How long to wait, from now on. */
+  delay?: Duration | undefined;
+  /** The time to wait for; one that has passed means at once. */
+  schedule?: Date | undefined;
+  /** What went wrong. */
+  cause?: unknown;
+}
+
+/**
+ * Thrown by a task that wants to be tried again: after `delay`, at `schedule`, or by default after `tries ** 2` seconds.
+ * With no try left the task fails.
+ *
+ * @example
+ * ```ts
+ * import { StreaqRetry } from "@q/streaq";
+ *
+ * async function load(url: string): Promise<string> {
+ *   const response = await fetch(url);
+ *   if (response.status === 429) throw new StreaqRetry("Too many requests", { delay: "30s" });
+ *   return await response.text();
+ * }
+ * ```
+ */
+export class StreaqRetry extends StreaqError {
+  /** The name of the class, by which it is known again after a trip through Redis. */
+  override name = "StreaqRetry";
+  /** How long to wait, in milliseconds; `undefined` when that was not said. */
+  readonly delay: number | undefined;
+  /** The time to wait for; `undefined` when that was not said. */
+  readonly schedule: Date | undefined;
+
+  /**
+   * @throws {StreaqError} When both `delay` and `schedule` are given.
+   * @throws {RangeError | TypeError} When `delay` is no duration, or `schedule` no valid date.
+   */
+  constructor(message?: string, { delay, schedule, ...options }: RetryOptions = {}) {
+    super(message, options);
+    if (delay !== undefined && schedule !== undefined) {
+      throw new StreaqError("Invalid StreaqRetry, expected one of delay and schedule: both");
+    }
+    if (schedule !== undefined && !(schedule instanceof Date && Number.isFinite(schedule.getTime()))) {
+      throw new TypeError(`Invalid schedule, expected a valid Date: ${schedule}`);
+    }
+    this.delay = delay === undefined ? undefined : milliseconds(delay, "delay");
+    this.schedule = schedule;
+  }
 }

@@ -48,10 +48,24 @@ export interface Read {
 }
 
 /**
- * The answer to starting a delivery: run it (`data` is `null` when the record is gone), `lost` because somebody else
- * holds it now, `ended` because the task had its result already.
+ * The answer to starting a delivery: run it, `lost` because somebody else holds it now, `ended` because the task had its
+ * result already.
  */
-export type Start = { readonly tries: number; readonly data: Payload | null } | "lost" | "ended";
+export type Start = Started | "lost" | "ended";
+
+/** A delivery that runs from now on. */
+export interface Started {
+  /** Which run this is, from 1 on. */
+  readonly tries: number;
+  /** The task's record; `null` when it is gone. */
+  readonly data: Payload | null;
+  /** When it was started, in Unix milliseconds by the server's clock. */
+  readonly time: number;
+  /** Whether the task was never started before. */
+  readonly isFirst: boolean;
+  /** How many runs in a row the end of their worker has cut off before this one. */
+  readonly crashes: number;
+}
 
 /** The end of a task. */
 export interface Ending {
@@ -62,6 +76,49 @@ export interface Ending {
   /** How long the result is kept, in milliseconds; `null` for ever, 0 not at all. */
   readonly ttl: number | null;
 }
+
+/** A task that is to be tried again later. */
+export interface Deferral {
+  readonly delivery: Delivery;
+  /** Runs so far; all of them are spent. */
+  readonly tries: number;
+  /** Until when: milliseconds from now on, or a time. */
+  readonly until: number | Date;
+}
+
+/** What moving due tasks has brought. */
+export interface Promotion {
+  readonly promoted: number;
+  /** In how many milliseconds the next one is due; `null` when none waits. */
+  readonly next: number | null;
+}
+
+/** The end of a task from outside. */
+export interface Cancellation {
+  readonly taskId: string;
+  readonly result: Payload;
+  /** How long the result is kept, in milliseconds; `null` for ever, 0 not at all. */
+  readonly ttl: number | null;
+  /** Text by which this very call knows itself again when it is repeated. */
+  readonly mark: string;
+}
+
+/** The lock of a function that runs for one task at a time. */
+export interface Lock {
+  readonly fnName: string;
+  readonly taskId: string;
+  /** Which run of the task has it: 32 hex characters. */
+  readonly token: string;
+}
+
+/** What cannot wait until the next read. */
+export type News =
+  /** Tasks were handed back, or earlier news may have been missed. */
+  | { readonly kind: "released" | "connected" }
+  /** A task was aborted. */
+  | { readonly kind: "aborted"; readonly taskId: string }
+  /** A delayed task has become the earliest; it is due in so many milliseconds. */
+  | { readonly kind: "due"; readonly ms: number };
 
 /** What a worker says of itself with each sign of life. */
 export interface SignOfLife {
@@ -84,12 +141,16 @@ export interface Renewal {
 /** Where a task is in its life. */
 export type State = "missing" | "scheduled" | "queued" | "running" | "done";
 
+/** The states of tasks that have not ended. */
+export type OpenState = Exclude<State, "missing" | "done">;
+
 /** What is stored of a task that has not ended. */
 export interface Found {
+  readonly taskId: string;
   readonly data: Payload;
   /** Runs that were started, or tried and counted, so far. */
   readonly tries: number;
-  readonly state: State;
+  readonly state: OpenState;
   /** When it is due, in Unix milliseconds, if it waits for a time. */
   readonly dueTime: number | null;
   readonly dependencies: readonly string[];
@@ -123,6 +184,14 @@ export interface Broker extends AsyncDisposable {
    * @returns The result's record; `null` when there is no such task, or its result is gone.
    */
   result(taskId: string, options?: Waiting): Promise<Payload | null>;
+  /** Ends a task wherever it is; `false` when it had ended or is unknown. */
+  abort(cancellation: Cancellation, options?: Waiting): Promise<boolean>;
+  /** Tasks in a state, at most `limit`; of one priority, or of all, highest first. */
+  list(state: OpenState, options: { limit: number; priority?: string | undefined }): Promise<Found[]>;
+  /** The most recent results that are still kept, latest first, at most `limit`: their ids and records. */
+  recent(limit: number): Promise<[taskId: string, result: Payload][]>;
+  /** How many tasks have not ended. */
+  size(options: { includeScheduled: boolean }): Promise<number>;
   /** A worker's access to the queue. */
   consumer(options: ConsumerOptions): Consumer;
   /** Releases everything; whatever is waiting rejects. */
@@ -159,18 +228,36 @@ export interface Consumer {
   wait(count: number, ms: number, options: { start: number }): Promise<Read>;
   /** Ends the wait that is under way, if there is one, without losing what it may have leased. */
   wake(): void;
-  /** Calls `listener` when something happened that cannot wait until the next read. Returns how to stop listening. */
-  onWake(listener: () => void): () => void;
+  /** Calls `listener` with what cannot wait. Returns how to stop listening. */
+  onNews(listener: (news: News) => void): () => void;
   /** Notes that the deliveries run from now on, and loads what they need. */
   start(deliveries: readonly Delivery[]): Promise<Start[]>;
   /** Stores ends: `false` where somebody else ended the task, or holds it, an error where the store refuses it for good. */
   finish(endings: readonly Ending[]): Promise<(boolean | Error)[]>;
+  /** Puts tasks back to be tried again later; answers like {@linkcode Consumer.finish}. */
+  retry(deferrals: readonly Deferral[]): Promise<(boolean | Error)[]>;
+  /** Moves tasks that are due to where they are read. */
+  promote(): Promise<Promotion>;
+  /**
+   * Takes a lock for `idleTimeout`, or takes it over from another run of the task.
+   *
+   * @returns `null` when it is taken, the id of the task that has it, or an error where the store refuses it for good.
+   */
+  lock(lock: Lock): Promise<string | null | Error>;
+  /** Extends locks by `idleTimeout`; answers those that are lost. */
+  extend(locks: readonly Lock[]): Promise<Lock[]>;
+  /** Releases a lock, if it is still that of the run. */
+  unlock(lock: Lock): Promise<void>;
   /** Extends the leases of all that is held, and says that the worker lives. */
   renew(held: readonly Delivery[], life: SignOfLife): Promise<Renewal>;
   /** Hands deliveries back for any worker to take at once, at the cost of no try. */
   release(deliveries: readonly Delivery[]): Promise<void>;
   /** Takes entries that name no task out of the stream, and notes them in the dead-letter list. */
   discard(entries: readonly BrokenEntry[]): Promise<void>;
-  /** Says goodbye: hands back whatever may still be held and forgets the consumer. */
-  leave(life: SignOfLife): Promise<void>;
+  /**
+   * Says goodbye: hands back whatever may still be held and forgets the consumer.
+   *
+   * @param ran What has run, and could not be ended: its try is spent.
+   */
+  leave(life: SignOfLife, ran: readonly Delivery[]): Promise<void>;
 }

@@ -7,14 +7,28 @@ export class Keys {
   readonly prefix: string;
   /** Where scripts announce what cannot wait. */
   readonly wake: string;
+  /** Who runs what. */
+  readonly running: string;
+  /** How many entries of an aborted task are to be dropped. */
+  readonly dropped: string;
+  /** The ids of the most recent results, latest first. */
+  readonly recent: string;
 
   constructor(queueName: string) {
     this.prefix = `streaq:${queueName}`;
     this.wake = `${this.prefix}:ts:wake`;
+    this.running = `${this.prefix}:ts:running`;
+    this.dropped = `${this.prefix}:ts:dropped`;
+    this.recent = `${this.prefix}:ts:results`;
   }
 
   stream(priority: string): string {
     return `${this.prefix}:queues:${priority}`;
+  }
+
+  /** Where tasks of a priority wait for their time. */
+  delayed(priority: string): string {
+    return `${this.prefix}:queues:delayed:${priority}`;
   }
 
   data(taskId: string): string {
@@ -23,6 +37,11 @@ export class Keys {
 
   result(taskId: string): string {
     return `${this.prefix}:task:results:${taskId}`;
+  }
+
+  /** The lock of a function that runs for one task at a time. */
+  lock(fnName: string): string {
+    return `${this.prefix}:task:lock:${fnName}`;
   }
 
   /** Where the result is published. */

@@ -3,10 +3,12 @@ import { StreaqError } from "../base/errors.ts";
 import type { RedisClient } from "../redis/mod.ts";
 import type {
   Broker,
+  Cancellation,
   Consumer,
   ConsumerOptions,
   Found,
   NewTask,
+  OpenState,
   Payload,
   Published,
   State,
@@ -14,9 +16,11 @@ import type {
 } from "./broker.ts";
 import { Keys } from "./keys.ts";
 import { RedisConsumer } from "./redis_consumer.ts";
+import { Listing } from "./listing.ts";
 import { Results } from "./results.ts";
 import { inParts } from "./parts.ts";
 import { repeat } from "./repeat.ts";
+import { abort } from "./scripts/abort.ts";
 import { find, findState } from "./scripts/find.ts";
 import { publish, publishLimit } from "./scripts/publish.ts";
 
@@ -42,12 +46,14 @@ export class RedisBroker implements Broker {
   readonly #options: RedisBrokerOptions;
   readonly #keys: Keys;
   readonly #results: Results;
+  readonly #listing: Listing;
 
   constructor(options: RedisBrokerOptions) {
     this.redis = options.redis;
     this.#options = options;
     this.#keys = new Keys(options.queueName);
     this.#results = new Results(options.redis, this.#keys, options);
+    this.#listing = new Listing(options.redis, this.#keys, options);
   }
 
   async connect(options?: Waiting): Promise<void> {
@@ -78,6 +84,26 @@ export class RedisBroker implements Broker {
 
   async result(taskId: string, { signal }: Waiting = {}): Promise<Payload | null> {
     return await this.#results.wait(taskId, signal);
+  }
+
+  async abort(cancellation: Cancellation, { signal }: Waiting = {}): Promise<boolean> {
+    const { priorities, clock } = this.#options;
+    return await repeat(() => abort(this.redis, this.#keys, priorities, cancellation, { signal }), { clock, signal });
+  }
+
+  async list(
+    state: OpenState,
+    { limit, priority }: { limit: number; priority?: string | undefined },
+  ): Promise<Found[]> {
+    return await this.#listing.list(state, limit, priority);
+  }
+
+  async recent(limit: number): Promise<[taskId: string, result: Payload][]> {
+    return await this.#listing.recent(limit);
+  }
+
+  async size({ includeScheduled }: { includeScheduled: boolean }): Promise<number> {
+    return await this.#listing.size(includeScheduled);
   }
 
   consumer(options: ConsumerOptions): Consumer {

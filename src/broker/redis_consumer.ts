@@ -1,11 +1,16 @@
 import type { Clock } from "../base/clock.ts";
+import { StreaqError } from "../base/errors.ts";
 import { adviceFor, ConnectionError, type RedisClient, ReplyError } from "../redis/mod.ts";
 import type {
   BrokenEntry,
   Consumer,
   ConsumerOptions,
+  Deferral,
   Delivery,
   Ending,
+  Lock,
+  News,
+  Promotion,
   Read,
   Renewal,
   SignOfLife,
@@ -23,9 +28,12 @@ import { sortEntries, streams } from "./scripts/entries.ts";
 import { finish } from "./scripts/finish.ts";
 import { leave } from "./scripts/leave.ts";
 import { deliveryLimit, isBefore, startLimit } from "./scripts/leases.ts";
+import { extendLocks, releaseLock, takeLock } from "./scripts/lock.ts";
+import { promote } from "./scripts/promote.ts";
 import { type Cursors, fromBeginning, read } from "./scripts/read.ts";
 import { release } from "./scripts/release.ts";
 import { renew } from "./scripts/renew.ts";
+import { retry } from "./scripts/retry.ts";
 import { start } from "./scripts/start.ts";
 
 /** A worker's access to a queue on Redis: scripts on the shared connection, blocking reads on one of its own. */
@@ -41,7 +49,7 @@ export class RedisConsumer implements Consumer {
   readonly #known = new Map<string, string>();
   /** The largest of the living workers; it counts for all. */
   #idleTimeout: number;
-  #onWake: (() => void) | undefined;
+  #onNews: ((news: News) => void) | undefined;
 
   constructor(
     redis: RedisClient,
@@ -54,7 +62,7 @@ export class RedisConsumer implements Consumer {
     this.#binary = binary;
     this.#clock = clock;
     // Whatever a read that was cut off had leased is looked for at once.
-    this.#blocking = new BlockingConnection(redis, { clock, onKilled: () => this.#onWake?.() });
+    this.#blocking = new BlockingConnection(redis, { clock, onKilled: () => this.#onNews?.({ kind: "released" }) });
     this.#idleTimeout = options.idleTimeout;
   }
 
@@ -107,11 +115,15 @@ export class RedisConsumer implements Consumer {
     this.#blocking.interrupt();
   }
 
-  onWake(listener: () => void): () => void {
-    this.#onWake = listener;
-    const unlisten = this.#redis.listen(this.#keys.wake, { message: listener, subscribed: listener });
+  onNews(listener: (news: News) => void): () => void {
+    this.#onNews = listener;
+    const text = new TextDecoder();
+    const unlisten = this.#redis.listen(this.#keys.wake, {
+      message: (message) => listener(readNews(text.decode(message))),
+      subscribed: () => listener({ kind: "connected" }),
+    });
     return () => {
-      this.#onWake = undefined;
+      this.#onNews = undefined;
       unlisten();
     };
   }
@@ -129,6 +141,37 @@ export class RedisConsumer implements Consumer {
   async finish(endings: readonly Ending[]): Promise<(boolean | Error)[]> {
     const parts = inParts(endings, deliveryLimit, ({ result }) => result.length);
     return (await Promise.all(parts.map((part) => this.#finish(part)))).flat();
+  }
+
+  async retry(deferrals: readonly Deferral[]): Promise<(boolean | Error)[]> {
+    const parts = inParts(deferrals, deliveryLimit);
+    const answers = parts.map((part) => {
+      return this.#inGroup(() => retry(this.#redis, this.#keys, this.#options.name, part));
+    });
+    return (await Promise.all(answers)).flat();
+  }
+
+  async promote(): Promise<Promotion> {
+    return await promote(this.#redis, this.#keys, this.#options.priorities);
+  }
+
+  async lock(lock: Lock): Promise<string | null | Error> {
+    try {
+      return await takeLock(this.#redis, this.#keys, lock, this.#idleTimeout);
+    } catch (error) {
+      if (!isFinal(error)) throw error;
+      return new StreaqError(`Could not take a lock, Redis refuses it: ${this.#keys.lock(lock.fnName)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async extend(locks: readonly Lock[]): Promise<Lock[]> {
+    return await extendLocks(this.#redis, this.#keys, locks, this.#idleTimeout);
+  }
+
+  async unlock(lock: Lock): Promise<void> {
+    await releaseLock(this.#redis, this.#keys, lock);
   }
 
   async renew(held: readonly Delivery[], life: SignOfLife): Promise<Renewal> {
@@ -149,10 +192,11 @@ export class RedisConsumer implements Consumer {
     await this.#inGroup(() => discard(this.#redis, this.#keys, entries));
   }
 
-  async leave({ workerId }: SignOfLife): Promise<void> {
+  async leave({ workerId }: SignOfLife, ran: readonly Delivery[]): Promise<void> {
     // The blocking connection first: a read that still waits would lease an entry after the goodbye.
     await this.#blocking.close();
-    await this.#inGroup(() => leave(this.#redis, this.#keys, this.#options, workerId));
+    const ids = ran.map(({ taskId }) => taskId);
+    await this.#inGroup(() => leave(this.#redis, this.#keys, this.#options, workerId, ids));
   }
 
   /** What is refused for good must not hold up the others, so a part that is refused is halved until it is found. */
@@ -160,7 +204,7 @@ export class RedisConsumer implements Consumer {
     try {
       return await this.#inGroup(() => finish(this.#redis, this.#keys, this.#options.name, endings));
     } catch (error) {
-      if (!(error instanceof Error) || error instanceof ConnectionError || adviceFor(error) !== "fail") throw error;
+      if (!isFinal(error)) throw error;
       if (endings.length === 1) return [error];
       const half = Math.ceil(endings.length / 2);
       const halves = [endings.slice(0, half), endings.slice(half)];
@@ -206,4 +250,23 @@ function startsOf(deliveries: readonly Delivery[], begun: Begun): ReadonlyMap<De
     if (start) starts.set(delivery, start);
   }
   return starts;
+}
+
+/** Whether the server would answer the same, however often it is asked. */
+function isFinal(error: unknown): error is Error {
+  return error instanceof Error && !(error instanceof ConnectionError) && adviceFor(error) === "fail";
+}
+
+/** What a message on the wake channel says; what is not understood is a reason to look. */
+function readNews(message: string): News {
+  const space = message.indexOf(" ");
+  const rest = message.slice(space + 1);
+  switch (space === -1 ? "" : message.slice(0, space)) {
+    case "aborted":
+      return { kind: "aborted", taskId: rest };
+    case "due":
+      return { kind: "due", ms: Math.max(0, Number(rest) || 0) };
+    default:
+      return { kind: "released" };
+  }
 }

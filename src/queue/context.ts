@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { StreaqError } from "../base/errors.ts";
+import type { Thread } from "./threads/thread.ts";
+import { inside } from "./threads/inside.ts";
 
 /** What a running task knows of itself. */
 export interface TaskContext {
@@ -21,9 +23,13 @@ export interface TaskContext {
 export interface Scope {
   readonly task: TaskContext;
   readonly workerContext: unknown;
+  /** The thread that the task's function runs in, when it runs in one. */
+  readonly thread?: Thread | undefined;
+  /** Whether this is a thread, which has no worker. */
+  readonly inThread?: boolean;
 }
 
-const scopes = new AsyncLocalStorage<Scope>();
+const scopes = findScopes();
 
 /** Runs `fn` with `scope` in sight, across every `await` in it. */
 export function runInScope<T>(scope: Scope, fn: () => T): T {
@@ -47,19 +53,28 @@ export function runInScope<T>(scope: Scope, fn: () => T): T {
  * ```
  */
 export function taskContext(): TaskContext {
-  return current("The task's context").task;
+  return currentScope("The task's context").task;
 }
 
 /**
  * What the running worker's `lifespan` yielded, for tasks that are defined without knowing that worker.
  *
- * @throws {StreaqError} Outside a running task.
+ * @throws {StreaqError} Outside a running task, and in a thread.
  */
 export function workerContext<C>(): C {
-  return current("The worker's context").workerContext as C;
+  const { workerContext, inThread } = currentScope("The worker's context");
+  if (inThread) throw new StreaqError("The worker's context is not available in a thread");
+  return workerContext as C;
 }
 
-function current(what: string): Scope {
+/** In a thread there is one store for all copies of the library, so that a module finds its task with its own copy. */
+function findScopes(): AsyncLocalStorage<Scope> {
+  const thread = inside();
+  return thread ? thread.scopes ??= new AsyncLocalStorage() : new AsyncLocalStorage();
+}
+
+/** The scope that this runs in. @throws {StreaqError} Outside a running task. */
+export function currentScope(what: string): Scope {
   const scope = scopes.getStore();
   if (!scope) throw new StreaqError(`${what} is there only while a task runs`);
   return scope;

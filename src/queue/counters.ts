@@ -13,7 +13,7 @@ export interface Counters {
 }
 
 /** Like `{completed: 4, failed: 1}`, without zeros. */
-export function summarize(counters: Counters, running = 0): string {
-  const entries = Object.entries({ ...counters, running }).filter(([, count]) => count > 0);
+export function summarize(counters: Counters, now: { running?: number; lingering?: number } = {}): string {
+  const entries = Object.entries({ ...counters, ...now }).filter(([, count]) => count > 0);
   return `{${entries.map(([name, count]) => `${name}: ${count}`).join(", ")}}`;
 }

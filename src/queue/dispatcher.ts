@@ -82,7 +82,7 @@ export class Dispatcher {
   async #execute(execution: Execution, start: Start): Promise<void> {
     const { executor, held, onVacated, onGone } = this.#options;
     if (typeof start === "string") onGone(execution.delivery, start);
-    else await executor.execute(execution, start.tries, start.data);
+    else await executor.execute(execution, start);
     held.vacate(execution);
     onVacated();
     this.#dispatchSoon();

@@ -2,6 +2,7 @@ import type { Delivery } from "../broker/broker.ts";
 import type { TaskContext } from "./context.ts";
 import type { Definition } from "./definition.ts";
 import type { TaskRecord } from "./record.ts";
+import type { Thread } from "./threads/thread.ts";
 
 /** One run of a task: what is known of it, and the handle to stop it. */
 export class Execution {
@@ -13,6 +14,10 @@ export class Execution {
   definition: Definition | undefined;
   /** Whether its outcome is known, though the function may still run. */
   isConcluded = false;
+  /** Whether the function has settled, or was never called. */
+  isSettled = false;
+  /** Where the function runs, when it does not run here. */
+  thread: Thread | undefined;
   #controller: AbortController | undefined;
   #reason: Error | undefined;
 
@@ -27,26 +32,34 @@ export class Execution {
 
   /** Asks the function to stop. The first reason stays. */
   abort(reason: Error): void {
-    this.#reason ??= reason;
-    this.#controller?.abort(this.#reason);
+    if (this.#reason) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    this.thread?.abort(reason);
   }
 
-  /** What the function sees. The signal is made when it is looked at: most functions never do, and it is not cheap. */
-  context(fields: Omit<TaskContext, "signal">): TaskContext {
-    const signal = () => this.#signal();
-    return {
-      ...fields,
-      get signal() {
-        return signal();
-      },
-    };
-  }
-
-  #signal(): AbortSignal {
+  /** Aborted when the function is asked to stop. It is made when it is looked at: most never are, and it is not cheap. */
+  get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
       if (this.#reason) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
+  }
+
+  /** What the function sees. */
+  context(): TaskContext {
+    const { fnName, options: { timeout, ttl } } = this.definition!;
+    const signal = () => this.signal;
+    return {
+      fnName,
+      taskId: this.delivery.taskId,
+      tries: this.tries,
+      timeout,
+      ttl,
+      get signal() {
+        return signal();
+      },
+    };
   }
 }

@@ -1,59 +1,77 @@
 import type { Clock } from "../base/clock.ts";
-import { StreaqError } from "../base/errors.ts";
-import type { Payload } from "../broker/broker.ts";
+import { StreaqCancelled, StreaqError, TimeoutError } from "../base/errors.ts";
+import type { Started } from "../broker/broker.ts";
 import { runInScope } from "./context.ts";
 import type { Definition } from "./definition.ts";
 import type { Execution } from "./execution.ts";
-import type { RecordCodec, TaskRecord } from "./record.ts";
-
-/** The worker shuts down, and its tasks are to stop. */
-export class ShutdownError extends StreaqError {}
-
-/** The lease of a run is gone: another worker may run the task now. */
-export class LeaseLostError extends StreaqError {}
-
-/** What became of a run. */
-export type Outcome =
-  | { readonly kind: "done"; readonly value: unknown }
-  | { readonly kind: "failed"; readonly error: unknown }
-  /** To be run again by whoever takes it, at the cost of no try. */
-  | { readonly kind: "released" }
-  /** Somebody else's now. */
-  | { readonly kind: "lost" };
+import type { Locks } from "./locks.ts";
+import { type Handler, type Middleware, wrap } from "./middleware.ts";
+import { giveUp, interpret, type Outcome } from "./outcome.ts";
+import type { RecordCodec } from "./record.ts";
+import { inThread } from "./threads/in_thread.ts";
+import type { ThreadPool } from "./threads/pool.ts";
 
 /** What an {@linkcode Executor} needs of its worker. */
 export interface ExecutorOptions {
   readonly workerContext: unknown;
   readonly registry: ReadonlyMap<string, Definition>;
+  /** The outermost first. */
+  readonly middleware: readonly Middleware[];
   readonly codec: RecordCodec;
+  readonly locks: Locks;
+  readonly threads: ThreadPool;
   readonly clock: Clock;
   /** Called when the function is about to be called. */
   readonly onBegin: (execution: Execution) => void;
   /** Called once for each run, as soon as its outcome is known. */
   readonly onOutcome: (execution: Execution, outcome: Outcome) => void;
+  /** Called when a function goes on although its task has ended and its signal was aborted a while ago. */
+  readonly onLinger: (execution: Execution) => void;
 }
 
-/** Runs one task: reads its record, finds its function, calls it, and says what became of it. */
+/** For how long a function may go on after its task has ended before that is told, in milliseconds. */
+const patience = 1000;
+
+/**
+ * Runs one task: reads its record, finds its function, sees whether it may run, calls it, and says what became of it. The
+ * outcome can be there before the function has settled: a timeout and an abort wait for nobody.
+ */
 export class Executor {
   readonly #options: ExecutorOptions;
+  readonly #handlers = new Map<Definition, Handler>();
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
   }
 
   /** Runs a task. Resolves when its function has settled; never rejects. */
-  async execute(execution: Execution, tries: number, data: Payload | null): Promise<void> {
-    execution.tries = tries;
+  async execute(execution: Execution, start: Started): Promise<void> {
+    execution.tries = start.tries;
     execution.startTime = this.#options.clock.now();
-    const refusal = this.#prepare(execution, data) ?? giveUp(execution);
-    if (refusal) return this.conclude(execution, { kind: "failed", error: refusal });
-    this.#options.onBegin(execution);
     try {
+      const refusal = this.#prepare(execution, start);
+      if (refusal) return this.conclude(execution, { kind: "failed", error: refusal });
+      if (execution.reason) throw execution.reason;
+      const { unique, thread } = execution.definition!.options;
+      // Most tasks need neither, and are spared the turns of waiting.
+      const conflict = unique ? await this.#options.locks.take(execution) : undefined;
+      if (conflict) return this.conclude(execution, { kind: "failed", error: conflict });
+      if (thread !== undefined) execution.thread = await this.#options.threads.acquire(execution.signal);
       const value = await this.#call(execution);
       this.conclude(execution, { kind: "done", value });
     } catch (error) {
       this.conclude(execution, interpret(execution, error));
+    } finally {
+      execution.isSettled = true;
+      execution.thread?.release();
+      if (execution.definition?.options.unique) await this.#options.locks.release(execution);
     }
+  }
+
+  /** Ends a run whose task was ended from outside. */
+  cancel(execution: Execution): void {
+    const { taskId } = execution.delivery;
+    this.#end(execution, new StreaqCancelled(`The task was aborted: ${taskId}`), { kind: "aborted" });
   }
 
   /** Ends a run that was asked to stop, though its function has not settled. */
@@ -68,46 +86,73 @@ export class Executor {
     this.#options.onOutcome(execution, outcome);
   }
 
-  /** Fills in the record and the definition; returns why there is none. */
-  #prepare(execution: Execution, data: Payload | null): Error | undefined {
-    const { taskId } = execution.delivery;
+  /** Fills in the record and the definition; returns why the function is not to be called. */
+  #prepare(execution: Execution, { data, time, isFirst, crashes }: Started): Error | undefined {
+    const { codec, registry } = this.#options;
+    const { taskId, enqueueTime } = execution.delivery;
     if (data === null) return new StreaqError(`The record of the task is gone: ${taskId}`);
     try {
-      execution.record = this.#options.codec.decodeTask(taskId, data);
+      execution.record = codec.decodeTask(taskId, data);
     } catch (error) {
       return error as Error;
     }
     const { fnName } = execution.record;
-    execution.definition = this.#options.registry.get(fnName);
-    if (!execution.definition) return new StreaqError(`No task of this name is registered with the worker: ${fnName}`);
-    return undefined;
+    const definition = execution.definition = registry.get(fnName);
+    if (!definition) return new StreaqError(`No task of this name is registered with the worker: ${fnName}`);
+    // A producer that does not know the function has said nothing.
+    const expire = execution.record.expire ?? definition.options.expire;
+    if (isFirst && expire !== null && time - enqueueTime > expire) {
+      return new StreaqError(`Expired, it was not started within ${expire} ms, task: ${fnName}`);
+    }
+    return giveUp(execution, crashes);
   }
 
   async #call(execution: Execution): Promise<unknown> {
-    const { fnName, fn, options } = execution.definition as Definition;
-    const { args, kwargs } = execution.record as TaskRecord;
+    const { clock, onBegin, workerContext } = this.#options;
+    const definition = execution.definition!;
+    const { args, kwargs } = execution.record!;
     // Named arguments, which only other languages and untyped enqueuing have, arrive as one trailing object.
     const given = Object.keys(kwargs).length > 0 ? [...args, kwargs] : args;
-    const { taskId } = execution.delivery;
-    const task = execution.context({ fnName, taskId, tries: execution.tries, timeout: null, ttl: options.ttl });
-    return await runInScope({ task, workerContext: this.#options.workerContext }, () => fn(...given));
+    const scope = { task: execution.context(), workerContext, thread: execution.thread };
+    const { timeout } = definition.options;
+    if (execution.reason) throw execution.reason;
+    onBegin(execution);
+    const timer = timeout === null ? undefined : clock.timer(timeout, () => this.#timeOut(execution, timeout));
+    try {
+      return await runInScope(scope, () => this.#handler(definition)(...given));
+    } finally {
+      timer?.cancel();
+    }
   }
-}
 
-/** Why a task is not run again; `undefined` when it is. */
-function giveUp({ tries, definition }: Execution): StreaqError | undefined {
-  const { fnName, options: { maxTries } } = definition!;
-  if (maxTries === null || tries <= maxTries) return undefined;
-  const spent = maxTries === 1 ? "1 try" : `${maxTries} tries`;
-  return new StreaqError(`Gave up after ${spent}, the maxTries of task: ${fnName}`);
-}
-
-/** What a throw means depends on whether the function was asked to stop. */
-function interpret({ reason, definition }: Execution, error: unknown): Outcome {
-  if (reason instanceof LeaseLostError) return { kind: "lost" };
-  if (reason instanceof ShutdownError) {
-    // Handed back, it would be started twice.
-    return definition!.options.maxTries === 1 ? { kind: "failed", error: reason } : { kind: "released" };
+  /** The function with the middleware around it. */
+  #handler(definition: Definition): Handler {
+    let handler = this.#handlers.get(definition);
+    if (!handler) {
+      const { middleware } = this.#options;
+      const { thread } = definition.options;
+      const innermost = thread === undefined ? definition.fn as Handler : inThread(definition.fnName, thread);
+      handler = wrap(middleware, middleware.length === 0 ? innermost : async (...args) => await innermost(...args));
+      this.#handlers.set(definition, handler);
+    }
+    return handler;
   }
-  return { kind: "failed", error };
+
+  #timeOut(execution: Execution, timeout: number): void {
+    const { fnName } = execution.definition!;
+    const error = new TimeoutError(`The task did not end within ${timeout} ms: ${fnName}`);
+    this.#end(execution, error, { kind: "failed", error });
+  }
+
+  /** Ends a run there and then. The slot stays taken until the function has settled: it is still running. */
+  #end(execution: Execution, reason: Error, outcome: Outcome): void {
+    if (execution.isConcluded) return;
+    const { clock, onLinger } = this.#options;
+    this.conclude(execution, outcome);
+    execution.abort(reason);
+    execution.thread?.terminate(reason);
+    clock.timer(patience, () => {
+      if (!execution.isSettled) onLinger(execution);
+    }, { ref: false });
+  }
 }

@@ -1,4 +1,4 @@
-import { StreaqCancelled, StreaqError, TimeoutError } from "../base/errors.ts";
+import { StreaqCancelled, StreaqError, StreaqRetry, TimeoutError } from "../base/errors.ts";
 
 /** An error as a record holds it. */
 export interface FailureRecord {
@@ -18,6 +18,7 @@ const classes = new Map<string, new (message: string) => Error>(
   [
     StreaqError,
     StreaqCancelled,
+    StreaqRetry,
     TimeoutError,
     Error,
     EvalError,

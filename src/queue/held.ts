@@ -8,14 +8,17 @@ import type { Execution } from "./execution.ts";
 export class Held {
   readonly #leased = new Set<Delivery>();
   readonly #slots = new Map<Delivery, Execution>();
-  /** What waits and since when, by priority, highest first. */
-  readonly #buffers: ReadonlyMap<string, Map<Delivery, number>>;
+  /** What waits and since when: first what was taken over, then by priority, highest first. */
+  readonly #buffers: readonly Map<Delivery, number>[];
+  readonly #takenOver = new Map<Delivery, number>();
+  readonly #byPriority: ReadonlyMap<string, Map<Delivery, number>>;
   readonly #settling = new Set<Delivery>();
   #buffered = 0;
 
   /** @param priorities From lowest to highest. */
   constructor(priorities: readonly string[]) {
-    this.#buffers = new Map(priorities.toReversed().map((priority) => [priority, new Map()]));
+    this.#byPriority = new Map(priorities.toReversed().map((priority) => [priority, new Map()]));
+    this.#buffers = [this.#takenOver, ...this.#byPriority.values()];
   }
 
   /** How many wait for a slot. */
@@ -47,15 +50,15 @@ export class Held {
   buffer(deliveries: readonly Delivery[], time: number): void {
     for (const delivery of deliveries) {
       this.#leased.add(delivery);
-      this.#buffers.get(delivery.priority)!.set(delivery, time);
+      this.#bufferOf(delivery).set(delivery, time);
     }
     this.#buffered += deliveries.length;
   }
 
-  /** Takes up to `count` out of the buffer, highest priority first, oldest first. */
+  /** Takes up to `count` out of the buffer: what was taken over, then highest priority first; each oldest first. */
   take(count: number): Delivery[] {
     const taken: Delivery[] = [];
-    for (const buffer of this.#buffers.values()) {
+    for (const buffer of this.#buffers) {
       for (const delivery of buffer.keys()) {
         if (taken.length >= count) break;
         taken.push(delivery);
@@ -69,7 +72,7 @@ export class Held {
   /** What has waited in the buffer since `time` or longer. */
   waitingSince(time: number): Delivery[] {
     const waiting: Delivery[] = [];
-    for (const buffer of this.#buffers.values()) {
+    for (const buffer of this.#buffers) {
       for (const [delivery, since] of buffer) if (since <= time) waiting.push(delivery);
     }
     return waiting;
@@ -77,7 +80,7 @@ export class Held {
 
   /** Takes one out of the buffer; `false` when it is not there. */
   unbuffer(delivery: Delivery): boolean {
-    if (!this.#buffers.get(delivery.priority)?.delete(delivery)) return false;
+    if (!this.#bufferOf(delivery).delete(delivery)) return false;
     this.#buffered--;
     return true;
   }
@@ -112,5 +115,9 @@ export class Held {
     this.#leased.delete(delivery);
     this.#settling.delete(delivery);
     this.unbuffer(delivery);
+  }
+
+  #bufferOf({ deliveries, priority }: Delivery): Map<Delivery, number> {
+    return deliveries > 1 ? this.#takenOver : this.#byPriority.get(priority)!;
   }
 }

@@ -1,13 +1,15 @@
-import { abortable, delay } from "../base/async.ts";
+import { abortable, Notice } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Consumer, Delivery, Renewal, SignOfLife } from "../broker/broker.ts";
 import type { Held } from "./held.ts";
+import type { Locks } from "./locks.ts";
 
 /** What a {@linkcode Keeper} needs of its worker. */
 export interface KeeperOptions {
   readonly consumer: Consumer;
   readonly held: Held;
+  readonly locks: Locks;
   readonly idleTimeout: number;
   readonly life: () => SignOfLife;
   /** Called for each delivery that now belongs to somebody else. */
@@ -19,9 +21,10 @@ export interface KeeperOptions {
 /** How long to wait after a failure at most, in milliseconds. */
 const afterFailure = 1000;
 
-/** Renews the leases of all that is held, and says that the worker is alive. */
+/** Renews the leases and locks of all that is held, and says that the worker is alive. */
 export class Keeper {
   readonly #options: KeeperOptions;
+  readonly #asked = new Notice();
   /** The largest idle timeout of the living, when it was not this worker's. */
   #foreignTimeout: number | undefined;
 
@@ -35,6 +38,11 @@ export class Keeper {
     this.#compare(await abortable(consumer.join(life(), { signal }), signal));
   }
 
+  /** Renews now instead of at the next time: what is held may be lost already. */
+  renewSoon(): void {
+    this.#asked.notify();
+  }
+
   /** Keeps on until told to stop. */
   async keep(signal: AbortSignal): Promise<void> {
     const { held, idleTimeout, clock, logger } = this.#options;
@@ -42,7 +50,7 @@ export class Keeper {
     while (!signal.aborted) {
       // A task that comes within the pause has a fresh lease, so half of the timeout is soon enough for it too.
       const pause = failed ? Math.min(idleTimeout / 3, afterFailure) : idleTimeout / (held.isEmpty ? 2 : 3);
-      await delay(pause, { clock, signal }).catch(() => {});
+      await this.#asked.waitAtMost(pause, { clock, signal });
       if (signal.aborted) return;
       try {
         await abortable(this.#renew(), signal);
@@ -56,8 +64,8 @@ export class Keeper {
   }
 
   async #renew(): Promise<void> {
-    const { consumer, held, life, onLost } = this.#options;
-    const renewal = await consumer.renew([...held.leased], life());
+    const { consumer, held, locks, life, onLost } = this.#options;
+    const [renewal] = await Promise.all([consumer.renew([...held.leased], life()), locks.extend()]);
     for (const delivery of renewal.lost) onLost(delivery);
     this.#compare(renewal);
   }

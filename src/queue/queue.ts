@@ -1,15 +1,12 @@
 import { abortable } from "../base/async.ts";
 import { Batch } from "../base/batch.ts";
 import type { Clock } from "../base/clock.ts";
-import { millisecondsOrNull } from "../base/duration.ts";
-import { StreaqError, TimeoutError } from "../base/errors.ts";
+import { StreaqError } from "../base/errors.ts";
 import type { Broker, NewTask, Published } from "../broker/broker.ts";
-import type { TaskInfo } from "./info.ts";
 import type { RecordCodec } from "./record.ts";
-import { checkId, type EnqueueRequest, Request } from "./request.ts";
-import type { TaskResult } from "./result.ts";
-import type { TaskStatus } from "./status.ts";
-import type { ResultOptions, Task } from "./task.ts";
+import { type EnqueueRequest, Request } from "./request.ts";
+import type { Task } from "./task.ts";
+import type { Tasks } from "./tasks.ts";
 
 /** How many requests of one turn of the event loop are published in one call. */
 const batchLimit = 500;
@@ -37,13 +34,15 @@ export class EnqueueError extends StreaqError {
 export interface QueueOptions {
   readonly broker: Broker;
   readonly codec: RecordCodec;
+  /** What is known of the tasks in it. */
+  readonly tasks: Tasks;
   readonly name: string;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
   readonly clock: Clock;
 }
 
-/** A queue as its users see it: they put tasks in and look at them. */
+/** A queue as those see it who put tasks in. */
 export class Queue {
   readonly #options: QueueOptions;
   readonly #publishing: Batch<NewTask, Published>;
@@ -51,6 +50,11 @@ export class Queue {
   constructor(options: QueueOptions) {
     this.#options = options;
     this.#publishing = new Batch((tasks) => options.broker.publish(tasks), batchLimit);
+  }
+
+  /** What is known of the tasks in it. */
+  get tasks(): Tasks {
+    return this.#options.tasks;
   }
 
   /** Where a task goes that names no priority. */
@@ -90,49 +94,6 @@ export class Queue {
       cause,
       tasks,
     });
-  }
-
-  async status(id: string): Promise<TaskStatus> {
-    return await this.#options.broker.state(checkId(id));
-  }
-
-  async result(id: string, { timeout = null, signal }: ResultOptions = {}): Promise<TaskResult<unknown>> {
-    const { broker, codec, clock } = this.#options;
-    const ms = millisecondsOrNull(timeout, "timeout");
-    const waiting = new AbortController();
-    const abort = () => waiting.abort(signal!.reason);
-    const timer = ms === null ? undefined : clock.timer(ms, () => {
-      waiting.abort(new TimeoutError(`The task did not end within ${ms} ms: ${id}`));
-    });
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort, { once: true });
-    try {
-      const data = await broker.result(checkId(id), { signal: waiting.signal });
-      if (data === null) throw new StreaqError(`The task is unknown, or its result is gone: ${id}`);
-      return codec.decodeResult(id, data);
-    } finally {
-      timer?.cancel();
-      signal?.removeEventListener("abort", abort);
-    }
-  }
-
-  async info(id: string): Promise<TaskInfo | null> {
-    const { broker, codec } = this.#options;
-    const found = await broker.find(checkId(id));
-    if (!found) return null;
-    const { fnName, args, kwargs, createdTime } = codec.decodeTask(id, found.data);
-    return {
-      taskId: id,
-      fnName,
-      createdTime,
-      args,
-      kwargs,
-      tries: found.tries,
-      scheduled: found.dueTime === null ? null : new Date(found.dueTime),
-      dependencies: new Set(found.dependencies),
-      dependents: new Set(found.dependents),
-      status: found.state,
-    };
   }
 
   async #enqueue(request: Request<unknown>): Promise<void> {

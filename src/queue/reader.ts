@@ -15,6 +15,8 @@ export interface ReaderOptions {
   readonly slots: () => number;
   /** End when nothing is left to read and nothing is held. */
   readonly burst: boolean;
+  /** Moves tasks that have become due to where they are read, with `burst` before the end; tells whether there were any. */
+  readonly promote: () => Promise<boolean>;
   /** How many streams there are: a blocking read knows no order among several. */
   readonly streams: number;
   /** How often to look for leases that ran out, in milliseconds. */
@@ -40,7 +42,7 @@ export class Reader {
 
   /** Yields what was leased, each time that something was, until told to stop. */
   async *read(signal: AbortSignal): AsyncGenerator<Read> {
-    const { consumer, room, held, burst } = this.#options;
+    const { consumer, room, held, burst, promote } = this.#options;
     const stop = () => {
       this.#changed.notify();
       consumer.wake();
@@ -52,8 +54,9 @@ export class Reader {
         const found = count > 0 ? await this.#lease(count, signal) : null;
         if (found && found.deliveries.length + found.broken.length > 0) yield found;
         else if (found?.unfinished) continue;
-        else if (found && burst && held.isEmpty) return;
-        else if (burst || !found) await this.#changed.wait();
+        else if (found && burst && held.isEmpty) {
+          if (!await promote()) return;
+        } else if (burst || !found) await this.#changed.wait();
       }
     } finally {
       signal.removeEventListener("abort", stop);

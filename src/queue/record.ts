@@ -3,6 +3,10 @@ import type { Payload } from "../broker/broker.ts";
 import { describeFailure, restoreFailure } from "./failure.ts";
 import { failure, success, type TaskResult, type TaskResultFields } from "./result.ts";
 import { jsonSerializer, type Serializer, UnserialisableError } from "./serializer.ts";
+import { Signature } from "./signature.ts";
+
+/** More arguments no function takes on every runtime. An array with holes claims any length in a few bytes. */
+const mostArguments = 65_535;
 
 const encoder = new TextEncoder();
 
@@ -12,6 +16,19 @@ export interface TaskRecord {
   readonly args: readonly unknown[];
   readonly kwargs: Readonly<Record<string, unknown>>;
   readonly createdTime: number;
+  /** How long it may wait for its first start, in milliseconds; `null` for as long as it takes. */
+  readonly expire: number | null;
+}
+
+/** A task to store; without `expire` it may wait for as long as it takes. */
+export type NewTaskRecord = Omit<TaskRecord, "expire"> & Partial<Pick<TaskRecord, "expire">>;
+
+export interface RecordCodecOptions {
+  readonly serializer: Serializer;
+  /** The largest record, in bytes, without its signature. */
+  readonly maxPayload: number;
+  /** With it, records are signed, and others are refused. The first of several signs. */
+  readonly signingSecret?: string | readonly string[] | undefined;
 }
 
 /** How a task ended: with a value, or with whatever was thrown. */
@@ -24,30 +41,39 @@ export type End = { readonly success: true; readonly value: unknown } | {
 export class RecordCodec {
   readonly #serializer: Serializer;
   readonly #maxPayload: number;
-  /** Whether records are bytes, not text. JSON is kept as text, which spares a conversion each way. */
+  readonly #signature: Signature | null;
+  /** Whether records are bytes, not text. JSON without a signature is kept as text, which spares a conversion. */
   readonly binary: boolean;
 
-  constructor({ serializer, maxPayload }: { serializer: Serializer; maxPayload: number }) {
+  /** @throws {TypeError} When there is no secret in `signingSecret`. */
+  constructor({ serializer, maxPayload, signingSecret }: RecordCodecOptions) {
     this.#serializer = serializer;
     this.#maxPayload = maxPayload;
-    this.binary = serializer !== jsonSerializer;
+    this.#signature = signingSecret === undefined ? null : new Signature(signingSecret);
+    this.binary = serializer !== jsonSerializer || this.#signature !== null;
   }
 
   /** @throws {StreaqError} When the arguments cannot be serialised, or the record is too large. */
-  encodeTask(id: string, { fnName, args, kwargs, createdTime }: TaskRecord): Payload {
-    const record = { f: fnName, a: trim(args), k: kwargs, t: createdTime, i: id };
-    return this.#encode(record, `the arguments of task ${fnName}`);
+  encodeTask(id: string, { fnName, args, kwargs, createdTime, expire = null }: NewTaskRecord): Payload {
+    const what = `the arguments of task ${fnName}`;
+    const a = trim(args);
+    if (a.length > mostArguments) {
+      throw new StreaqError(`Could not store ${what}: ${a.length} are more than ${mostArguments}`);
+    }
+    const record = { f: fnName, a, k: kwargs, t: createdTime, i: id, ...(expire === null ? {} : { x: expire }) };
+    return this.#encode(record, what);
   }
 
   /** @throws {StreaqError} When the data is no record of a task. */
   decodeTask(id: string, data: Payload): TaskRecord {
     const record = this.#decode(data, "task", id);
-    const { f, a, k, t } = record;
+    const { f, a, k, t, x } = record;
     if (typeof f !== "string") throw unreadable("task", id, "f is no name");
-    if (!Array.isArray(a)) throw unreadable("task", id, "a is no array");
+    if (!Array.isArray(a) || a.length > mostArguments) throw unreadable("task", id, "a is no array of arguments");
     if (typeof k !== "object" || k === null || Array.isArray(k)) throw unreadable("task", id, "k is no object");
-    if (typeof t !== "number") throw unreadable("task", id, "t is no time");
-    return { fnName: f, args: a, kwargs: k as Record<string, unknown>, createdTime: t };
+    if (!isNumber(t)) throw unreadable("task", id, "t is no time");
+    if (x !== undefined && !(isNumber(x) && x >= 0)) throw unreadable("task", id, "x is no time");
+    return { fnName: f, args: a, kwargs: k as Record<string, unknown>, createdTime: t, expire: x ?? null };
   }
 
   /** @throws {StreaqError} When a value cannot be serialised, or the record is too large; a failure never is. */
@@ -57,7 +83,7 @@ export class RecordCodec {
       ct: fields.createdTime,
       et: fields.enqueueTime,
       s: end.success,
-      r: end.success ? end.value ?? null : describeFailure(end.error),
+      r: end.success ? this.#value(end.value) : describeFailure(end.error),
       st: fields.startTime,
       ft: fields.finishTime,
       t: fields.tries,
@@ -74,7 +100,7 @@ export class RecordCodec {
       throw unreadable("result", id, "f, w or s is missing");
     }
     for (const time of [ct, et, st, ft, t]) {
-      if (typeof time !== "number") throw unreadable("result", id, "a number is missing");
+      if (!isNumber(time)) throw unreadable("result", id, "a number is missing");
     }
     const fields = {
       taskId: id,
@@ -89,6 +115,11 @@ export class RecordCodec {
     return s ? success(fields, r) : failure(fields, restoreFailure(r));
   }
 
+  /** JSON has no `undefined`, so there a function that returns nothing has the result `null`. */
+  #value(value: unknown): unknown {
+    return value === undefined && this.#serializer === jsonSerializer ? null : value;
+  }
+
   #encode(record: unknown, what: string): Payload {
     let data: Payload;
     try {
@@ -96,7 +127,7 @@ export class RecordCodec {
     } catch (cause) {
       throw new StreaqError(`Could not serialise ${what}: ${explain(cause)}`, { cause });
     }
-    if (!isOver(data, this.#maxPayload)) return data;
+    if (!isOver(data, this.#maxPayload)) return this.#seal(data);
     throw new StreaqError(
       `Could not store ${what}: ${byteLength(data)} bytes are more than maxPayload, ${this.#maxPayload}`,
     );
@@ -105,11 +136,21 @@ export class RecordCodec {
   /** What describes a failure is bounded already, and there is nothing else to store in its place. */
   #encodeFailure(record: unknown): Payload {
     try {
-      return this.#payload(this.#serializer.serialize(record));
+      return this.#seal(this.#payload(this.#serializer.serialize(record)));
     } catch {
       // That the task has ended counts more than that the serializer can read how.
-      return this.#payload(JSON.stringify(record));
+      return this.#seal(this.#payload(JSON.stringify(record)));
     }
+  }
+
+  #seal(data: Payload): Payload {
+    return this.#signature && typeof data !== "string" ? this.#signature.seal(data) : data;
+  }
+
+  /** Checks the signature before anything is parsed. `null` when it is not good. */
+  #open(data: Payload): Payload | null {
+    if (!this.#signature) return data;
+    return typeof data === "string" ? null : this.#signature.open(data);
   }
 
   /** @throws {TypeError} When a serializer has made something else of a record than it should. */
@@ -120,7 +161,9 @@ export class RecordCodec {
     return typeof data === "string" && this.binary ? encoder.encode(data) : data;
   }
 
-  #decode(data: Payload, kind: string, id: string): Record<string, unknown> {
+  #decode(sealed: Payload, kind: string, id: string): Record<string, unknown> {
+    const data = this.#open(sealed);
+    if (data === null) throw unreadable(kind, id, "its signature is missing or wrong");
     let record: unknown;
     try {
       record = typeof data === "string" ? JSON.parse(data) : this.#serializer.deserialize(data);
@@ -145,6 +188,10 @@ function trim(args: readonly unknown[]): readonly unknown[] {
   return length === args.length ? args : args.slice(0, length);
 }
 
+function isNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
 /** UTF-8 takes at most three bytes a unit, so most texts need not be measured. */
 function isOver(data: Payload, limit: number): boolean {
   return data.length * (typeof data === "string" ? 3 : 1) > limit && byteLength(data) > limit;
@@ -160,7 +207,7 @@ const fieldNames: Readonly<Record<string, string>> = { ".a": "args", ".k": "kwar
 function explain(thrown: unknown): string {
   if (thrown instanceof UnserialisableError) {
     const [field = "", ...path] = thrown.path;
-    return `JSON cannot hold ${thrown.what} at ${fieldNames[field] ?? field}${path.join("")}`;
+    return `${thrown.format} cannot hold ${thrown.what} at ${fieldNames[field] ?? field}${path.join("")}`;
   }
   return thrown instanceof Error ? thrown.message : "its serializer threw no error";
 }

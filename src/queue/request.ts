@@ -40,6 +40,8 @@ export interface Call {
   readonly fnName: string;
   readonly args: readonly unknown[];
   readonly kwargs: Readonly<Record<string, unknown>>;
+  /** How long after it became ready the task may be started, in milliseconds; `null` for no limit. */
+  readonly expire: number | null;
 }
 
 /** The longest id, in UTF-16 units. */
@@ -76,7 +78,7 @@ export class Request<R> implements EnqueueRequest<R> {
 
   /** The task that it has become, or becomes. */
   get task(): Task<R> {
-    return this.#task ??= new Task<R>(this.id, this.#queue);
+    return this.#task ??= new Task<R>(this.id, this.#queue.tasks);
   }
 
   /** Whether it is on its way to the store, or there. */
@@ -85,7 +87,7 @@ export class Request<R> implements EnqueueRequest<R> {
   }
 
   async status(): Promise<TaskStatus> {
-    return await this.#queue.status(this.id);
+    return await this.#queue.tasks.status(this.id);
   }
 
   start({ id, priority, signal }: StartOptions = {}): this {

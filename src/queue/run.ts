@@ -1,25 +1,30 @@
 import { delay, Notice, within } from "../base/async.ts";
 import { TimeoutError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import type { Consumer, Delivery, SignOfLife } from "../broker/broker.ts";
+import type { Consumer, Delivery, News, SignOfLife } from "../broker/broker.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Execution } from "./execution.ts";
 import { type Counters, summarize } from "./counters.ts";
-import { Executor, type ExecutorOptions, LeaseLostError, ShutdownError } from "./executor.ts";
+import { Executor, type ExecutorOptions } from "./executor.ts";
 import { Held } from "./held.ts";
 import { Keeper } from "./keeper.ts";
+import { Locks } from "./locks.ts";
+import { LeaseLostError, ShutdownError } from "./outcome.ts";
 import { Prefetch } from "./prefetch.ts";
+import { Promoter } from "./promoter.ts";
 import { Reader } from "./reader.ts";
 import { nameOf, Settler } from "./settler.ts";
 import { Store } from "./store.ts";
+import { ThreadPool } from "./threads/pool.ts";
 
 /** What a {@linkcode Run} needs of its worker; spans are milliseconds. */
-export interface RunOptions extends Omit<ExecutorOptions, "onBegin" | "onOutcome"> {
+export interface RunOptions extends Omit<ExecutorOptions, "locks" | "threads" | "onBegin" | "onOutcome" | "onLinger"> {
   readonly workerId: string;
   readonly consumer: Consumer;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
   readonly concurrency: number;
+  readonly threadConcurrency: number;
   readonly prefetch: number;
   readonly idleTimeout: number;
   readonly gracePeriod: number;
@@ -48,6 +53,8 @@ export class Run {
   readonly #prefetch: Prefetch;
   readonly #reader: Reader;
   readonly #keeper: Keeper;
+  readonly #promoter: Promoter;
+  readonly #threads: ThreadPool;
   readonly #dispatcher: Dispatcher;
   readonly #executor: Executor;
   readonly #settler: Settler;
@@ -69,6 +76,7 @@ export class Run {
       clock,
       logger,
       burst: options.burst,
+      promote: async () => await this.#promoter.promote(this.#stop.signal) > 0,
       room: () => {
         const free = concurrency + this.#prefetch.allowance(clock.now()) - held.running - held.buffered;
         // A store that does not keep up slows reading down.
@@ -86,11 +94,20 @@ export class Run {
       onWritten: (delivery) => this.#drop(delivery),
     });
     const settler = this.#settler = new Settler({ ...options, held, store: this.#store });
+    const locks = new Locks({ consumer, clock, logger, signal: this.#stop.signal });
+    this.#threads = new ThreadPool({ size: options.threadConcurrency });
     this.#executor = new Executor({
       ...options,
+      locks,
+      threads: this.#threads,
       onBegin: (execution) => settler.say(execution, `□ ${execution.delivery.taskId} → worker ${options.workerId}`),
       onOutcome: (execution, outcome) => {
+        this.#vacated.notify();
         settler.settle(execution, outcome).catch((error) => logger.error(`Settling a task failed: ${error}`));
+      },
+      onLinger: (execution) => {
+        const { taskId } = execution.delivery;
+        logger.warn(`task ${nameOf(execution)} ${taskId} has ended, but ignores its signal and keeps its slot`);
       },
     });
     this.#dispatcher = new Dispatcher({
@@ -112,9 +129,11 @@ export class Run {
       },
       onStale: (deliveries) => deliveries.forEach((delivery) => settler.release(delivery)),
     });
+    this.#promoter = new Promoter({ consumer, interval: idleTimeout / 2, clock, logger });
     this.#keeper = new Keeper({
       consumer,
       held,
+      locks,
       idleTimeout,
       clock,
       logger,
@@ -128,6 +147,11 @@ export class Run {
     return this.#held.running;
   }
 
+  /** How many functions still run although their task has ended, by a timeout or an abort. */
+  get lingering(): number {
+    return [...this.#held.executions].filter(({ isConcluded, isSettled }) => isConcluded && !isSettled).length;
+  }
+
   /**
    * Runs tasks until `signal` is aborted, or with `burst` until nothing is left; then shuts down.
    *
@@ -138,16 +162,37 @@ export class Run {
     if (!await this.#begin(signal)) return;
     const keeping = new AbortController();
     const kept = this.#keeper.keep(keeping.signal);
-    const unlisten = consumer.onWake(() => this.#reader.lookForTakeovers());
+    const promoted = this.#promoter.keep(this.#stop.signal);
+    const unlisten = consumer.onNews((news) => this.#hear(news));
     try {
       await this.#work(signal);
       await this.#shutDown();
     } finally {
+      this.#stop.abort();
       unlisten();
       keeping.abort();
-      await kept;
+      await Promise.all([kept, promoted, this.#threads.close()]);
       await this.#leave();
       logger.info(`shutdown worker ${workerId} ${summarize(counters)}`);
+    }
+  }
+
+  #hear(news: News): void {
+    switch (news.kind) {
+      case "released":
+        return this.#reader.lookForTakeovers();
+      case "due":
+        return this.#promoter.due(news.ms);
+      case "aborted":
+        for (const execution of this.#held.executions) {
+          if (execution.delivery.taskId === news.taskId) this.#executor.cancel(execution);
+        }
+        return;
+      case "connected":
+        // What was said before is made up for.
+        this.#reader.lookForTakeovers();
+        this.#promoter.due(0);
+        this.#keeper.renewSoon();
     }
   }
 
@@ -198,14 +243,16 @@ export class Run {
     for (const execution of [...held.executions]) {
       if (execution.tries === 0) this.#takeBack(execution);
     }
-    if (held.running > 0 && gracePeriod > 0) {
-      logger.info(`waiting up to ${gracePeriod} ms for ${held.running} tasks in worker ${workerId}`);
-      await this.#allVacated(gracePeriod);
+    const open = held.running - this.lingering;
+    if (open > 0 && gracePeriod > 0) {
+      logger.info(`waiting up to ${gracePeriod} ms for ${open} tasks in worker ${workerId}`);
+      await this.#until(() => held.running === this.lingering, gracePeriod);
     }
     const reason = new ShutdownError(`The worker shuts down: ${workerId}`);
     for (const execution of held.executions) execution.abort(reason);
-    await this.#allVacated(lastChance);
+    await this.#until(() => held.running === 0, lastChance);
     for (const execution of held.executions) {
+      if (execution.isConcluded) continue;
       const { taskId } = execution.delivery;
       logger.warn(`task ${nameOf(execution)} ${taskId} ignores its signal: its next run may overlap this one`);
       this.#executor.abandon(execution);
@@ -213,14 +260,14 @@ export class Run {
     await this.#allSettled();
   }
 
-  /** Waits until nothing runs, `ms` milliseconds at most. */
-  async #allVacated(ms: number): Promise<void> {
+  /** Waits until slots were vacated so that something holds, `ms` milliseconds at most. */
+  async #until(holds: () => boolean, ms: number): Promise<void> {
     const { clock } = this.#options;
     const over = new AbortController();
     const time = delay(ms, { clock, signal: over.signal }).catch(() => {});
     let isOver = false;
     void time.then(() => isOver = true);
-    while (this.#held.running > 0 && !isOver) await Promise.race([this.#vacated.wait(), time]);
+    while (!holds() && !isOver) await Promise.race([this.#vacated.wait(), time]);
     over.abort();
   }
 
@@ -240,7 +287,7 @@ export class Run {
     const { consumer, clock, logger } = this.#options;
     const late = () => new TimeoutError(`Redis did not answer within ${readPatience} ms`);
     try {
-      await within(consumer.leave(this.#life()), readPatience, { clock, late });
+      await within(consumer.leave(this.#life(), [...this.#held.leased]), readPatience, { clock, late });
     } catch (error) {
       logger.warn(`Left without a goodbye, leases run out by themselves: ${error}`);
     }
@@ -268,6 +315,9 @@ export class Run {
 
   #life(): SignOfLife {
     const { workerId, counters } = this.#options;
-    return { workerId, summary: `worker ${workerId} ${summarize(counters, this.running)}` };
+    return {
+      workerId,
+      summary: `worker ${workerId} ${summarize(counters, { running: this.running, lingering: this.lingering })}`,
+    };
   }
 }

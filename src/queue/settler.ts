@@ -1,9 +1,9 @@
 import type { Clock } from "../base/clock.ts";
-import type { Logger } from "../base/log.ts";
+import type { Logger, LogLevel } from "../base/log.ts";
 import type { Delivery, Payload } from "../broker/broker.ts";
 import type { Counters } from "./counters.ts";
 import type { Execution } from "./execution.ts";
-import type { Outcome } from "./executor.ts";
+import type { Outcome } from "./outcome.ts";
 import { describeFailure } from "./failure.ts";
 import type { Held } from "./held.ts";
 import type { End, RecordCodec } from "./record.ts";
@@ -36,6 +36,10 @@ export class Settler {
         return await this.#finish(execution, { success: true, value: outcome.value });
       case "failed":
         return await this.#finish(execution, { success: false, error: outcome.error });
+      case "retry":
+        return await this.#retry(execution, outcome);
+      case "aborted":
+        return this.#aborted(execution);
       case "released":
         this.say(execution, `↻ ${execution.delivery.taskId} handed back`);
         return this.release(execution.delivery);
@@ -61,9 +65,41 @@ export class Settler {
   }
 
   /** Logs a line about a run, unless its task is silent. */
-  say({ definition }: Execution, what: string): void {
-    const { fnName, options } = definition!;
-    if (!options.silent) this.#options.logger.info(`task ${fnName} ${what}`);
+  say(execution: Execution, what: string, level: LogLevel = "info"): void {
+    if (!execution.definition?.options.silent) this.#options.logger[level](`task ${nameOf(execution)} ${what}`);
+  }
+
+  async #retry(execution: Execution, { until, error }: Extract<Outcome, { kind: "retry" }>): Promise<void> {
+    const { counters, held, store } = this.#options;
+    const { delivery, tries } = execution;
+    held.settle(delivery);
+    let counts: boolean | Error;
+    try {
+      counts = await store.retry({ delivery, tries, until });
+    } catch {
+      // Given up, which the log says.
+      return;
+    }
+    if (counts instanceof Error) return await this.#finish(execution, { success: false, error: counts });
+    if (!counts) return this.#endedElsewhere(execution);
+    counters.retried++;
+    const when = until instanceof Date ? `at ${until.toISOString()}` : `in ${until} ms`;
+    this.say(execution, `↻ ${delivery.taskId} is tried again ${when}: ${explain(error)}`, "warn");
+  }
+
+  #aborted(execution: Execution): void {
+    const { counters, held } = this.#options;
+    held.drop(execution.delivery);
+    counters.aborted++;
+    this.say(execution, `⊘ ${execution.delivery.taskId} aborted`);
+  }
+
+  #endedElsewhere(execution: Execution): void {
+    const { counters, logger } = this.#options;
+    counters.relinquished++;
+    logger.warn(
+      `task ${nameOf(execution)} ${execution.delivery.taskId} ended elsewhere, its result here does not count`,
+    );
   }
 
   async #finish(execution: Execution, end: End): Promise<void> {
@@ -87,8 +123,7 @@ export class Settler {
         `task ${nameOf(execution)} ${delivery.taskId} could not be ended, Redis refuses it: ${counts.message}`,
       );
     } else if (!counts) {
-      counters.relinquished++;
-      logger.warn(`task ${nameOf(execution)} ${delivery.taskId} ended elsewhere, its result here does not count`);
+      this.#endedElsewhere(execution);
     } else if (success) {
       counters.completed++;
       this.say(execution, `■ ${delivery.taskId}`);
@@ -120,15 +155,20 @@ export class Settler {
   }
 
   #complain(execution: Execution, end: End): void {
-    if (execution.definition?.options.silent) return;
     const why = end.success ? "its value cannot be stored" : show(end.error);
-    this.#options.logger.error(`task ${nameOf(execution)} × ${execution.delivery.taskId} failed: ${why}`);
+    this.say(execution, `× ${execution.delivery.taskId} failed: ${why}`, "error");
   }
 }
 
 /** The name of a run's task, for people. */
 export function nameOf({ record }: Execution): string {
   return record?.fnName ?? "Unknown";
+}
+
+/** Why a task wants to be tried again: its own words, or what it was caused by. */
+function explain({ message, cause }: Error): string {
+  const parts = [message, ...(cause === undefined ? [] : [show(cause)])].filter(Boolean);
+  return parts.join(", caused by ") || "no reason given";
 }
 
 /** An error with its stack down to where the task began; what lies below is the same for every task. */

@@ -1,7 +1,7 @@
 import { Batch } from "../base/batch.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
-import type { Consumer, Delivery, Ending } from "../broker/broker.ts";
+import type { Consumer, Deferral, Delivery, Ending } from "../broker/broker.ts";
 import { persist } from "./persist.ts";
 
 /** How many ends go to the store in one call at most. */
@@ -18,10 +18,11 @@ export interface StoreOptions {
   readonly signal: AbortSignal;
 }
 
-/** Writes results and hand-backs, those of one turn of the event loop in one call, and repeats what failed. */
+/** Writes results, retries and hand-backs, those of one turn of the event loop in one call, and repeats what failed. */
 export class Store {
   readonly #options: StoreOptions;
   readonly #finishing: Batch<Ending, boolean | Error>;
+  readonly #retrying: Batch<Deferral, boolean | Error>;
   readonly #releasing: Batch<Delivery, void>;
   readonly #pending = new Set<Promise<unknown>>();
 
@@ -30,6 +31,10 @@ export class Store {
     this.#options = options;
     this.#finishing = new Batch(
       (endings) => this.#persist("Storing results", () => consumer.finish(endings)),
+      batchLimit,
+    );
+    this.#retrying = new Batch(
+      (deferrals) => this.#persist("Putting tasks back", () => consumer.retry(deferrals)),
       batchLimit,
     );
     this.#releasing = new Batch(async (deliveries) => {
@@ -46,6 +51,11 @@ export class Store {
    */
   finish(ending: Ending): Promise<boolean | Error> {
     return this.#track(ending.delivery, this.#finishing.add(ending));
+  }
+
+  /** Puts a task back to be tried again later; answers and throws like {@linkcode Store.finish}. */
+  retry(deferral: Deferral): Promise<boolean | Error> {
+    return this.#track(deferral.delivery, this.#retrying.add(deferral));
   }
 
   /**

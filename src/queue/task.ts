@@ -1,8 +1,8 @@
 import type { Duration } from "../base/duration.ts";
 import type { TaskInfo } from "./info.ts";
-import type { Queue } from "./queue.ts";
 import type { TaskResult } from "./result.ts";
 import type { TaskStatus } from "./status.ts";
+import type { Tasks } from "./tasks.ts";
 
 /** How long to wait. */
 export interface ResultOptions {
@@ -16,21 +16,33 @@ export interface ResultOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** How to abort a task. */
+export interface AbortOptions {
+  /**
+   * How long to wait for a worker in Python, which ends its tasks itself; `0` does not wait. Ours are ended at once.
+   *
+   * @default {"5s"}
+   */
+  timeout?: Duration | null | undefined;
+  /** Stops waiting when it is aborted; the task may be aborted all the same. */
+  signal?: AbortSignal | undefined;
+}
+
 /** A task that was enqueued. */
 export class Task<R> {
   /** The task's id, unique in its queue. */
   readonly id: string;
-  readonly #queue: Queue;
+  readonly #tasks: Tasks;
 
   /** Made by awaiting an {@linkcode EnqueueRequest}. */
-  constructor(id: string, queue: Queue) {
+  constructor(id: string, tasks: Tasks) {
     this.id = id;
-    this.#queue = queue;
+    this.#tasks = tasks;
   }
 
   /** Where the task is in its life. */
   async status(): Promise<TaskStatus> {
-    return await this.#queue.status(this.id);
+    return await this.#tasks.status(this.id);
   }
 
   /**
@@ -41,11 +53,21 @@ export class Task<R> {
    * @throws {StreaqError} When the task is unknown, or its result is gone.
    */
   async result(options?: ResultOptions): Promise<TaskResult<R>> {
-    return await this.#queue.result(this.id, options) as TaskResult<R>;
+    return await this.#tasks.result(this.id, options) as TaskResult<R>;
   }
 
   /** What is known of the task; `null` when it is unknown or has ended. */
   async info(): Promise<TaskInfo | null> {
-    return await this.#queue.info(this.id);
+    return await this.#tasks.info(this.id);
+  }
+
+  /**
+   * Ends the task there and then, wherever it is: it fails with `StreaqCancelled`. If it runs, its signal is aborted as
+   * soon as its worker hears of it.
+   *
+   * @returns `true` when that is its result now; `false` when it had ended before, or is unknown.
+   */
+  async abort(options?: AbortOptions): Promise<boolean> {
+    return await this.#tasks.abort(this.id, options);
   }
 }

@@ -5,18 +5,22 @@ import type { LogLevel } from "../base/log.ts";
 import type { RedisClient } from "../redis/mod.ts";
 import { withLifespan } from "./lifespan.ts";
 import type { Counters } from "./counters.ts";
-import type { Definition } from "./definition.ts";
 import type { TaskInfo } from "./info.ts";
+import { partArguments } from "./kwargs.ts";
+import type { Handler, Middleware } from "./middleware.ts";
 import { type Enqueued, Queue } from "./queue.ts";
 import { RecordCodec } from "./record.ts";
 import type { Registered, RegisteredTask } from "./registered_task.ts";
+import { makeStub, Registry } from "./registry.ts";
 import { type EnqueueRequest, randomId, Request } from "./request.ts";
 import type { TaskResult } from "./result.ts";
 import { Run } from "./run.ts";
 import { listenForSignals } from "./signals.ts";
 import type { TaskStatus } from "./status.ts";
-import type { ResultOptions } from "./task.ts";
-import { resolveTaskOptions, taskName, type TaskOptions } from "./task_options.ts";
+import type { AbortOptions, ResultOptions } from "./task.ts";
+import { checkTaskName, type TaskOptions } from "./task_options.ts";
+import { type ListOptions, type SizeOptions, Tasks } from "./tasks.ts";
+import { inside, threadRegistry } from "./threads/inside.ts";
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from "./worker_options.ts";
 
 /**
@@ -45,8 +49,9 @@ export class Worker<C = undefined> implements AsyncDisposable {
   readonly #broker: Broker;
   readonly #codec: RecordCodec;
   readonly #queue: Queue;
-  readonly #tasks = new Map<string, RegisteredTask<unknown[], unknown>>();
-  readonly #definitions = new Map<string, Definition>();
+  readonly #tasks: Tasks;
+  readonly #registry: Registry;
+  readonly #middleware: Middleware[] = [];
   readonly #counters: Counters = { completed: 0, failed: 0, retried: 0, aborted: 0, relinquished: 0 };
   /** What `run()` is at; `undefined` when it is not. */
   #session: Session<C> | undefined;
@@ -59,10 +64,14 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   constructor(options: WorkerOptions<C> = {}) {
     this.#options = resolveWorkerOptions(options);
-    const { queueName, clock } = this.#options;
+    const { queueName } = this.#options;
     this.#codec = new RecordCodec(this.#options);
     this.#broker = openBroker({ ...this.#options, binary: this.#codec.binary });
-    this.#queue = new Queue({ ...this.#options, name: queueName, broker: this.#broker, codec: this.#codec, clock });
+    const shared = { ...this.#options, broker: this.#broker, codec: this.#codec, name: queueName };
+    const definitions = () => this.#registry.definitions;
+    this.#tasks = new Tasks({ ...shared, workerId: this.id, definition: (fnName) => definitions().get(fnName) });
+    this.#queue = new Queue({ ...shared, tasks: this.#tasks });
+    this.#registry = new Registry({ worker: this, queue: this.#queue });
   }
 
   /** The worker's id in results and logs. */
@@ -82,7 +91,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
 
   /** Registered tasks by name. */
   get registry(): ReadonlyMap<string, RegisteredTask<unknown[], unknown>> {
-    return this.#tasks;
+    return this.#registry.tasks;
   }
 
   /** The lowest level that the default logger writes, at first `"info"`; a logger of your own decides for itself. */
@@ -99,9 +108,14 @@ export class Worker<C = undefined> implements AsyncDisposable {
     return this.#counters;
   }
 
-  /** How many tasks run now. */
+  /** How many tasks run now; those of {@linkcode Worker.lingering} included. */
   get running(): number {
     return this.#session?.current?.run.running ?? 0;
+  }
+
+  /** How many functions go on although their task has ended, by a timeout or an abort; each still keeps its slot. */
+  get lingering(): number {
+    return this.#session?.current?.run.lingering ?? 0;
   }
 
   /**
@@ -125,20 +139,49 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   // deno-lint-ignore ban-types -- Only `Function` infers parameters with defaults and refuses untyped ones.
   task<F extends Function>(fn: F, options: TaskOptions = {}): Registered<F> {
-    const fnName = taskName(fn, options.name);
-    if (this.#tasks.has(fnName)) throw new StreaqError(`The name of a task is taken in worker ${this.id}: ${fnName}`);
-    const resolved = resolveTaskOptions(options);
-    const call = fn as unknown as (...args: unknown[]) => unknown;
-    const task = Object.defineProperties(async (...args: unknown[]) => await call(...args), {
-      name: { value: fnName },
-      fnName: { value: fnName, enumerable: true },
-      worker: { value: this },
-      options: { value: Object.freeze({ ...options }), enumerable: true },
-      enqueue: { value: (...args: unknown[]) => new Request(this.#queue, { fnName, args, kwargs: {} }) },
-    });
-    this.#definitions.set(fnName, { fnName, fn: call, options: resolved });
-    this.#tasks.set(fnName, task as unknown as RegisteredTask<unknown[], unknown>);
+    const task = this.#registry.register(fn, options);
+    // A thread imports the module again to find the function there.
+    if (options.thread !== undefined) threadRegistry(options.thread)?.set(task.fnName, fn as unknown as Handler);
     return task as unknown as Registered<F>;
+  }
+
+  /**
+   * A task that is registered elsewhere, to enqueue only: it knows the types and no more.
+   *
+   * @example
+   * ```ts
+   * import { Worker } from "@q/streaq";
+   *
+   * declare function fetchLength(url: string): Promise<number>;
+   *
+   * const worker = new Worker();
+   * const stub = worker.stub<typeof fetchLength>("fetchLength");
+   * const task = await stub.enqueue("https://example.org");
+   * ```
+   *
+   * @throws {StreaqError} When it cannot be a name; and when the stub is called instead of enqueued.
+   */
+  // deno-lint-ignore ban-types -- As for task().
+  stub<F extends Function>(name: string): Registered<F> {
+    return makeStub({ worker: this, queue: this.#queue }, name) as unknown as Registered<F>;
+  }
+
+  /**
+   * Takes over the tasks of another worker: they are run here, and enqueued in this worker's queue from now on. Its
+   * middleware and its lifespan stay behind.
+   *
+   * @throws {StreaqError} When a name is taken; then nothing is taken over.
+   */
+  include(other: Worker<unknown>): void {
+    this.#registry.include(other.#registry);
+  }
+
+  /** Wraps every task, the first middleware outermost; what comes while the worker runs counts from the next run on. */
+  middleware(middleware: Middleware): void {
+    if (typeof middleware !== "function") {
+      throw new TypeError(`Invalid middleware, expected a function: ${typeof middleware}`);
+    }
+    this.#middleware.push(middleware);
   }
 
   /**
@@ -162,9 +205,20 @@ export class Worker<C = undefined> implements AsyncDisposable {
     return await this.#queue.enqueueMany(requests);
   }
 
+  /**
+   * Makes a request to run a task that is registered elsewhere, by its name alone; nothing checks the arguments.
+   *
+   * @param args Its arguments; named ones come last, made with {@linkcode kwargs}.
+   * @throws {StreaqError} When it cannot be a name.
+   */
+  enqueueUnsafe<R = unknown>(name: string, ...args: unknown[]): EnqueueRequest<R> {
+    const fnName = checkTaskName(name);
+    return new Request<R>(this.#queue, { fnName, ...partArguments(args), expire: null });
+  }
+
   /** Where a task is in its life. */
   async statusById(id: string): Promise<TaskStatus> {
-    return await this.#queue.status(id);
+    return await this.#tasks.status(id);
   }
 
   /**
@@ -174,12 +228,45 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @throws {StreaqError} When the task is unknown, or its result is gone.
    */
   async resultById<R = unknown>(id: string, options?: ResultOptions): Promise<TaskResult<R>> {
-    return await this.#queue.result(id, options) as TaskResult<R>;
+    return await this.#tasks.result(id, options) as TaskResult<R>;
   }
 
   /** What is known of a task; `null` when it is unknown or has ended. */
   async infoById(id: string): Promise<TaskInfo | null> {
-    return await this.#queue.info(id);
+    return await this.#tasks.info(id);
+  }
+
+  /**
+   * Ends a task there and then, wherever it is: it fails with `StreaqCancelled`.
+   *
+   * @returns `true` when that is its result now; `false` when it had ended before, or is unknown.
+   */
+  async abortById(id: string, options?: AbortOptions): Promise<boolean> {
+    return await this.#tasks.abort(id, options);
+  }
+
+  /** The most recent results that are kept, latest first. */
+  getTasksByStatus(
+    status: typeof TaskStatus.Done,
+    options?: { limit?: number | undefined },
+  ): Promise<TaskResult<unknown>[]>;
+  /**
+   * Tasks that have not ended, highest priority first; within one, in the order in which they are to run.
+   *
+   * @throws {StreaqError} When the status is `"missing"`, or the priority unknown.
+   * @throws {RangeError} When `limit` is not a whole number from 1 to 10,000.
+   */
+  getTasksByStatus(
+    status: typeof TaskStatus.Scheduled | typeof TaskStatus.Queued | typeof TaskStatus.Running,
+    options?: ListOptions,
+  ): Promise<TaskInfo[]>;
+  async getTasksByStatus(status: TaskStatus, options?: ListOptions): Promise<unknown[]> {
+    return await this.#tasks.list(status, options);
+  }
+
+  /** How many tasks have not ended, running ones included. */
+  async queueSize(options?: SizeOptions): Promise<number> {
+    return await this.#tasks.size(options);
   }
 
   /**
@@ -193,6 +280,8 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   async run(options: { signal?: AbortSignal | undefined; burst?: boolean | undefined } = {}): Promise<void> {
     const { signal, burst = false } = options;
+    // In a thread the module is there for its functions alone.
+    if (inside()) return;
     this.#checkOpen();
     if (this.#session) throw new StreaqError(`The worker runs already: ${this.id}`);
     if (signal?.aborted) return;
@@ -263,7 +352,8 @@ export class Worker<C = undefined> implements AsyncDisposable {
       workerContext,
       burst,
       codec: this.#codec,
-      registry: this.#definitions,
+      registry: this.#registry.definitions,
+      middleware: [...this.#middleware],
       counters: this.#counters,
       consumer: this.#broker.consumer({ name, priorities, idleTimeout }),
     });

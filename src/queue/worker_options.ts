@@ -31,6 +31,12 @@ export interface WorkerOptions<C> {
    */
   concurrency?: number | undefined;
   /**
+   * How many of those run in threads at most.
+   *
+   * @default {concurrency}
+   */
+  threadConcurrency?: number | undefined;
+  /**
    * How many tasks are read ahead at most; 0 switches reading ahead off.
    *
    * @default {concurrency}
@@ -50,6 +56,13 @@ export interface WorkerOptions<C> {
    * @default {jsonSerializer}
    */
   serializer?: Serializer | undefined;
+  /**
+   * Signs every record with HMAC-SHA-256, and refuses what is not signed. Of a list the first secret signs, and all
+   * verify, so that a secret can be replaced.
+   *
+   * @default {undefined}
+   */
+  signingSecret?: string | readonly string[] | undefined;
   /**
    * The largest record of a task or a result, in bytes.
    *
@@ -95,10 +108,12 @@ export interface ResolvedWorkerOptions<C> {
   readonly redis: RedisClient | undefined;
   readonly queueName: string;
   readonly concurrency: number;
+  readonly threadConcurrency: number;
   readonly prefetch: number;
   readonly priorities: readonly string[];
   readonly lifespan: Lifespan<C> | undefined;
   readonly serializer: Serializer;
+  readonly signingSecret: string | readonly string[] | undefined;
   readonly maxPayload: number;
   readonly handleSignals: boolean;
   readonly idleTimeout: number;
@@ -125,10 +140,12 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     redis,
     queueName = "default",
     concurrency = 16,
+    threadConcurrency = concurrency,
     prefetch = concurrency,
     priorities = ["normal"],
     lifespan,
     serializer = jsonSerializer,
+    signingSecret,
     maxPayload = 1024 * 1024,
     handleSignals = true,
     idleTimeout = "60s",
@@ -144,10 +161,12 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     redis,
     queueName: checkName("queueName", queueName),
     concurrency: checkInteger("concurrency", concurrency, 1),
+    threadConcurrency: checkInteger("threadConcurrency", threadConcurrency, 1),
     prefetch: checkInteger("prefetch", prefetch, 0),
     priorities: priorities.map((priority) => checkName("priorities", priority)),
     lifespan,
     serializer,
+    signingSecret,
     maxPayload: checkInteger("maxPayload", maxPayload, 1),
     handleSignals,
     idleTimeout: milliseconds(idleTimeout, "idleTimeout"),

@@ -1,15 +1,12 @@
-import { describe, it } from "node:test";
-import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { it } from "node:test";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { StreaqError } from "../../src/base/errors.ts";
-import { EnqueueError } from "../../src/queue/queue.ts";
 import type { EnqueueRequest } from "../../src/queue/request.ts";
 import { TaskStatus } from "../../src/queue/status.ts";
-import { assertClean } from "./keyspace.ts";
-import { Stage } from "./stage.ts";
+import { behaviour } from "./behaviour.ts";
+import type { Stage } from "./stage.ts";
 
-const stage = new Stage();
-
-async function setUp(options = {}) {
+async function setUp(stage: Stage, options = {}) {
   const worker = await stage.worker(options);
   const runs: unknown[] = [];
   const note = worker.task(async function note(value: unknown, _other?: unknown) {
@@ -20,15 +17,15 @@ async function setUp(options = {}) {
   return { worker, runs, note };
 }
 
-describe("RegisteredTask", () => {
+behaviour("RegisteredTask", (stage) => {
   it("runs its function here and now when it is called", async () => {
-    const { note, runs } = await setUp();
+    const { note, runs } = await setUp(stage);
     assertEquals(await note(7), 7);
     assertEquals(runs, [7]);
   });
 
   it("makes a promise of what a synchronous function returns or throws", async () => {
-    const { worker } = await setUp();
+    const { worker } = await setUp(stage);
     const half = worker.task(function half(value: number) {
       if (value % 2) throw new RangeError("odd");
       return value / 2;
@@ -38,7 +35,7 @@ describe("RegisteredTask", () => {
   });
 
   it("has name, worker and options", async () => {
-    const { worker } = await setUp();
+    const { worker } = await setUp(stage);
     const task = worker.task(() => 1, { name: "one", maxTries: 2 });
     assertEquals([task.fnName, task.options.maxTries], ["one", 2]);
     assert(task.worker === worker);
@@ -46,9 +43,9 @@ describe("RegisteredTask", () => {
   });
 });
 
-describe("enqueue()", () => {
+behaviour("enqueue()", (stage) => {
   it("sends nothing until it is awaited", async () => {
-    const { note } = await setUp();
+    const { note } = await setUp(stage);
     const request = note.enqueue(1);
     assertMatch(request.id, /^[0-9a-f]{32}$/);
     assertEquals(await request.status(), TaskStatus.NotFound);
@@ -58,7 +55,7 @@ describe("enqueue()", () => {
   });
 
   it("sends once, however often it is awaited", async () => {
-    const { worker, note, runs } = await setUp();
+    const { worker, note, runs } = await setUp(stage);
     const request = note.enqueue(1);
     const [a, b] = await Promise.all([request, request]);
     assert(a === b && await request === a);
@@ -67,7 +64,7 @@ describe("enqueue()", () => {
   });
 
   it("sends once also after enqueueMany()", async () => {
-    const { worker, note, runs } = await setUp();
+    const { worker, note, runs } = await setUp(stage);
     const request = note.enqueue(1);
     const [task] = await worker.enqueueMany([request]);
     assert(await request === task);
@@ -76,7 +73,7 @@ describe("enqueue()", () => {
   });
 
   it("takes an id, and does not enqueue it again while it exists or after it has ended", async () => {
-    const { worker, note, runs } = await setUp();
+    const { worker, note, runs } = await setUp(stage);
     await note.enqueue(1).start({ id: "order-17" });
     await note.enqueue(2).start({ id: "order-17" });
     await worker.run({ burst: true });
@@ -87,7 +84,7 @@ describe("enqueue()", () => {
   });
 
   it("does not enqueue an id again that has ended without keeping its result", async () => {
-    const { worker } = await setUp();
+    const { worker } = await setUp(stage);
     let runs = 0;
     const brief = worker.task(() => ++runs, { name: "brief", ttl: 0 });
     await brief.enqueue().start({ id: "once" });
@@ -100,7 +97,7 @@ describe("enqueue()", () => {
   });
 
   it("enqueues two requests of one batch with the same id once", async () => {
-    const { worker, note, runs } = await setUp();
+    const { worker, note, runs } = await setUp(stage);
     await Promise.all([note.enqueue(1).start({ id: "same" }), note.enqueue(2).start({ id: "same" })]);
     await worker.enqueueMany([note.enqueue(3).start({ id: "same" }), note.enqueue(4).start({ id: "same" })]);
     await worker.run({ burst: true });
@@ -108,7 +105,7 @@ describe("enqueue()", () => {
   });
 
   it("refuses an option that is not possible, at once", async () => {
-    const { note } = await setUp({ priorities: ["low", "high"] });
+    const { note } = await setUp(stage, { priorities: ["low", "high"] });
     assertThrows(() => note.enqueue(1).start({ priority: "urgent" }), StreaqError, "urgent");
     for (const id of ["", "x".repeat(513), "\ud800", 7 as unknown as string]) {
       assertThrows(() => note.enqueue(1).start({ id }), StreaqError, "Invalid id");
@@ -119,7 +116,7 @@ describe("enqueue()", () => {
   });
 
   it("gives up when its signal is aborted", async () => {
-    const { note } = await setUp();
+    const { note } = await setUp(stage);
     const signal = AbortSignal.abort(new RangeError("enough"));
     await assertRejects(async () => await note.enqueue(1).start({ signal }), RangeError, "enough");
   });
@@ -127,20 +124,20 @@ describe("enqueue()", () => {
   const strange = ["ünï·😀", "with space", "a:b", "{}", "*?[]", "nul\0", "cr\r\nlf", "__proto__", "constructor"];
   for (const id of strange) {
     it(`takes ${JSON.stringify(id)} for an id and for an argument`, async () => {
-      const { worker, note } = await setUp();
+      const { worker, note } = await setUp(stage);
       const task = await note.enqueue(id).start({ id });
       assertEquals((await task.info())?.args, [id]);
       await worker.run({ burst: true });
       assertEquals((await task.result()).result, id);
       assertEquals((await worker.resultById(id)).taskId, id);
-      await assertClean(worker.redis, worker.queueName);
+      await stage.assertClean(worker);
     });
   }
 });
 
-describe("arguments", () => {
+behaviour("arguments", (stage) => {
   it("arrive as they were", async () => {
-    const { worker, note, runs } = await setUp();
+    const { worker, note, runs } = await setUp(stage);
     const value = JSON.parse('{"a":[1,2.5,-0.1,null,true,"x"],"b":{"c":{}},"__proto__":{"x":1},"ü":"😀\\u0000\\r\\n"}');
     await note.enqueue(value);
     await worker.run({ burst: true });
@@ -150,7 +147,7 @@ describe("arguments", () => {
   });
 
   it("leave out trailing undefined ones, so that defaults apply", async () => {
-    const { worker } = await setUp();
+    const { worker } = await setUp(stage);
     const sum = worker.task(function sum(a: number, b = 10, c = 100) {
       return a + b + c;
     });
@@ -180,7 +177,7 @@ describe("arguments", () => {
   ];
   for (const [value, message] of refused) {
     it(`are refused where JSON would change them: ${message}`, async () => {
-      const { note } = await setUp();
+      const { note } = await setUp(stage);
       const error = await assertRejects(async () => await note.enqueue(value), StreaqError, "task note");
       assertMatch((error as Error).message, new RegExp(message.replaceAll(/[[\]]/g, "\\$&")));
       assertEquals(await note.enqueue(value).status(), "missing");
@@ -188,7 +185,7 @@ describe("arguments", () => {
   }
 
   it("are refused over the limit by a byte, and nothing is written", async () => {
-    const { worker, note, runs } = await setUp({ maxPayload: 1000 });
+    const { worker, note, runs } = await setUp(stage, { maxPayload: 1000 });
     const overhead = JSON.stringify({ f: "note", a: [""], k: {}, t: Date.now(), i: "0".repeat(32) }).length;
     const fits = "x".repeat(1000 - overhead);
     await note.enqueue(fits);
@@ -199,59 +196,46 @@ describe("arguments", () => {
   });
 
   it("of 64 MiB are refused before anything is written", async () => {
-    const { note } = await setUp();
+    const { note } = await setUp(stage);
     const request = note.enqueue("x".repeat(64 * 1024 * 1024));
     await assertRejects(async () => await request, StreaqError, "maxPayload");
     assertEquals(await request.status(), "missing");
   });
 });
 
-describe("enqueueMany()", () => {
+behaviour("enqueueMany()", (stage) => {
   it("gives the tasks in order, across the limit of one call", async () => {
-    const { worker, note, runs } = await setUp({ concurrency: 100 });
+    const { worker, note, runs } = await setUp(stage, { concurrency: 100 });
     const requests = Array.from({ length: 1234 }, (_, i) => note.enqueue(i));
     const tasks = await worker.enqueueMany(requests);
     assertEquals(tasks.map(({ id }) => id), requests.map(({ id }) => id));
     await worker.run({ burst: true });
     assertEquals(runs.length, 1234);
     assertEquals(new Set(runs).size, 1234);
-    await assertClean(worker.redis, worker.queueName);
+    await stage.assertClean(worker);
   });
 
   it("enqueues nothing of an empty list", async () => {
-    const { worker } = await setUp();
+    const { worker } = await setUp(stage);
     assertEquals(await worker.enqueueMany([]), []);
   });
 
   it("refuses what is no request, and what cannot be serialised, before anything is sent", async () => {
-    const { worker, note } = await setUp();
+    const { worker, note } = await setUp(stage);
     const good = note.enqueue(1);
     await assertRejects(() => worker.enqueueMany([good, 1 as unknown as EnqueueRequest<number>]), TypeError, "at 1");
     await assertRejects(() => worker.enqueueMany([good, note.enqueue(1n)]), StreaqError, "bigint");
     assertEquals(await good.status(), "missing");
   });
-
-  it("tells which tasks are stored when some are not, and sending the same again is safe", async () => {
-    const { worker, note, runs } = await setUp({ priorities: ["low", "high"] });
-    const bad = `streaq:${worker.queueName}:queues:high`;
-    await worker.redis.command(["SET", bad, "no stream"]);
-    const requests = [note.enqueue(1), note.enqueue(2).start({ priority: "high" }), note.enqueue(3)];
-    const error = await assertRejects(() => worker.enqueueMany(requests), EnqueueError) as EnqueueError;
-    assertEquals(error.tasks.map(({ id }) => id), [requests[0]!.id, requests[2]!.id]);
-    assertStringIncludes(error.message, "1 of 3");
-    assertMatch(error.message, /WRONGTYPE .* value$/);
-    assertEquals(await requests[1]!.status(), "missing");
-    await worker.redis.command(["DEL", bad]);
-    await worker.enqueueMany(requests);
-    await worker.run({ burst: true });
-    assertEquals(new Set(runs), new Set([1, 2, 3]));
-    assertEquals(runs.length, 3);
-  });
 });
 
-describe("priorities", () => {
+behaviour("priorities", (stage) => {
   it("go highest first, and the lowest is the default", async () => {
-    const { worker, note, runs } = await setUp({ priorities: ["low", "mid", "high"], concurrency: 1, prefetch: 0 });
+    const { worker, note, runs } = await setUp(stage, {
+      priorities: ["low", "mid", "high"],
+      concurrency: 1,
+      prefetch: 0,
+    });
     await note.enqueue("low");
     await note.enqueue("mid").start({ priority: "mid" });
     await note.enqueue("high").start({ priority: "high" });

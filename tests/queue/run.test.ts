@@ -1,62 +1,12 @@
-import { describe, it } from "node:test";
+import { it } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { StreaqError } from "../../src/base/errors.ts";
 import { taskContext, workerContext } from "../../src/queue/context.ts";
-import { Worker } from "../../src/queue/worker.ts";
-import { startByteServer } from "../support/byte_server.ts";
 import { eventually } from "../support/poll.ts";
-import { startRedis } from "../support/redis_server.ts";
-import { assertClean, keysOf } from "./keyspace.ts";
-import { Lines, running, sleep, Stage } from "./stage.ts";
+import { behaviour } from "./behaviour.ts";
+import { Lines, running, sleep } from "./stage.ts";
 
-const stage = new Stage();
-
-describe("task()", () => {
-  const worker = new Worker();
-  worker.task(() => 1, { name: "taken" });
-
-  it("refuses a name that is taken, or none", () => {
-    assertThrows(() => worker.task(() => 2, { name: "taken" }), StreaqError, "taken");
-    assertThrows(() => worker.task(() => 2), StreaqError, "needs a name");
-    assertThrows(() => worker.task(() => 2, { name: "" }), StreaqError, "needs a name");
-    assertThrows(() => worker.task(() => 2, { name: "a:b" }), StreaqError, "a:b");
-  });
-
-  it("refuses what is no function", () => {
-    assertThrows(() => worker.task("no" as unknown as () => void), TypeError, "string");
-    assertThrows(() => worker.task(class Thing {}), TypeError, "Thing");
-  });
-
-  it("refuses options that are not possible", () => {
-    for (const maxTries of [0, -1, 1.5, NaN]) {
-      assertThrows(() => worker.task(() => 1, { name: "x", maxTries }), RangeError, String(maxTries));
-    }
-    assertThrows(() => worker.task(() => 1, { name: "x", ttl: "soon" as "1s" }), TypeError, "soon");
-    assertEquals([...worker.registry.keys()], ["taken"]);
-  });
-});
-
-describe("new Worker()", () => {
-  it("refuses options that are not possible, and names them", () => {
-    assertThrows(() => new Worker({ concurrency: 0 }), RangeError, "concurrency");
-    assertThrows(() => new Worker({ prefetch: -1 }), RangeError, "prefetch");
-    assertThrows(() => new Worker({ maxPayload: 0 }), RangeError, "maxPayload");
-    assertThrows(() => new Worker({ idleTimeout: 1 }), RangeError, "idleTimeout");
-    assertThrows(() => new Worker({ gracePeriod: "long" as "1s" }), TypeError, "gracePeriod");
-    assertThrows(() => new Worker({ priorities: [] }), RangeError, "priorities");
-    assertThrows(() => new Worker({ priorities: ["a", "a"] }), RangeError, "priorities");
-    assertThrows(() => new Worker({ priorities: ["a:b"] }), TypeError, "a:b");
-    assertThrows(() => new Worker({ queueName: "a:b" }), TypeError, "queueName");
-    assertThrows(() => new Worker({ redisUrl: "http://localhost" }), TypeError, "http://localhost");
-  });
-
-  it("takes undefined for not given", () => {
-    const worker = new Worker({ concurrency: undefined, redis: undefined, id: undefined, logger: undefined });
-    assertEquals([worker.id.length, worker.queueName, worker.running], [8, "default", 0]);
-  });
-});
-
-describe("run()", () => {
+behaviour("run()", (stage) => {
   it("ends with burst when nothing is left, also when tasks enqueue tasks", async () => {
     const worker = await stage.worker({ concurrency: 2 });
     const down = worker.task(async (n: number): Promise<void> => {
@@ -66,7 +16,7 @@ describe("run()", () => {
     await down.enqueue(10);
     await worker.run({ burst: true });
     assertEquals(worker.counters.completed, 11);
-    await assertClean(worker.redis, worker.queueName);
+    await stage.assertClean(worker);
   });
 
   it("ends normally when its signal is aborted, before or after it began", async () => {
@@ -98,18 +48,6 @@ describe("run()", () => {
     await assertRejects(() => worker.run(), StreaqError, worker.id);
     await run.stop();
     await worker.run({ burst: true });
-  });
-
-  it("says goodbye: no consumer and no sign of life is left", async () => {
-    const worker = await stage.worker();
-    const run = running(worker);
-    const prefix = `streaq:${worker.queueName}`;
-    await eventually(async () => (await keysOf(worker.redis, `${prefix}:health`)).length === 1);
-    const health = await worker.redis.command<string>(["GET", `${prefix}:health:${worker.id}`]);
-    assertStringIncludes(health, `worker ${worker.id} {`);
-    await run.stop();
-    assertEquals(await keysOf(worker.redis, prefix), [`${prefix}:queues:normal`]);
-    assertEquals(await worker.redis.command(["XINFO", "CONSUMERS", `${prefix}:queues:normal`, "workers"]), []);
   });
 
   it("logs in the format of the reference, without payloads, and not for silent tasks", async () => {
@@ -147,11 +85,11 @@ describe("run()", () => {
     const task = await other.task(() => 1, { name: "elsewhere" }).enqueue();
     await worker.run({ burst: true });
     assertStringIncludes((await task.result()).exception.message, "elsewhere");
-    await assertClean(worker.redis, worker.queueName);
+    await stage.assertClean(worker);
   });
 });
 
-describe("close()", () => {
+behaviour("close()", (stage) => {
   it("is harmless twice, at once and one after the other", async () => {
     const worker = await stage.worker();
     await worker.connect();
@@ -175,59 +113,24 @@ describe("close()", () => {
     await assertRejects(() => worker.connect(), StreaqError, "closed");
     await assertRejects(async () => await task.enqueue(), Error, "closed");
   });
-
-  it("leaves a client that was given to it open", async () => {
-    const owner = await stage.worker();
-    await using worker = await stage.worker({ redis: owner.redis });
-    await worker.task(() => 1, { name: "one" }).enqueue();
-    await worker.run({ burst: true });
-    await worker.close();
-    assertEquals(await owner.redis.command(["PING"]), "PONG");
-  });
 });
 
-describe("a worker without a Redis that serves it", () => {
-  /** Every first operation rejects with this text, without the password, and closing ends everything. */
-  async function refuses(redisUrl: string, text: string): Promise<void> {
-    const worker = new Worker({
-      redisUrl,
-      redisOptions: { connectTimeout: 500 },
-      handleSignals: false,
-      logger: new Lines(),
+behaviour("a worker that is stopped", (stage) => {
+  it("counts a value that is returned within half a second of the abort", async () => {
+    const worker = await stage.worker();
+    const late = worker.task(async function late() {
+      await sleep(250);
+      return "late";
     });
-    const task = worker.task(() => 1, { name: "one" });
-    for (const operation of [() => worker.run(), () => worker.connect(), async () => await task.enqueue()]) {
-      const error = await assertRejects(operation) as Error;
-      assertStringIncludes(error.message, text);
-      assert(!error.message.includes("s3cret"), error.message);
-    }
-    await worker.close();
-  }
-
-  it("says where it looked when nobody is there", async () => {
-    await refuses("redis://user:s3cret@127.0.0.1:1/0", "127.0.0.1:1");
-  });
-
-  it("rejects at once when its credentials are refused", async () => {
-    await using server = await startRedis({ password: "right" });
-    const { port } = server;
-    const start = Date.now();
-    await refuses(`redis://:s3cret@127.0.0.1:${port}`, "WRONGPASS");
-    await refuses(`redis://127.0.0.1:${port}`, "NOAUTH");
-    await refuses(`redis://:right@127.0.0.1:${port}/99`, "out of range");
-    assert(Date.now() - start < 1500);
-  });
-
-  it("says what is wrong with a server that speaks no RESP, or nothing", async () => {
-    const http = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nno";
-    await using web = await startByteServer({ onData: (peer) => peer.write(http) });
-    await refuses(`redis://127.0.0.1:${web.port}`, `127.0.0.1:${web.port}`);
-    await using mute = await startByteServer();
-    await refuses(`redis://127.0.0.1:${mute.port}`, `127.0.0.1:${mute.port}`);
+    const run = running(worker);
+    const task = await late.enqueue();
+    await eventually(() => worker.running === 1);
+    await run.stop();
+    assertEquals((await task.result()).result, "late");
   });
 });
 
-describe("contexts", () => {
+behaviour("contexts", (stage) => {
   it("are there in the body, in default parameters and across await", async () => {
     const worker = await stage.worker({
       lifespan: async function* () {
@@ -253,7 +156,7 @@ describe("contexts", () => {
   });
 });
 
-describe("lifespan", () => {
+behaviour("lifespan", (stage) => {
   it("is opened before the first task, and closed after the last", async () => {
     const events: string[] = [];
     const worker = await stage.worker({

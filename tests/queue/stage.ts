@@ -2,7 +2,7 @@ import { after } from "node:test";
 import type { Logger } from "../../src/base/log.ts";
 import { Worker } from "../../src/queue/worker.ts";
 import type { WorkerOptions } from "../../src/queue/worker_options.ts";
-import { type RedisServer, startRedis } from "../support/redis_server.ts";
+import type { BrokerUnderTest, StartedBroker } from "./brokers.ts";
 
 /** A logger that keeps what it is told, for tests that ask. */
 export class Lines implements Logger {
@@ -18,22 +18,24 @@ export class Lines implements Logger {
   }
 }
 
-/** A server, and workers that are closed when the tests of a file are over. Each queue has a name of its own. */
-export class Stage {
-  #server: Promise<RedisServer> | undefined;
+/** A broker, and workers that are closed when the tests around it are over. Each queue has a name of its own. */
+export class Stage<B extends StartedBroker = StartedBroker> {
+  readonly #underTest: BrokerUnderTest<B>;
+  #broker: Promise<B> | undefined;
   readonly #workers: Worker<unknown>[] = [];
   #queues = 0;
 
-  constructor() {
+  constructor(broker: BrokerUnderTest<B>) {
+    this.#underTest = broker;
     after(async () => {
       await Promise.all(this.#workers.map((worker) => worker.close()));
-      await (await this.#server)?.stop();
+      await (await this.#broker)?.stop();
     });
   }
 
-  /** The server, started when it is first asked for. */
-  get server(): Promise<RedisServer> {
-    return this.#server ??= startRedis({ appendonly: true });
+  /** The broker, started when it is first asked for. */
+  get broker(): Promise<B> {
+    return this.#broker ??= this.#underTest.start();
   }
 
   /** A name that no other test uses. */
@@ -44,7 +46,7 @@ export class Stage {
   /** A worker that is quiet, leaves signals alone and belongs to a queue of its own unless told otherwise. */
   async worker<C = undefined>(options: WorkerOptions<C> = {}): Promise<Worker<C>> {
     const worker = new Worker<C>({
-      redisUrl: (await this.server).url,
+      ...(await this.broker).options as WorkerOptions<never>,
       queueName: this.newQueue(),
       handleSignals: false,
       logger: new Lines(),
@@ -52,6 +54,11 @@ export class Stage {
     });
     this.#workers.push(worker as Worker<unknown>);
     return worker;
+  }
+
+  /** Checks, when all is done, that nothing is left of a worker's queue but what should be. */
+  async assertClean(worker: Worker<unknown>): Promise<void> {
+    await (await this.broker).assertClean(worker);
   }
 }
 

@@ -59,6 +59,7 @@ describe("findUncounted()", () => {
     ['describe("a", async () => {})', 1],
     ['describe("a", { timeout: 1 }, async function () {})', 1],
     ['describe.skip("a", async () => {})', 1],
+    ['behaviour("a", async (stage) => {})', 1],
     ['describe("a", () => { it("b", async () => {}) })', 0],
     ['it.only("a", () => {})', 1],
     ['it("a", (t) => t.skip())', 1],

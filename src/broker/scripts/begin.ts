@@ -1,15 +1,15 @@
 import { type DedicatedClient, type RedisClient, Script } from "../../redis/mod.ts";
 import type { ConsumerOptions, Delivery, Payload, Start } from "../broker.ts";
 import { group, type Keys } from "../keys.ts";
-import { readStarts } from "./start.ts";
-import { notStarted, starting } from "./starting.ts";
+import { readStarts, type StartReply } from "./start.ts";
+import { starting } from "./starting.ts";
 
 const script = new Script(`
 -- Starts what the consumer has just leased: sent behind a blocking read, it spares the first tasks a round trip.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer, how many to start at most; then for each stream, highest priority first: priority, and the
 --          largest entry id that the consumer knew before, or ''
--- returns  for each started: priority, entry; for each its tries or ${notStarted.ended} (it had ended); records in order
+-- returns  for each started: priority, entry; then as start does
 local prefix, group, consumer, limit = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local running = prefix .. ':ts:running'
 ${starting}
@@ -24,13 +24,14 @@ for i = 4, #ARGV, 2 do
     -- What names no task is left to who reads the answer to the blocking read.
     local isTask = fields and fields[1] == 'task_id' and fields[2] ~= ''
     if isTask and fields[3] == 'enqueue_time' and string.match(fields[4], '^%d+$') then
-      rows[#rows + 1] = { stream = stream, entry = entry[1], deliveries = entry[4], id = fields[2] }
+      local row = { priority = ARGV[i], stream = stream, entry = entry[1], deliveries = entry[4], id = fields[2] }
+      rows[#rows + 1] = row
       names[#names + 1], names[#names + 2] = ARGV[i], entry[1]
     end
   end
 end
-local tries, records = begin(rows)
-return { names, tries, records }
+local tries, records, now, past = begin(rows)
+return { names, tries, records, now, past }
 `);
 
 /** Starts by priority and entry id. */
@@ -53,14 +54,14 @@ export async function begin(
   const text = new TextDecoder();
   const show = (value: Payload) => typeof value === "string" ? value : text.decode(value);
   const args = priorities.toReversed().flatMap((priority) => [priority, known.get(priority) ?? ""]);
-  const [names, tries, records] = await script.run<[Payload[], number[], (Payload | null)[]]>(
+  const [names, ...reply] = await script.run<[Payload[], ...StartReply]>(
     redis,
     [keys.prefix],
     [group, name, count, ...args],
     options,
   );
   return new Map(
-    readStarts(tries, records).map((start, i) => {
+    readStarts(reply).map((start, i) => {
       const [priority, entryId] = [show(names[2 * i]!), show(names[2 * i + 1]!)];
       return [begunKey({ priority, entryId }), start];
     }),

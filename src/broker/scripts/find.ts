@@ -67,6 +67,7 @@ export async function find(
   if (state === "missing" || state === "done") return null;
   const [, data, tries, due, dependencies, dependents] = reply;
   return {
+    taskId,
     data,
     state,
     tries: Number(show(tries)) + (state === "running" ? 1 : 0),

@@ -16,13 +16,13 @@ export const leases = `
 local prefix, group, consumer = KEYS[1], ARGV[1], ARGV[2]
 local running = prefix .. ':ts:running'
 
--- Calls visit(stream, i) for each row, ARGV[i] being its first value; before(stream, low, high) once for each stream.
+-- Calls visit(stream, i, priority) for each row, ARGV[i] being its first value; before(stream, low, high) for each stream.
 local function deliveries(first, width, before, visit)
   local i = first
   while ARGV[i] do
     local stream, past = prefix .. ':queues:' .. ARGV[i], i + 4 + ARGV[i + 3] * width
     before(stream, ARGV[i + 1], ARGV[i + 2])
-    for row = i + 4, past - 1, width do visit(stream, row) end
+    for row = i + 4, past - 1, width do visit(stream, row, ARGV[i]) end
     i = past
   end
 end

@@ -2,22 +2,28 @@ import { type RedisClient, Script } from "../../redis/mod.ts";
 import type { ConsumerOptions } from "../broker.ts";
 import { group, type Keys } from "../keys.ts";
 import { longIdle, nobody } from "./release.ts";
+import { unmarking } from "./unmarking.ts";
 
 const script = new Script(`
 -- Forgets a consumer. What it still has, entries whose delivery got lost on the way, is handed back first: deleting a
 -- consumer deletes what it holds from the group for good.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer, idle timeout in ms, worker id, priorities
+-- ARGV     group, consumer, idle timeout in ms, worker id, number of priorities, priorities; then the ids of tasks that
+--          have run, and whose end could not be stored
 local prefix, group, consumer = KEYS[1], ARGV[1], ARGV[2]
-local released = false
-for i = 5, #ARGV do
+${unmarking}
+local released, ran = false, {}
+for i = 6 + ARGV[5], #ARGV do ran[ARGV[i]] = true end
+for i = 6, 5 + ARGV[5] do
   local stream = prefix .. ':queues:' .. ARGV[i]
   local held = redis.call('XPENDING', stream, group, '-', '+', 1000, consumer)
   while #held > 0 do
     for _, entry in ipairs(held) do
       -- It may have been started behind the read, but never ran.
       local _, fields = unpack(redis.call('XRANGE', stream, entry[1], entry[1])[1] or {})
-      if fields and fields[1] == 'task_id' then redis.call('HDEL', prefix .. ':ts:running', fields[2]) end
+      if fields and fields[1] == 'task_id' and not ran[fields[2]] then
+        unmark(prefix .. ':ts:running', fields[2], entry[1], entry[4], ARGV[i] .. ':' .. consumer)
+      end
       redis.call('XCLAIM', stream, group, '${nobody}', 0, entry[1], 'IDLE', ${longIdle}, 'JUSTID')
     end
     released = true
@@ -36,6 +42,8 @@ export async function leave(
   keys: Keys,
   { name, idleTimeout, priorities }: ConsumerOptions,
   workerId: string,
+  ran: readonly string[],
 ): Promise<void> {
-  await script.run(redis, [keys.prefix], [group, name, idleTimeout, workerId, ...priorities]);
+  const args = [group, name, idleTimeout, workerId, priorities.length, ...priorities, ...ran];
+  await script.run(redis, [keys.prefix], args);
 }

@@ -2,12 +2,13 @@ import { type RedisClient, Script } from "../../redis/mod.ts";
 import type { ConsumerOptions, Delivery, Read } from "../broker.ts";
 import { group, type Keys } from "../keys.ts";
 import { entryIdsByPriority, type RawEntry, sortEntries } from "./entries.ts";
+import { unmarking } from "./unmarking.ts";
 
 /** How many pending entries of a stream one call looks at for a lease that ran out. */
 const sweepLimit = 100;
 
 const script = new Script(`
--- Leases entries, highest priority first: those whose lease ran out, if asked to, then new ones.
+-- Leases entries: those whose lease ran out, if asked to, then new ones; each highest priority first.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer, count, idle time of a lease that ran out in ms, how many pending entries to look at; then for
 --          each stream, highest priority first: priority, cursor ('' to look for no lease that ran out), number of
@@ -16,14 +17,8 @@ const script = new Script(`
 local group, consumer = ARGV[1], ARGV[2]
 local count, idle, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
--- What the consumer has but does not hold was read, and the answer got lost; if it was started too, it never ran.
-local function unmark(fields)
-  for i = 1, #fields, 2 do
-    if fields[i] == 'task_id' then redis.call('HDEL', KEYS[1] .. ':ts:running', fields[i + 1]) end
-  end
-end
-
-local function takeover(stream, cursor, held)
+${unmarking}
+local function takeover(priority, stream, cursor, held)
   local stale, deliveries, own = {}, {}, {}
   local pending = redis.call('XPENDING', stream, group, cursor, '+', limit)
   local next = #pending == limit and '(' .. pending[limit][1] or ''
@@ -46,31 +41,42 @@ local function takeover(stream, cursor, held)
     if entry then
       entries[#entries + 1] = entry
       numbers[#numbers + 1] = deliveries[entry[1]]
-      if own[entry[1]] then unmark(entry[2]) end
+      local fields = entry[2]
+      -- What the consumer has but does not hold was read, and the answer got lost; if it was started too, it never ran.
+      if own[entry[1]] and fields[1] == 'task_id' then
+        unmark(KEYS[1] .. ':ts:running', fields[2], entry[1], deliveries[entry[1]] - 1, priority .. ':' .. consumer)
+      end
     end
   end
   return entries, numbers, next
 end
 
-local answer, i = {}, 6
+local streams, i = {}, 6
 while ARGV[i] do
-  local stream, cursor, held = KEYS[1] .. ':queues:' .. ARGV[i], ARGV[i + 1], {}
-  local last = i + 2 + ARGV[i + 2]
-  for h = i + 3, last do held[ARGV[h]] = true end
-  local entries, numbers = {}, {}
-  if cursor ~= '' and count > 0 then
-    entries, numbers, cursor = takeover(stream, cursor, held)
-    count = count - #entries
+  local past, held = i + 3 + ARGV[i + 2], {}
+  for h = i + 3, past - 1 do held[ARGV[h]] = true end
+  streams[#streams + 1] = {
+    priority = ARGV[i], stream = KEYS[1] .. ':queues:' .. ARGV[i], cursor = ARGV[i + 1], held = held, entries = {}, numbers = {}
+  }
+  i = past
+end
+-- What was started before comes first, or work on a high priority would keep it from ever being taken over.
+for _, s in ipairs(streams) do
+  if s.cursor ~= '' and count > 0 then
+    s.entries, s.numbers, s.cursor = takeover(s.priority, s.stream, s.cursor, s.held)
+    count = count - #s.entries
   end
+end
+local answer = {}
+for _, s in ipairs(streams) do
   if count > 0 then
-    local read = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', stream, '>')
+    local read = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', s.stream, '>')
     if read then
-      for _, entry in ipairs(read[1][2]) do entries[#entries + 1] = entry end
+      for _, entry in ipairs(read[1][2]) do s.entries[#s.entries + 1] = entry end
       count = count - #read[1][2]
     end
   end
-  answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = entries, numbers, cursor
-  i = last + 1
+  answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = s.entries, s.numbers, s.cursor
 end
 return answer
 `);

@@ -2,6 +2,7 @@ import { type RedisClient, Script } from "../../redis/mod.ts";
 import type { Delivery } from "../broker.ts";
 import { group, type Keys } from "../keys.ts";
 import { leaseRows, leases } from "./leases.ts";
+import { unmarking } from "./unmarking.ts";
 
 /**
  * Who holds what was handed back. No worker has this name, so the former holder's lease is lost and its consumer can be
@@ -18,26 +19,30 @@ const script = new Script(`
 -- ARGV     group, consumer; then rows of leases
 -- returns  how many were still held
 ${leases}
-local held, released, ids = nil, {}, {}
+${unmarking}
+local held, released, rows = nil, {}, {}
 deliveries(3, 3, function(stream, low, high)
   held = pending(stream, low, high)
   released[stream] = {}
-end, function(stream, i)
+end, function(stream, i, priority)
   if held[ARGV[i]] == tonumber(ARGV[i + 1]) then
     released[stream][#released[stream] + 1] = ARGV[i]
-    ids[#ids + 1] = ARGV[i + 2]
+    rows[#rows + 1] = { ARGV[i + 2], ARGV[i], ARGV[i + 1], priority .. ':' .. consumer }
   end
 end)
-if #ids == 0 then return 0 end
+if #rows == 0 then return 0 end
 
 for stream, entries in pairs(released) do
   -- XCLAIM takes its options after the ids, JUSTID leaves the number of deliveries as it is.
   entries[#entries + 1], entries[#entries + 2], entries[#entries + 3] = 'IDLE', ${longIdle}, 'JUSTID'
   if #entries > 3 then redis.call('XCLAIM', stream, group, '${nobody}', 0, unpack(entries)) end
 end
-redis.pcall('HDEL', running, unpack(ids))
+for _, row in ipairs(rows) do
+  -- What has run is known to have: it does not expire any more, though this run costs no try.
+  if unmark(running, unpack(row)) then redis.call('SET', prefix .. ':task:retry:' .. row[1], 0, 'NX') end
+end
 redis.call('PUBLISH', prefix .. ':ts:wake', 'released')
-return #ids
+return #rows
 `);
 
 /** Hands deliveries back, for any worker to take at once. */

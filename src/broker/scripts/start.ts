@@ -9,23 +9,24 @@ const script = new Script(`
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer; then rows of leases
 -- returns  for each row ${notStarted.lost} (somebody else holds it), ${notStarted.ended} (it had ended) or its tries;
---          the records of those with tries, in order
+--          the records of those with tries, in order; the time in ms; by pairs of row and number, what they went through
 ${leases}
 ${starting}
 local held
 local owned, places, answers = {}, {}, {}
 deliveries(3, 3, function(stream, low, high)
   held = pending(stream, low, high)
-end, function(stream, i)
+end, function(stream, i, priority)
   answers[#answers + 1] = ${notStarted.lost}
   if held[ARGV[i]] == tonumber(ARGV[i + 1]) then
-    owned[#owned + 1] = { stream = stream, entry = ARGV[i], deliveries = ARGV[i + 1], id = ARGV[i + 2] }
-    places[#places + 1] = #answers
+    local row = { priority = priority, stream = stream, entry = ARGV[i], deliveries = ARGV[i + 1], id = ARGV[i + 2] }
+    owned[#owned + 1], places[#places + 1] = row, #answers
   end
 end)
-local tries, records = begin(owned)
+local tries, records, now, past = begin(owned)
 for n, place in ipairs(places) do answers[place] = tries[n] end
-return { answers, records }
+for i = 1, #past, 2 do past[i] = places[past[i] + 1] - 1 end
+return { answers, records, now, past }
 `);
 
 /**
@@ -41,24 +42,30 @@ export async function start(
   { binary }: { binary: boolean },
 ): Promise<Start[]> {
   const { args, places } = leaseRows(deliveries, (delivery) => delivery);
-  const [tries, records] = await script.run<[number[], (Payload | null)[]]>(
-    redis,
-    [keys.prefix],
-    [group, consumer, ...args],
-    { binary },
-  );
+  const reply = await script.run<StartReply>(redis, [keys.prefix], [group, consumer, ...args], { binary });
   const answers = new Array<Start>(deliveries.length);
-  const starts = readStarts(tries, records);
+  const starts = readStarts(reply);
   places.forEach((place, row) => answers[place] = starts[row]!);
   return answers;
 }
 
-/** Pairs tries and records, as scripts give them. */
-export function readStarts(tries: readonly number[], records: readonly (Payload | null)[]): Start[] {
+/** What scripts that start deliveries answer. */
+export type StartReply = [tries: number[], records: (Payload | null)[], now: number, past: number[]];
+
+/** Reads what scripts that start deliveries answer. */
+export function readStarts([tries, records, now, past]: StartReply): Start[] {
+  const crashes = new Map<number, number>();
+  for (let i = 0; i < past.length; i += 2) crashes.set(past[i]!, past[i + 1]!);
   let record = 0;
-  return tries.map((count) => {
+  return tries.map((count, row) => {
     if (count === notStarted.lost) return "lost";
     if (count === notStarted.ended) return "ended";
-    return { tries: count, data: records[record++] ?? null };
+    return {
+      tries: count,
+      data: records[record++] ?? null,
+      time: now,
+      isFirst: count === 1 && !crashes.has(row),
+      crashes: crashes.get(row) ?? 0,
+    };
   });
 }

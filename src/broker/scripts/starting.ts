@@ -3,43 +3,66 @@ export const notStarted: { readonly lost: 0; readonly ended: -1 } = { lost: 0, e
 
 /**
  * Lua that notes that deliveries run and loads their records, for scripts that have `prefix`, `group`, `consumer` and
- * `running`. Done twice for the same lease, it answers the same.
+ * `running`. Done twice for the same lease, it answers the same. Who runs what is noted as
+ * `<entry> <deliveries> <crashes> <priority>:<consumer>`.
  */
 export const starting: string = `
--- rows: stream, entry, deliveries and id of each. Returns for each its number of tries, or ${notStarted.ended} when the
--- task had ended; and the records of those with tries, in order.
+-- rows: priority, stream, entry, deliveries and id of each. Returns for each its number of tries, or ${notStarted.ended}
+-- when the task had ended; the records of those with tries, in order; the time in ms; and, by pairs of row and number,
+-- how often in a row a run was cut off by the end of its worker, 0 for a run that was only handed back.
 local function begin(rows)
-  local ids, marks, notes, wanted, tries, records = {}, {}, {}, {}, {}, {}
-  if #rows == 0 then return tries, records end
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local tries, records, past = {}, {}, {}
+  if #rows == 0 then return tries, records, now, past end
+  local ids, owners, wanted = {}, {}, {}
   for n, row in ipairs(rows) do
     ids[n] = row.id
-    marks[n] = row.entry .. ' ' .. row.deliveries .. ' ' .. consumer
+    owners[n] = row.priority .. ':' .. consumer
+    wanted[n], wanted[#rows + n] = prefix .. ':task:data:' .. row.id, prefix .. ':task:retry:' .. row.id
   end
+  local dropped = prefix .. ':ts:dropped'
   -- A write that is allowed when memory is full lets the others pass.
   redis.call('HDEL', running, '')
-  local marked = redis.call('HMGET', running, unpack(ids))
-  for n, id in ipairs(ids) do
-    local retry = prefix .. ':task:retry:' .. id
-    -- Another mark is a run that never came to an end: that try is spent.
-    if marked[n] and marked[n] ~= marks[n] then redis.pcall('INCR', retry) end
-    notes[2 * n - 1], notes[2 * n] = id, marks[n]
-    wanted[n], wanted[#ids + n] = prefix .. ':task:data:' .. id, retry
+  local marks = redis.call('HMGET', running, unpack(ids))
+  local drops = redis.call('HMGET', dropped, unpack(ids))
+
+  local crashes, notes, dropping, left = {}, {}, {}, {}
+  for n, row in ipairs(rows) do
+    left[row.id] = left[row.id] or tonumber(drops[n] or 0)
+    dropping[n] = left[row.id] > 0
+    left[row.id] = left[row.id] - 1
+    local lease = row.entry .. ' ' .. row.deliveries
+    local before, count, owner = string.match(marks[n] or '', '^(%S+ %S+) (%d+) (.*)$')
+    crashes[n] = tonumber(count)
+    if not dropping[n] then
+      -- Another mark is a run that never came to an end: that try is spent.
+      if marks[n] and (before ~= lease or owner ~= owners[n]) then
+        crashes[n] = (crashes[n] or 0) + 1
+        redis.pcall('INCR', wanted[#rows + n])
+      end
+      notes[#notes + 1], notes[#notes + 2] = row.id, lease .. ' ' .. (crashes[n] or 0) .. ' ' .. owners[n]
+    end
   end
-  redis.call('HSET', running, unpack(notes))
+  if #notes > 0 then redis.call('HSET', running, unpack(notes)) end
 
   local found = redis.call('MGET', unpack(wanted))
-  for n, id in ipairs(ids) do
-    local record, row = found[n], rows[n]
-    if not record and redis.call('EXISTS', prefix .. ':task:results:' .. id, prefix .. ':ts:ended:' .. id) > 0 then
+  for n, row in ipairs(rows) do
+    local id, record, retries = row.id, found[n], found[#rows + n]
+    local results = prefix .. ':task:results:' .. id
+    local ended = not record and redis.call('EXISTS', results, prefix .. ':ts:ended:' .. id) > 0
+    if dropping[n] or ended then
       redis.call('XACK', row.stream, group, row.entry)
       redis.call('XDEL', row.stream, row.entry)
-      redis.call('HDEL', running, id)
+      if ended then redis.call('HDEL', running, id) end
+      if dropping[n] and redis.call('HINCRBY', dropped, id, -1) < 1 then redis.call('HDEL', dropped, id) end
       tries[n] = ${notStarted.ended}
     else
       records[#records + 1] = record
-      tries[n] = (tonumber(found[#ids + n]) or 0) + 1
+      tries[n] = (tonumber(retries) or 0) + 1
+      if retries == '0' or (crashes[n] or 0) > 0 then past[#past + 1], past[#past + 2] = n - 1, crashes[n] or 0 end
     end
   end
-  return tries, records
+  return tries, records, now, past
 end
 `;

@@ -1,12 +1,13 @@
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import { readFileSync } from "node:fs";
 import { createClient } from "../../src/redis/mod.ts";
+import { onRedis } from "../queue/brokers.ts";
+import { assertClean } from "../queue/keyspace.ts";
+import { running, Stage } from "../queue/stage.ts";
 import { startRedis } from "../support/redis_server.ts";
-import { assertClean } from "./keyspace.ts";
-import { running, Stage } from "./stage.ts";
 
-const stage = new Stage();
+const stage = new Stage(onRedis);
 
 /** The command of the documentation, as arguments. */
 function documentedUser(): [string, ...string[]] {

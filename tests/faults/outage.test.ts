@@ -1,13 +1,13 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { StreaqError } from "../../src/base/errors.ts";
+import { onRedis } from "../queue/brokers.ts";
+import { running, sleep, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
 import { startRedis } from "../support/redis_server.ts";
-import { assertClean } from "./keyspace.ts";
 import { putLoad } from "./load.ts";
-import { running, sleep, Stage } from "./stage.ts";
 
-const stage = new Stage();
+const stage = new Stage(onRedis);
 
 describe("a Redis that restarts under load, with everything on disk", () => {
   it("costs time only, and work goes on within 5 s", async () => {
@@ -44,7 +44,7 @@ describe("a Redis that forgets everything", () => {
     const again = await job.enqueue(1);
     assertEquals((await again.result({ timeout: "10s" })).success, true);
     await run.stop();
-    await assertClean(worker.redis, worker.queueName);
+    await stage.assertClean(worker);
   });
 });
 
@@ -74,7 +74,7 @@ describe("a Redis whose memory is full", () => {
     await redis.command(["CONFIG", "SET", "maxmemory", "0"]);
     assertEquals((await (await refused).result()).result, 100);
     await run.stop();
-    await assertClean(worker.redis, worker.queueName);
+    await stage.assertClean(worker);
   });
 });
 

@@ -1,11 +1,11 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { onRedis } from "../queue/brokers.ts";
+import { sleep, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
 import { Crew } from "./crew.ts";
-import { assertClean } from "./keyspace.ts";
-import { running, sleep, Stage } from "./stage.ts";
 
-const stage = new Stage();
+const stage = new Stage(onRedis);
 
 /** A producer that knows the tasks of the worker processes by name only. */
 async function producer() {
@@ -13,7 +13,7 @@ async function producer() {
   const noop = async (_ms: number) => await Promise.resolve();
   return {
     worker,
-    options: { redisUrl: (await stage.server).url, queueName: worker.queueName },
+    options: { redisUrl: (await stage.broker).server.url, queueName: worker.queueName },
     work: worker.task(noop, { name: "work" }),
     once: worker.task(noop, { name: "once" }),
     deadly: worker.task(async () => await Promise.resolve(), { name: "deadly" }),
@@ -77,7 +77,7 @@ describe("a worker process that is killed", () => {
     assertEquals(crew.starts().length, 1);
     rescuer.signal("SIGTERM");
     assertEquals(await rescuer.ended, 0);
-    await assertClean(worker.redis, worker.queueName);
+    await stage.assertClean(worker);
   });
 
   it("by its own task, on every run, ends with that task given up; the others complete", async () => {
@@ -134,7 +134,7 @@ describe("a worker process that is killed", () => {
       assertEquals(await hand.ended, 0);
     }
     // The consumers of the killed are still there, without entries; the janitor of another day removes them.
-    await assertClean(worker.redis, worker.queueName);
+    await stage.assertClean(worker);
   });
 });
 
@@ -177,19 +177,6 @@ describe("a worker that is stopped", () => {
     assertEquals([result.success, result.tries], [true, 1]);
     previous!.signal("SIGTERM");
     assertEquals(await previous!.ended, 0);
-  });
-
-  it("counts a value that is returned within half a second of the abort", async () => {
-    const worker = await stage.worker();
-    const late = worker.task(async function late() {
-      await sleep(250);
-      return "late";
-    });
-    const run = running(worker);
-    const task = await late.enqueue();
-    await eventually(() => worker.running === 1);
-    await run.stop();
-    assertEquals((await task.result()).result, "late");
   });
 
   it("fails a task of maxTries 1, instead of handing it back", async () => {

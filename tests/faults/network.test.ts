@@ -1,11 +1,12 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
+import { onRedis } from "../queue/brokers.ts";
+import { running, sleep, Stage } from "../queue/stage.ts";
 import { startRedis } from "../support/redis_server.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
 import { putLoad } from "./load.ts";
-import { running, sleep, Stage } from "./stage.ts";
 
-const stage = new Stage();
+const stage = new Stage(onRedis);
 
 describe("connections that are killed, 20 a second", () => {
   it("cost nothing but time, and leak no socket", async () => {

@@ -1,8 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { StreaqError } from "../../src/base/errors.ts";
+import { running, sleep, type Stage } from "../queue/stage.ts";
 import type { RedisServer } from "../support/redis_server.ts";
-import { assertClean } from "./keyspace.ts";
-import { running, sleep, type Stage } from "./stage.ts";
 
 /** A worker that runs, and a producer that enqueues one task after the other until it is told to stop. */
 export async function putLoad(stage: Stage, server: RedisServer, redisUrl = server.url) {
@@ -46,7 +45,7 @@ export async function putLoad(stage: Stage, server: RedisServer, redisUrl = serv
       assertEquals(new Set(results).size, results.length);
       assert(results.length > 0);
       await run.stop();
-      await assertClean(worker.redis, queueName);
+      await stage.assertClean(worker);
       return { results, refused };
     },
   };

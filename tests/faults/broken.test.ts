@@ -1,11 +1,12 @@
 import { describe, it } from "node:test";
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { StreaqError } from "../../src/base/errors.ts";
+import { EnqueueError } from "../../src/queue/queue.ts";
+import { onRedis } from "../queue/brokers.ts";
+import { Lines, running, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
-import { assertClean } from "./keyspace.ts";
-import { Lines, running, Stage } from "./stage.ts";
 
-const stage = new Stage();
+const stage = new Stage(onRedis);
 
 async function setUp() {
   const lines = new Lines();
@@ -39,9 +40,21 @@ describe("a stream entry that names no task", () => {
       assertEquals(lines.with("discarded").length, 1);
       await run.stop();
       await redis.command(["DEL", `${prefix}:ts:dead`]);
-      await assertClean(redis, worker.queueName);
+      await stage.assertClean(worker);
     });
   }
+
+  it("leaves no mark of a run when a waiting worker gets it", async () => {
+    const worker = await stage.worker();
+    const { redis, queueName } = worker;
+    const run = running(worker);
+    const stream = `streaq:${queueName}:queues:normal`;
+    await eventually(async () => (await redis.command<string>(["CLIENT", "LIST"])).includes("flags=b"));
+    await redis.command(["XADD", stream, "*", "task_id", "task", "enqueue_time", "soon"]);
+    await eventually(async () => await redis.command(["XLEN", stream]) === 0);
+    await run.stop();
+    assertEquals(await redis.command(["EXISTS", `streaq:${queueName}:ts:running`]), 0);
+  });
 });
 
 describe("a record that is none", () => {
@@ -72,7 +85,7 @@ describe("a record that is none", () => {
       assert(exception instanceof StreaqError);
       assertEquals((await good.result()).success, true);
       assertEquals([runs, lines.with("s3cret")], [[2], []]);
-      await assertClean(redis, worker.queueName);
+      await stage.assertClean(worker);
     });
   }
 
@@ -129,6 +142,25 @@ describe("keys of the wrong type", () => {
     assertEquals(runs, [2, 3, 4]);
     assertEquals((await tasks[0]!.result()).success, false);
     for (const task of [tasks[1]!, tasks[2]!, good]) assertEquals((await task.result()).success, true);
-    await assertClean(redis, worker.queueName);
+    await stage.assertClean(worker);
+  });
+
+  it("of one priority: enqueueMany() tells which tasks are stored, and sending the same again is safe", async () => {
+    const worker = await stage.worker({ priorities: ["low", "high"] });
+    const runs: unknown[] = [];
+    const job = worker.task((value: unknown) => void runs.push(value), { name: "job" });
+    const bad = `streaq:${worker.queueName}:queues:high`;
+    await worker.redis.command(["SET", bad, "no stream"]);
+    const requests = [job.enqueue(1), job.enqueue(2).start({ priority: "high" }), job.enqueue(3)];
+    const error = await assertRejects(() => worker.enqueueMany(requests), EnqueueError) as EnqueueError;
+    assertEquals(error.tasks.map(({ id }) => id), [requests[0]!.id, requests[2]!.id]);
+    assertStringIncludes(error.message, "1 of 3");
+    assertMatch(error.message, /WRONGTYPE .* value$/);
+    assertEquals(await requests[1]!.status(), "missing");
+    await worker.redis.command(["DEL", bad]);
+    await worker.enqueueMany(requests);
+    await worker.run({ burst: true });
+    assertEquals(new Set(runs), new Set([1, 2, 3]));
+    assertEquals(runs.length, 3);
   });
 });

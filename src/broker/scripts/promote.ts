@@ -1,0 +1,39 @@
+import { type RedisClient, Script } from "../../redis/mod.ts";
+import type { Promotion } from "../broker.ts";
+import type { Keys } from "../keys.ts";
+
+/** How many tasks one call promotes at most. */
+const promoteLimit = 500;
+
+const script = new Script(`
+-- Moves tasks that are due to their streams, highest priority first, in the order in which they became due.
+-- KEYS[1]  the queue's prefix
+-- ARGV     how many at most; then priorities, highest first
+-- returns  how many were moved, and in how many ms the next one is due, or '' when there is none
+local prefix, left, moved, next = KEYS[1], tonumber(ARGV[1]), 0, nil
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+for i = 2, #ARGV do
+  local delayed, stream = prefix .. ':queues:delayed:' .. ARGV[i], prefix .. ':queues:' .. ARGV[i]
+  -- A key that is no sorted set, or no stream, holds up nothing else.
+  local due = redis.pcall('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, left)
+  local kind = redis.call('TYPE', stream).ok
+  if not due.err and (kind == 'stream' or kind == 'none') then
+    if #due > 0 then redis.call('ZREM', delayed, unpack(due)) end
+    for _, id in ipairs(due) do
+      redis.call('XADD', stream, '*', 'task_id', id, 'enqueue_time', now)
+    end
+    moved, left = moved + #due, left - #due
+    local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+    if first[1] then next = math.min(next or math.huge, math.max(0, first[2] - now)) end
+  end
+end
+return { moved, next and string.format('%.0f', next) or '' }
+`);
+
+/** Moves tasks that are due to their streams. */
+export async function promote(redis: RedisClient, keys: Keys, priorities: readonly string[]): Promise<Promotion> {
+  const args = [promoteLimit, ...priorities.toReversed()];
+  const [promoted, next] = await script.run<[number, string]>(redis, [keys.prefix], args);
+  return { promoted, next: next === "" ? null : Number(next) };
+}

@@ -1,0 +1,45 @@
+/** Marks {@linkcode Kwargs}; nothing else can be taken for them. */
+declare const named: unique symbol;
+
+/** Named arguments for a task that is registered elsewhere; made by {@linkcode kwargs}. */
+export interface Kwargs {
+  readonly [named]: true;
+}
+
+class NamedArguments {
+  readonly values: Readonly<Record<string, unknown>>;
+
+  constructor(values: Readonly<Record<string, unknown>>) {
+    this.values = values;
+  }
+}
+
+/**
+ * Named arguments, for `enqueueUnsafe()`. A task in Python takes them by name; one of ours finds them in one object
+ * after its other arguments.
+ *
+ * @throws {TypeError} When the values are no plain object.
+ *
+ * @example
+ * ```ts
+ * import { kwargs, Worker } from "@q/streaq";
+ *
+ * const worker = new Worker();
+ * const task = await worker.enqueueUnsafe<number>("fetch", "https://example.org", kwargs({ retries: 2 }));
+ * ```
+ */
+export function kwargs(values: Readonly<Record<string, unknown>>): Kwargs {
+  if (typeof values !== "object" || values === null || Array.isArray(values)) {
+    throw new TypeError(`Invalid named arguments, expected an object: ${values}`);
+  }
+  return new NamedArguments({ ...values }) as unknown as Kwargs;
+}
+
+/** Parts arguments into positional and named ones: those at the end, if they were made with {@linkcode kwargs}. */
+export function partArguments(
+  args: readonly unknown[],
+): { readonly args: readonly unknown[]; readonly kwargs: Readonly<Record<string, unknown>> } {
+  const last = args.at(-1);
+  if (last instanceof NamedArguments) return { args: args.slice(0, -1), kwargs: last.values };
+  return { args, kwargs: {} };
+}

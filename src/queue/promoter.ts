@@ -1,0 +1,65 @@
+import { Notice } from "../base/async.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { Consumer } from "../broker/broker.ts";
+import { persist } from "./persist.ts";
+
+/** What a {@linkcode Promoter} needs of its worker. */
+export interface PromoterOptions {
+  readonly consumer: Consumer;
+  /** How often to look although nothing is said to be due, in milliseconds: news can get lost. */
+  readonly interval: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Moves tasks whose time has come to where they are read, and sleeps until the next one is due. */
+export class Promoter {
+  readonly #options: PromoterOptions;
+  readonly #changed = new Notice();
+  /** When the next one is due, by this machine's clock. */
+  #nextTime = 0;
+
+  constructor(options: PromoterOptions) {
+    this.#options = options;
+  }
+
+  /** Says that a task is due in so many milliseconds. */
+  due(ms: number): void {
+    const time = this.#options.clock.now() + ms;
+    if (time >= this.#nextTime) return;
+    this.#nextTime = time;
+    this.#changed.notify();
+  }
+
+  /** Keeps on until told to stop. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const { interval, clock } = this.#options;
+    while (!signal.aborted) {
+      // Further off than it can be: the clock was set back.
+      const ms = Math.min(Math.max(0, this.#nextTime - clock.now()), interval);
+      if (ms > 0) await this.#changed.waitAtMost(ms, { clock, signal });
+      if (signal.aborted) return;
+      if (clock.now() >= this.#nextTime || ms === interval) await this.promote(signal).catch(() => {});
+    }
+  }
+
+  /**
+   * Moves all that is due now.
+   *
+   * @returns How many.
+   * @throws When told to stop meanwhile.
+   */
+  async promote(signal: AbortSignal): Promise<number> {
+    const { consumer, interval, clock, logger } = this.#options;
+    this.#nextTime = clock.now() + interval;
+    let all = 0;
+    for (;;) {
+      const operation = () => consumer.promote();
+      const { promoted, next } = await persist(operation, { what: "Moving due tasks", clock, logger, signal });
+      all += promoted;
+      if (next !== null) this.#nextTime = Math.min(this.#nextTime, clock.now() + next);
+      if (next !== 0 || promoted === 0) return all;
+    }
+  }
+}

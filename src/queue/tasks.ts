@@ -1,0 +1,182 @@
+import type { Clock } from "../base/clock.ts";
+import { millisecondsOrNull } from "../base/duration.ts";
+import { StreaqCancelled, StreaqError, TimeoutError } from "../base/errors.ts";
+import type { Broker, Found } from "../broker/broker.ts";
+import type { Definition } from "./definition.ts";
+import type { TaskInfo } from "./info.ts";
+import type { RecordCodec, TaskRecord } from "./record.ts";
+import { checkId, randomId } from "./request.ts";
+import { failure, type TaskResult } from "./result.ts";
+import { TaskStatus } from "./status.ts";
+import type { AbortOptions, ResultOptions } from "./task.ts";
+import { defaultTtl } from "./task_options.ts";
+
+/** Which tasks to list. */
+export interface ListOptions {
+  /**
+   * How many at most, up to 10,000.
+   *
+   * @default {100}
+   */
+  limit?: number | undefined;
+  /** Only those of this priority; all when it is not given. Results belong to none. */
+  priority?: string | undefined;
+}
+
+/** Which tasks to count. */
+export interface SizeOptions {
+  /**
+   * Whether tasks count that wait for their time.
+   *
+   * @default {true}
+   */
+  includeScheduled?: boolean | undefined;
+}
+
+/** What {@linkcode Tasks} are looked at with. */
+export interface TasksOptions {
+  readonly broker: Broker;
+  readonly codec: RecordCodec;
+  /** The function of a name, where it is known. */
+  readonly definition: (fnName: string) => Definition | undefined;
+  /** Who looks, for results that are made here. */
+  readonly workerId: string;
+  /** From lowest to highest. */
+  readonly priorities: readonly string[];
+  readonly clock: Clock;
+}
+
+/** How many tasks are listed at most. */
+const longestList = 10_000;
+
+/** What stands for a record that cannot be read. */
+const unknownRecord: TaskRecord = { fnName: "Unknown", args: [], kwargs: {}, createdTime: 0, expire: null };
+
+/** The tasks of a queue, as one looks at them from outside. */
+export class Tasks {
+  readonly #options: TasksOptions;
+
+  constructor(options: TasksOptions) {
+    this.#options = options;
+  }
+
+  async status(id: string): Promise<TaskStatus> {
+    return await this.#options.broker.state(checkId(id));
+  }
+
+  async result(id: string, { timeout = null, signal }: ResultOptions = {}): Promise<TaskResult<unknown>> {
+    const { broker, codec, clock } = this.#options;
+    const ms = millisecondsOrNull(timeout, "timeout");
+    const waiting = new AbortController();
+    const abort = () => waiting.abort(signal!.reason);
+    const timer = ms === null ? undefined : clock.timer(ms, () => {
+      waiting.abort(new TimeoutError(`The task did not end within ${ms} ms: ${id}`));
+    });
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      const data = await broker.result(checkId(id), { signal: waiting.signal });
+      if (data === null) throw new StreaqError(`The task is unknown, or its result is gone: ${id}`);
+      return codec.decodeResult(id, data);
+    } finally {
+      timer?.cancel();
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  async info(id: string): Promise<TaskInfo | null> {
+    const { broker, codec } = this.#options;
+    const found = await broker.find(checkId(id));
+    return found && describe(found, codec.decodeTask(id, found.data));
+  }
+
+  /** Ends a task wherever it is; `false` when it had ended, or is unknown. */
+  async abort(id: string, { timeout = "5s", signal }: AbortOptions = {}): Promise<boolean> {
+    millisecondsOrNull(timeout, "timeout");
+    const { broker, codec, clock, workerId } = this.#options;
+    const found = await broker.find(checkId(id));
+    if (!found) return false;
+    signal?.throwIfAborted();
+    const record = this.#read(found);
+    const time = clock.now();
+    const fields = {
+      taskId: id,
+      fnName: record.fnName,
+      createdTime: record.createdTime,
+      enqueueTime: record.createdTime,
+      startTime: time,
+      finishTime: time,
+      tries: found.tries,
+      workerId,
+    };
+    const definition = this.#options.definition(record.fnName);
+    return await broker.abort({
+      taskId: id,
+      result: codec.encodeResult(fields, { success: false, error: new StreaqCancelled(`The task was aborted: ${id}`) }),
+      ttl: definition ? definition.options.ttl : defaultTtl,
+      mark: randomId(),
+    }, { signal });
+  }
+
+  async list(status: TaskStatus, options: ListOptions = {}): Promise<(TaskInfo | TaskResult<unknown>)[]> {
+    const { limit = 100, priority } = options;
+    const { broker, priorities } = this.#options;
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > longestList) {
+      throw new RangeError(`Invalid limit, expected a whole number from 1 to ${longestList}: ${limit}`);
+    }
+    if (priority !== undefined && !priorities.includes(priority)) {
+      throw new StreaqError(`Unknown priority, expected one of ${priorities.join(", ")}: ${priority}`);
+    }
+    switch (status) {
+      case TaskStatus.Scheduled:
+      case TaskStatus.Queued:
+      case TaskStatus.Running:
+        return (await broker.list(status, { limit, priority })).map((found) => describe(found, this.#read(found)));
+      case TaskStatus.Done:
+        if (priority !== undefined) {
+          throw new StreaqError(`Could not list results by priority, they have none: ${priority}`);
+        }
+        return (await broker.recent(limit)).map(([id, data]) => this.#readResult(id, data));
+      default:
+        throw new StreaqError(`Could not list tasks, expected scheduled, queued, running or done: ${status}`);
+    }
+  }
+
+  async size({ includeScheduled = true }: SizeOptions = {}): Promise<number> {
+    return await this.#options.broker.size({ includeScheduled });
+  }
+
+  /** A record that cannot be read does not keep a task from being listed, or aborted. */
+  #read({ taskId, data }: Found): TaskRecord {
+    try {
+      return this.#options.codec.decodeTask(taskId, data);
+    } catch {
+      return unknownRecord;
+    }
+  }
+
+  #readResult(taskId: string, data: Parameters<RecordCodec["decodeResult"]>[1]): TaskResult<unknown> {
+    try {
+      return this.#options.codec.decodeResult(taskId, data);
+    } catch (error) {
+      const { fnName, createdTime } = unknownRecord;
+      const times = { createdTime, enqueueTime: 0, startTime: 0, finishTime: 0 };
+      return failure({ taskId, fnName, ...times, tries: 0, workerId: "" }, error as Error);
+    }
+  }
+}
+
+function describe(found: Found, { fnName, createdTime, args, kwargs }: TaskRecord): TaskInfo {
+  return {
+    taskId: found.taskId,
+    fnName,
+    createdTime,
+    args,
+    kwargs,
+    tries: found.tries,
+    scheduled: found.dueTime === null ? null : new Date(found.dueTime),
+    dependencies: new Set(found.dependencies),
+    dependents: new Set(found.dependents),
+    status: found.state,
+  };
+}

@@ -1,0 +1,40 @@
+import { describe, it } from "node:test";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { onRedis } from "../queue/brokers.ts";
+import { keysOf } from "../queue/keyspace.ts";
+import { running, Stage } from "../queue/stage.ts";
+import { eventually } from "../support/poll.ts";
+
+const stage = new Stage(onRedis);
+
+describe("a worker that ends its run", () => {
+  it("says goodbye: no consumer and no sign of life is left", async () => {
+    const worker = await stage.worker();
+    const run = running(worker);
+    const prefix = `streaq:${worker.queueName}`;
+    await eventually(async () => (await keysOf(worker.redis, `${prefix}:health`)).length === 1);
+    const health = await worker.redis.command<string>(["GET", `${prefix}:health:${worker.id}`]);
+    assertStringIncludes(health, `worker ${worker.id} {`);
+    await run.stop();
+    assertEquals(await keysOf(worker.redis, prefix), [`${prefix}:queues:normal`]);
+    assertEquals(await worker.redis.command(["XINFO", "CONSUMERS", `${prefix}:queues:normal`, "workers"]), []);
+  });
+});
+
+describe("a result", () => {
+  it("is kept as long as ttl says", async () => {
+    const worker = await stage.worker();
+    const tasks = await worker.enqueueMany([
+      worker.task(() => 1, { name: "default" }).enqueue(),
+      worker.task(() => 1, { name: "hour", ttl: "1h" }).enqueue(),
+      worker.task(() => 1, { name: "ever", ttl: null }).enqueue(),
+    ]);
+    await worker.run({ burst: true });
+    const ttls = await Promise.all(
+      tasks.map(({ id }) => worker.redis.command<number>(["PTTL", `streaq:${worker.queueName}:task:results:${id}`])),
+    );
+    assert(ttls[0]! > 290_000 && ttls[0]! <= 300_000, `${ttls[0]}`);
+    assert(ttls[1]! > 3_590_000 && ttls[1]! <= 3_600_000, `${ttls[1]}`);
+    assertEquals(ttls[2], -1);
+  });
+});

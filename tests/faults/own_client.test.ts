@@ -1,0 +1,29 @@
+import { describe, it } from "node:test";
+import { assertEquals } from "@std/assert";
+import { createClient } from "../../src/redis/mod.ts";
+import { onRedis } from "../queue/brokers.ts";
+import { sleep, Stage } from "../queue/stage.ts";
+import { settled } from "../support/promises.ts";
+
+const stage = new Stage(onRedis);
+
+describe("a client that the worker was given", () => {
+  it("is left open by close()", async () => {
+    const owner = await stage.worker();
+    await using worker = await stage.worker({ redis: owner.redis });
+    await worker.task(() => 1, { name: "one" }).enqueue();
+    await worker.run({ burst: true });
+    await worker.close();
+    assertEquals(await owner.redis.command(["PING"]), "PONG");
+  });
+
+  it("ends the waits for results when it is closed", async () => {
+    const redis = createClient((await stage.broker).server.url);
+    const worker = await stage.worker({ redis });
+    const task = await worker.task(() => 1, { name: "one" }).enqueue();
+    const waiting = settled(task.result(), 3000);
+    await sleep(100);
+    await redis.close();
+    assertEquals(await waiting, "rejected");
+  });
+});

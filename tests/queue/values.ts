@@ -1,0 +1,54 @@
+/** Values that no serializer of ours takes: what they are called, and where in them the fault is. */
+import { Buffer } from "node:buffer";
+
+class Money {
+  readonly amount = 1;
+}
+class Names extends Array<string> {}
+class Days extends Map {}
+
+const symbol = Symbol("s3cret");
+const revoked = Proxy.revocable({}, {});
+revoked.revoke();
+
+export const oddities: [string, unknown, string][] = [
+  ["a function", () => 1, ""],
+  ["a function", class {}, ""],
+  ["a symbol", Symbol("x"), ""],
+  ["a Money", new Money(), ""],
+  ["a Names", new Names(), ""],
+  ["a Days", new Days(), ""],
+  ["an? Uint8Array|an ArrayBuffer|a Buffer", Buffer.from("x"), ""],
+  ["an Error", new Error("x"), ""],
+  ["a RangeError", new RangeError("x"), ""],
+  ["a Promise", Promise.resolve(), ""],
+  ["a WeakMap", new WeakMap(), ""],
+  ["a Number", Object(1), ""],
+  ["a String", Object("x"), ""],
+  ["a Boolean", Object(false), ""],
+  ["a BigInt", Object(1n), ""],
+  ["properties named by symbols", { [symbol]: 1 }, ""],
+  ["properties named by symbols", Object.assign([1], { [symbol]: 1 }), ""],
+  ["an array with properties beside its elements", "x".match(/x/), ""],
+  ["an array with properties beside its elements", Object.assign([1], { more: 1 }), ""],
+  ["an array with properties beside its elements", Object.assign([], { "01": 1 }), ""],
+  ["what throws when it is read", hostile("s3cret"), ".then"],
+  ["what throws when it is read", revoked.proxy, ""],
+  ["what throws when it is read", new Proxy({}, { ownKeys: fail }), ""],
+  ["what throws when it is read", new Proxy([], { get: fail }), ""],
+  ["an Object", Object.create({}), ""],
+  ["an Object", Object.create({ a: 1 }), ""],
+];
+
+/** An object with a getter that throws the text. */
+export function hostile(text: string): object {
+  return {
+    get then() {
+      throw new Error(text);
+    },
+  };
+}
+
+function fail(): never {
+  throw new Error("s3cret");
+}
