@@ -7,11 +7,13 @@ import type { Thread } from "./threads/thread.ts";
 /** One run of a task: what is known of it, and the handle to stop it. */
 export class Execution {
   readonly delivery: Delivery;
-  /** Which run this is; 0 before it has begun. Until then it can be taken back without a trace. */
+  /** Which run this is; 0 before that is known. */
   tries = 0;
   startTime = 0;
   record: TaskRecord | undefined;
   definition: Definition | undefined;
+  /** Whether the function was called. */
+  hasBegun = false;
   /** Whether its outcome is known, though the function may still run. */
   isConcluded = false;
   /** Whether the function has settled, or was never called. */

@@ -116,6 +116,7 @@ export class Executor {
     const scope = { task: execution.context(), workerContext, thread: execution.thread };
     const { timeout } = definition.options;
     if (execution.reason) throw execution.reason;
+    execution.hasBegun = true;
     onBegin(execution);
     const timer = timeout === null ? undefined : clock.timer(timeout, () => this.#timeOut(execution, timeout));
     try {

@@ -31,6 +31,13 @@ export class Held {
     return this.#slots.size;
   }
 
+  /** How many have a slot, because their function goes on, although their task has ended. */
+  get lingering(): number {
+    let lingering = 0;
+    for (const { isConcluded, isSettled } of this.#slots.values()) if (isConcluded && !isSettled) lingering++;
+    return lingering;
+  }
+
   /** What has a lease. */
   get leased(): ReadonlySet<Delivery> {
     return this.#leased;

@@ -35,11 +35,11 @@ export function giveUp({ tries, definition }: Execution, crashes: number): Strea
 
 /** What a throw means depends on whether the function was asked to stop. */
 export function interpret(execution: Execution, error: unknown): Outcome {
-  const { reason, definition } = execution;
+  const { reason, definition, hasBegun } = execution;
   if (reason instanceof LeaseLostError) return { kind: "lost" };
   if (reason instanceof ShutdownError) {
     // Handed back, it would be started twice.
-    return definition!.options.maxTries === 1 ? { kind: "failed", error: reason } : { kind: "released" };
+    return hasBegun && definition!.options.maxTries === 1 ? { kind: "failed", error: reason } : { kind: "released" };
   }
   return isRetry(error) ? retry(execution, error) : { kind: "failed", error };
 }

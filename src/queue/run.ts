@@ -1,19 +1,19 @@
-import { delay, Notice, within } from "../base/async.ts";
+import { Notice, within } from "../base/async.ts";
 import { TimeoutError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Consumer, Delivery, News, SignOfLife } from "../broker/broker.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { Execution } from "./execution.ts";
 import { type Counters, summarize } from "./counters.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
 import { Held } from "./held.ts";
 import { Keeper } from "./keeper.ts";
 import { Locks } from "./locks.ts";
-import { LeaseLostError, ShutdownError } from "./outcome.ts";
+import { LeaseLostError } from "./outcome.ts";
 import { Prefetch } from "./prefetch.ts";
 import { Promoter } from "./promoter.ts";
 import { Reader } from "./reader.ts";
 import { nameOf, Settler } from "./settler.ts";
+import { shutDown } from "./shutdown.ts";
 import { Store } from "./store.ts";
 import { ThreadPool } from "./threads/pool.ts";
 
@@ -33,13 +33,9 @@ export interface RunOptions extends Omit<ExecutorOptions, "locks" | "threads" | 
   readonly logger: Logger;
 }
 
-/** After its signal was aborted, a function may still return a value for this long, in milliseconds. */
-const lastChance = 500;
-/** How long a shutdown waits for a store that does not answer, in milliseconds. */
-const storePatience = 5000;
 /** How many ends may be on their way to the store, beyond twice what may be held. */
 const unsettledLimit = 1000;
-/** How long it waits for the last read, in milliseconds. */
+/** How long a shutdown waits for the last read, and for the goodbye, in milliseconds. */
 const readPatience = 1000;
 
 /**
@@ -63,7 +59,7 @@ export class Run {
   readonly #stop = new AbortController();
   /** Aborted when a shutdown has waited long enough for the store. */
   readonly #giveUp = new AbortController();
-  readonly #vacated = new Notice();
+  readonly #changed = new Notice();
 
   constructor(options: RunOptions) {
     const { consumer, clock, logger, idleTimeout, concurrency, priorities } = options;
@@ -94,7 +90,7 @@ export class Run {
       onWritten: (delivery) => this.#drop(delivery),
     });
     const settler = this.#settler = new Settler({ ...options, held, store: this.#store });
-    const locks = new Locks({ consumer, clock, logger, signal: this.#stop.signal });
+    const locks = new Locks({ consumer, clock, logger, signal: this.#giveUp.signal });
     this.#threads = new ThreadPool({ size: options.threadConcurrency });
     this.#executor = new Executor({
       ...options,
@@ -102,7 +98,7 @@ export class Run {
       threads: this.#threads,
       onBegin: (execution) => settler.say(execution, `□ ${execution.delivery.taskId} → worker ${options.workerId}`),
       onOutcome: (execution, outcome) => {
-        this.#vacated.notify();
+        this.#changed.notify();
         settler.settle(execution, outcome).catch((error) => logger.error(`Settling a task failed: ${error}`));
       },
       onLinger: (execution) => {
@@ -120,7 +116,7 @@ export class Run {
       signal: this.#stop.signal,
       onVacated: () => {
         this.#prefetch.finished(clock.now());
-        this.#vacated.notify();
+        this.#changed.notify();
         this.#reader.roomChanged();
       },
       onGone: (delivery, why) => {
@@ -149,7 +145,7 @@ export class Run {
 
   /** How many functions still run although their task has ended, by a timeout or an abort. */
   get lingering(): number {
-    return [...this.#held.executions].filter(({ isConcluded, isSettled }) => isConcluded && !isSettled).length;
+    return this.#held.lingering;
   }
 
   /**
@@ -235,52 +231,17 @@ export class Run {
   }
 
   async #shutDown(): Promise<void> {
-    const { gracePeriod, logger, workerId } = this.#options;
-    const held = this.#held;
     this.#stop.abort();
     this.#dispatcher.stop();
-    for (const delivery of held.take(Infinity)) this.#settler.release(delivery);
-    for (const execution of [...held.executions]) {
-      if (execution.tries === 0) this.#takeBack(execution);
-    }
-    const open = held.running - this.lingering;
-    if (open > 0 && gracePeriod > 0) {
-      logger.info(`waiting up to ${gracePeriod} ms for ${open} tasks in worker ${workerId}`);
-      await this.#until(() => held.running === this.lingering, gracePeriod);
-    }
-    const reason = new ShutdownError(`The worker shuts down: ${workerId}`);
-    for (const execution of held.executions) execution.abort(reason);
-    await this.#until(() => held.running === 0, lastChance);
-    for (const execution of held.executions) {
-      if (execution.isConcluded) continue;
-      const { taskId } = execution.delivery;
-      logger.warn(`task ${nameOf(execution)} ${taskId} ignores its signal: its next run may overlap this one`);
-      this.#executor.abandon(execution);
-    }
-    await this.#allSettled();
-  }
-
-  /** Waits until slots were vacated so that something holds, `ms` milliseconds at most. */
-  async #until(holds: () => boolean, ms: number): Promise<void> {
-    const { clock } = this.#options;
-    const over = new AbortController();
-    const time = delay(ms, { clock, signal: over.signal }).catch(() => {});
-    let isOver = false;
-    void time.then(() => isOver = true);
-    while (!holds() && !isOver) await Promise.race([this.#vacated.wait(), time]);
-    over.abort();
-  }
-
-  /** Waits until every end is stored, or gives up. */
-  async #allSettled(): Promise<void> {
-    const { clock, logger } = this.#options;
-    const late = () => new TimeoutError(`Redis did not answer within ${storePatience} ms`);
-    try {
-      await within(this.#store.idle(), storePatience, { clock, late });
-    } catch (error) {
-      logger.error(`What could not be stored is left to other workers: ${error}`);
-      this.#giveUp.abort(error);
-    }
+    await shutDown({
+      ...this.#options,
+      held: this.#held,
+      executor: this.#executor,
+      settler: this.#settler,
+      store: this.#store,
+      changed: this.#changed,
+      giveUp: this.#giveUp,
+    });
   }
 
   async #leave(): Promise<void> {
@@ -291,12 +252,6 @@ export class Run {
     } catch (error) {
       logger.warn(`Left without a goodbye, leases run out by themselves: ${error}`);
     }
-  }
-
-  /** Hands back what has a slot but has not begun. */
-  #takeBack(execution: Execution): void {
-    this.#held.vacate(execution);
-    this.#settler.release(execution.delivery);
   }
 
   /** Another worker has taken over. */

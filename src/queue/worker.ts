@@ -3,7 +3,6 @@ import { openBroker } from "../broker/open.ts";
 import { StreaqError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import type { RedisClient } from "../redis/mod.ts";
-import { withLifespan } from "./lifespan.ts";
 import type { Counters } from "./counters.ts";
 import type { TaskInfo } from "./info.ts";
 import { partArguments } from "./kwargs.ts";
@@ -12,10 +11,9 @@ import { type Enqueued, Queue } from "./queue.ts";
 import { RecordCodec } from "./record.ts";
 import type { Registered, RegisteredTask } from "./registered_task.ts";
 import { makeStub, Registry } from "./registry.ts";
-import { type EnqueueRequest, randomId, Request } from "./request.ts";
+import { type EnqueueRequest, Request } from "./request.ts";
 import type { TaskResult } from "./result.ts";
-import { Run } from "./run.ts";
-import { listenForSignals } from "./signals.ts";
+import { Session } from "./session.ts";
 import type { TaskStatus } from "./status.ts";
 import type { AbortOptions, ResultOptions } from "./task.ts";
 import { checkTaskName, type TaskOptions } from "./task_options.ts";
@@ -285,22 +283,33 @@ export class Worker<C = undefined> implements AsyncDisposable {
     this.#checkOpen();
     if (this.#session) throw new StreaqError(`The worker runs already: ${this.id}`);
     if (signal?.aborted) return;
-    const stop = new AbortController();
-    const abort = () => stop.abort();
-    signal?.addEventListener("abort", abort, { once: true });
-    const session: Session<C> = this.#session = { stop, ended: Promise.resolve(), current: undefined };
-    session.ended = this.#serve(session, burst);
+    const session = this.#session = new Session<C>({
+      ...this.#options,
+      broker: this.#broker,
+      codec: this.#codec,
+      registry: this.#registry.definitions,
+      middleware: [...this.#middleware],
+      counters: this.#counters,
+      burst,
+    });
+    const stop = () => session.stop();
+    signal?.addEventListener("abort", stop, { once: true });
     try {
       await session.ended;
     } finally {
-      signal?.removeEventListener("abort", abort);
+      signal?.removeEventListener("abort", stop);
       this.#session = undefined;
     }
   }
 
-  /** Stops the worker, as `run()` describes, and releases every connection and timer. Closing twice is harmless. */
+  /**
+   * Stops the worker, as `run()` describes, and releases every connection, timer and thread. Closing twice is harmless.
+   * A task or a lifespan that closes the worker it runs in does not wait for that.
+   */
   async close(): Promise<void> {
-    await (this.#closed ??= this.#close());
+    this.#closed ??= this.#close();
+    if (!this.#session?.isInside) await this.#closed;
+    else this.#closed.catch(() => {});
   }
 
   /** Same as {@linkcode Worker.close}. */
@@ -308,73 +317,15 @@ export class Worker<C = undefined> implements AsyncDisposable {
     await this.close();
   }
 
-  async #serve(session: Session<C>, burst: boolean): Promise<void> {
-    const { id, queueName, lifespan, logger, handleSignals } = this.#options;
-    const { stop } = session;
-    const unlisten = handleSignals
-      ? listenForSignals((name) => {
-        logger.info(`received signal ${name}, shutting down worker ${id}`);
-        stop.abort();
-      })
-      : undefined;
-    try {
-      if (!await this.#connectOr(stop.signal)) return;
-      await withLifespan(lifespan, async (workerContext) => {
-        logger.info(`starting worker ${id} for queue ${queueName}`);
-        const run = this.#newRun(workerContext, burst);
-        session.current = { run, context: workerContext };
-        await run.until(stop.signal);
-      });
-    } finally {
-      session.current = undefined;
-      unlisten?.();
-    }
-  }
-
-  /** Connects; `false` when told to stop meanwhile. */
-  async #connectOr(stop: AbortSignal): Promise<boolean> {
-    try {
-      await this.#broker.connect({ signal: stop });
-      return true;
-    } catch (error) {
-      if (stop.aborted) return false;
-      throw error;
-    }
-  }
-
-  #newRun(workerContext: C, burst: boolean): Run {
-    const { id, priorities, idleTimeout } = this.#options;
-    // A restart under a fixed id must not share a lease with its predecessor.
-    const name = `${id}-${randomId().slice(0, 8)}`;
-    return new Run({
-      ...this.#options,
-      workerId: id,
-      workerContext,
-      burst,
-      codec: this.#codec,
-      registry: this.#registry.definitions,
-      middleware: [...this.#middleware],
-      counters: this.#counters,
-      consumer: this.#broker.consumer({ name, priorities, idleTimeout }),
-    });
-  }
-
   async #close(): Promise<void> {
-    this.#session?.stop.abort();
+    const session = this.#session;
+    session?.stop();
     // Whoever called run() hears of its error.
-    await this.#session?.ended.catch(() => {});
+    await session?.ended.catch(() => {});
     await this.#broker.close();
   }
 
   #checkOpen(): void {
     if (this.#closed) throw new StreaqError(`The worker is closed: ${this.id}`);
   }
-}
-
-/** One call of `run()`. */
-interface Session<C> {
-  readonly stop: AbortController;
-  ended: Promise<void>;
-  /** There as soon as the lifespan has yielded. */
-  current: { readonly run: Run; readonly context: C } | undefined;
 }

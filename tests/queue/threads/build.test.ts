@@ -3,11 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { promisify } from "node:util";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { BUN, ROOT } from "../../../scripts/runtimes.mjs";
-import { type RedisServer, startRedis } from "../../support/redis_server.ts";
+import { startRedis } from "../../support/redis_server.ts";
 import { RUNTIME } from "../../support/runtime.ts";
 
 /** What a user of the npm package writes, in JavaScript. */
@@ -38,8 +38,8 @@ if (isMainThread) {
   const stop = new AbortController();
   const running = worker.run({ signal: stop.signal });
   for (const task of tasks) {
-    const { success, result, exception } = await task.result();
-    console.log(success ? JSON.stringify(result) : exception.message);
+    const end = await task.result();
+    console.log(end.success ? JSON.stringify(end.result) : end.exception.message);
   }
   stop.abort();
   await running;
@@ -58,41 +58,39 @@ export const typed = new Worker().task(function typed(): string {
 
 const skip = RUNTIME === "node" ? false : "Node builds it, and tries it on Bun too";
 
-describe("Threads of the npm package", { skip }, () => {
-  const folder = mkdtempSync(join(tmpdir(), "streaq-build-"));
-  const app = join(folder, "app");
-  let redis: RedisServer;
+/** Builds the package into a folder, beside an application that uses it. */
+function install(folder: string): string {
+  const [home, app] = [join(folder, "package"), join(folder, "app")];
+  const build = ["node_modules/.bin/tsup", "--out-dir", join(home, "dist"), "--no-dts", "--silent"];
+  execFileSync(process.execPath, build, { cwd: ROOT });
+  // Only the package sees what is installed here: the application has no tsx.
+  symlinkSync(join(ROOT, "node_modules"), join(home, "node_modules"));
+  mkdirSync(app);
+  for (const path of [home, app]) writeFileSync(join(path, "package.json"), '{ "type": "module" }');
+  writeFileSync(join(app, "program.js"), program);
+  writeFileSync(join(app, "typed.ts"), typed);
+  return app;
+}
 
-  before(async () => {
-    const home = join(folder, "package");
-    const build = ["node_modules/.bin/tsup", "--out-dir", join(home, "dist"), "--no-dts", "--silent"];
-    execFileSync(process.execPath, build, { cwd: ROOT });
-    // Only the package sees what is installed here: an application on Node has no tsx.
-    symlinkSync(join(ROOT, "node_modules"), join(home, "node_modules"));
-    mkdirSync(app);
-    for (const path of [home, app]) writeFileSync(join(path, "package.json"), '{ "type": "module" }');
-    writeFileSync(join(app, "program.js"), program);
-    writeFileSync(join(app, "typed.ts"), typed);
-    redis = await startRedis();
-  });
-  after(async () => {
-    await redis.stop();
-    rmSync(folder, { recursive: true });
-  });
-
-  for (const runtime of ["node", "bun"]) {
-    it(`run the functions of a module in JavaScript on ${runtime}`, async () => {
-      const env = { ...process.env, NODE_OPTIONS: "", STREAQ_TEST_URL: redis.url, STREAQ_TEST_QUEUE: runtime };
-      const command = runtime === "bun" ? BUN : process.execPath;
-      const { stdout, stderr } = await promisify(execFile)(command, ["program.js"], { cwd: app, env, timeout: 30_000 });
-      const [compute, flaky, ask, typed] = stdout.split("\n");
-      assertEquals(stderr, "");
-      assertEquals(JSON.parse(compute!), { value: 42, fnName: "compute", isMainThread: false });
-      assertEquals(flaky, "2");
-      assertEquals(ask, "The worker's context is not available in a thread");
-      const reads = runtime === "bun" || "typescript" in process.features;
-      if (reads) assertEquals(typed, '"read"');
-      else assertStringIncludes(typed!, "Node before 22.18 needs it built to JavaScript, or tsx installed");
+describe("Threads of the npm package", () => {
+  for (const [runtime, command] of [["node", process.execPath], ["bun", BUN]] as const) {
+    it(`run the functions of a module in JavaScript on ${runtime}`, { skip }, async () => {
+      await using redis = await startRedis();
+      const folder = mkdtempSync(join(tmpdir(), "streaq-build-"));
+      try {
+        const cwd = install(folder);
+        const env = { ...process.env, NODE_OPTIONS: "", STREAQ_TEST_URL: redis.url, STREAQ_TEST_QUEUE: runtime };
+        const { stdout, stderr } = await promisify(execFile)(command, ["program.js"], { cwd, env, timeout: 30_000 });
+        const [compute, flaky, ask, typed] = stdout.split("\n");
+        assertEquals(stderr, "");
+        assertEquals(JSON.parse(compute!), { value: 42, fnName: "compute", isMainThread: false });
+        assertEquals(flaky, "2");
+        assertEquals(ask, "The worker's context is not available in a thread");
+        if (runtime === "bun" || "typescript" in process.features) assertEquals(typed, '"read"');
+        else assertStringIncludes(typed!, "Node before 22.18 needs it built to JavaScript, or tsx installed");
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     });
   }
 });
