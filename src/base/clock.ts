@@ -10,6 +10,8 @@ export interface Timer {
 export interface Clock {
   /** The time now, in Unix milliseconds. */
   now(): number;
+  /** Milliseconds since some moment, for spans: unlike the time, it is never set back or forth. */
+  monotonic(): number;
   /**
    * Calls `callback` once, `ms` milliseconds from now.
    *
@@ -24,6 +26,7 @@ const longest = 2 ** 31 - 1;
 /** The time of the machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   timer(ms, callback, { ref = true } = {}) {
     let handle: ReturnType<typeof setTimeout>;
     const set = (remaining: number): void => {

@@ -94,8 +94,8 @@ export class BlockingConnection {
 
   async #interrupt(read: symbol): Promise<void> {
     try {
-      const giveUpTime = this.#clock.now() + interruptPatience;
-      while (this.#read === read && this.#clock.now() < giveUpTime) {
+      const giveUpTime = this.#clock.monotonic() + interruptPatience;
+      while (this.#read === read && this.#clock.monotonic() < giveUpTime) {
         const id = this.#connection?.clientId;
         // The answer is 0 while the read is still on its way, or its end.
         if (id !== undefined) await this.#redis.command(["CLIENT", "UNBLOCK", id], { timeout: interruptPatience });
@@ -108,13 +108,13 @@ export class BlockingConnection {
   }
 
   async #kill(clientId: number): Promise<void> {
-    const giveUpTime = this.#clock.now() + killPatience;
+    const giveUpTime = this.#clock.monotonic() + killPatience;
     for (;;) {
       try {
         await this.#redis.command(["CLIENT", "KILL", "ID", clientId]);
         return this.#onKilled();
       } catch (error) {
-        if (adviceFor(error) !== "retry" || this.#clock.now() > giveUpTime) return;
+        if (adviceFor(error) !== "retry" || this.#clock.monotonic() > giveUpTime) return;
         await delay(interruptPatience, { clock: this.#clock, ref: false });
       }
     }

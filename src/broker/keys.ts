@@ -26,6 +26,11 @@ export class Keys {
     return `${this.prefix}:queues:${priority}`;
   }
 
+  /** Tells for a while that a task has ended whose result is not kept for long. */
+  ended(taskId: string): string {
+    return `${this.prefix}:ts:ended:${taskId}`;
+  }
+
   /** Where tasks of a priority wait for their time. */
   delayed(priority: string): string {
     return `${this.prefix}:queues:delayed:${priority}`;

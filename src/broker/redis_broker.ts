@@ -47,6 +47,7 @@ export class RedisBroker implements Broker {
   readonly #keys: Keys;
   readonly #results: Results;
   readonly #listing: Listing;
+  #isClosed = false;
 
   constructor(options: RedisBrokerOptions) {
     this.redis = options.redis;
@@ -115,6 +116,7 @@ export class RedisBroker implements Broker {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#results.close(new StreaqError(`The worker was closed while waiting for a result`));
     if (this.#options.ownsRedis) await this.redis.close();
   }
@@ -126,6 +128,8 @@ export class RedisBroker implements Broker {
   /** Publishing twice is the same as once, so what may have been executed is simply sent again. */
   async #publish(tasks: readonly NewTask[], { signal }: Waiting = {}): Promise<Published[]> {
     const { clock } = this.#options;
+    // A client that is shared goes on, and would take it.
+    if (this.#isClosed) throw new StreaqError("The worker is closed");
     return await repeat(() => publish(this.redis, this.#keys, tasks, { signal }), { clock, signal });
   }
 }

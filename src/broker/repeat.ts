@@ -21,8 +21,8 @@ export async function repeat<T>(
     try {
       return await operation();
     } catch (error) {
-      giveUpTime ??= clock.now() + patience;
-      if (adviceFor(error) !== "retry" || clock.now() > giveUpTime) throw error;
+      giveUpTime ??= clock.monotonic() + patience;
+      if (adviceFor(error) !== "retry" || clock.monotonic() > giveUpTime) throw error;
     }
     await delay(longest * Math.random(), { clock, signal });
   }

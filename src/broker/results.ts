@@ -7,6 +7,9 @@ import type { Keys } from "./keys.ts";
 /** How often the state of what is waited for is read although no message came. */
 const pollInterval = 10_000;
 
+/** How long a message may be on its way, in milliseconds. */
+const messagePatience = 500;
+
 /** One task whose end somebody waits for. */
 interface Wait {
   readonly waiters: Set<Deferred<Payload | null>>;
@@ -81,13 +84,19 @@ export class Results {
   }
 
   async #check(taskId: string): Promise<void> {
+    const wait = this.#waits.get(taskId);
     try {
-      // Both in this order: a task that ends in between is seen by the second.
-      const [exists, result] = await Promise.all([
+      // In this order: a task that ends in between is seen by the second.
+      const [exists, result, ended] = await Promise.all([
         this.#redis.command<number>(["EXISTS", this.#keys.data(taskId)]),
         this.#redis.command<Payload | null>(["GET", this.#keys.result(taskId)], { binary: this.#binary }),
+        this.#redis.command<number>(["EXISTS", this.#keys.ended(taskId)]),
       ]);
-      if (result !== null || exists === 0) this.#settle(taskId, result);
+      if (result !== null) this.#settle(taskId, result);
+      else if (exists === 1) return;
+      else if (ended === 0) this.#settle(taskId, null);
+      // It has just ended and is not kept: the message may still be on its way.
+      else this.#clock.timer(messagePatience, () => this.#waits.get(taskId) === wait && this.#settle(taskId, null));
     } catch (error) {
       // A connection that was lost comes back, and with it the subscription; only the server's word is final.
       if (error instanceof ReplyError) this.#fail(taskId, error);

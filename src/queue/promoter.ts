@@ -17,8 +17,9 @@ export interface PromoterOptions {
 export class Promoter {
   readonly #options: PromoterOptions;
   readonly #changed = new Notice();
-  /** When the next one is due, by this machine's clock. */
+  /** When to look next, by the monotonic clock. */
   #nextTime = 0;
+  #promoted = 0;
 
   constructor(options: PromoterOptions) {
     this.#options = options;
@@ -26,7 +27,7 @@ export class Promoter {
 
   /** Says that a task is due in so many milliseconds. */
   due(ms: number): void {
-    const time = this.#options.clock.now() + ms;
+    const time = this.#options.clock.monotonic() + ms;
     if (time >= this.#nextTime) return;
     this.#nextTime = time;
     this.#changed.notify();
@@ -36,30 +37,32 @@ export class Promoter {
   async keep(signal: AbortSignal): Promise<void> {
     const { interval, clock } = this.#options;
     while (!signal.aborted) {
-      // Further off than it can be: the clock was set back.
-      const ms = Math.min(Math.max(0, this.#nextTime - clock.now()), interval);
+      const ms = Math.max(0, this.#nextTime - clock.monotonic());
       if (ms > 0) await this.#changed.waitAtMost(ms, { clock, signal });
       if (signal.aborted) return;
-      if (clock.now() >= this.#nextTime || ms === interval) await this.promote(signal).catch(() => {});
+      if (clock.monotonic() >= this.#nextTime) await this.promote(signal).catch(() => {});
     }
+  }
+
+  /** How many tasks were moved so far. */
+  get promoted(): number {
+    return this.#promoted;
   }
 
   /**
    * Moves all that is due now.
    *
-   * @returns How many.
    * @throws When told to stop meanwhile.
    */
-  async promote(signal: AbortSignal): Promise<number> {
+  async promote(signal: AbortSignal): Promise<void> {
     const { consumer, interval, clock, logger } = this.#options;
-    this.#nextTime = clock.now() + interval;
-    let all = 0;
+    this.#nextTime = clock.monotonic() + interval;
     for (;;) {
       const operation = () => consumer.promote();
       const { promoted, next } = await persist(operation, { what: "Moving due tasks", clock, logger, signal });
-      all += promoted;
-      if (next !== null) this.#nextTime = Math.min(this.#nextTime, clock.now() + next);
-      if (next !== 0 || promoted === 0) return all;
+      this.#promoted += promoted;
+      if (next !== null) this.#nextTime = Math.min(this.#nextTime, clock.monotonic() + next);
+      if (next !== 0 || promoted === 0) return;
     }
   }
 }

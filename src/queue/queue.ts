@@ -112,8 +112,15 @@ export class Queue {
   async #enqueueAll(requests: readonly Request<unknown>[]): Promise<Map<Request<unknown>, unknown>> {
     const failures = new Map<Request<unknown>, unknown>();
     if (requests.length === 0) return failures;
-    // Everything is encoded before anything is sent: what cannot be stored loses nothing.
-    const tasks = requests.map((request) => this.#encode(request));
+    let tasks: NewTask[];
+    try {
+      for (const { signal } of requests) signal?.throwIfAborted();
+      // Everything is encoded before anything is sent: what cannot be stored loses nothing.
+      tasks = requests.map((request) => this.#encode(request));
+    } catch (error) {
+      for (const request of requests) failures.set(request, error);
+      return failures;
+    }
     const published = this.#options.broker.publish(tasks).catch((error) => requests.map(() => asError(error)));
     requests.forEach((request, i) => request.sent(async () => accept(request, (await published)[i]!)));
     const answers = await published;

@@ -4,6 +4,7 @@ import type { Logger } from "../base/log.ts";
 import type { Consumer, Read, Takeover } from "../broker/broker.ts";
 import type { Held } from "./held.ts";
 import { persist } from "./persist.ts";
+import type { Promoter } from "./promoter.ts";
 
 /** What a {@linkcode Reader} needs of its worker. */
 export interface ReaderOptions {
@@ -15,8 +16,8 @@ export interface ReaderOptions {
   readonly slots: () => number;
   /** End when nothing is left to read and nothing is held. */
   readonly burst: boolean;
-  /** Moves tasks that have become due to where they are read, with `burst` before the end; tells whether there were any. */
-  readonly promote: () => Promise<boolean>;
+  /** Moves tasks that have become due to where they are read; with `burst` they come before the end. */
+  readonly promoter: Pick<Promoter, "promote" | "promoted">;
   /** How many streams there are: a blocking read knows no order among several. */
   readonly streams: number;
   /** How often to look for leases that ran out, in milliseconds. */
@@ -42,7 +43,7 @@ export class Reader {
 
   /** Yields what was leased, each time that something was, until told to stop. */
   async *read(signal: AbortSignal): AsyncGenerator<Read> {
-    const { consumer, room, held, burst, promote } = this.#options;
+    const { consumer, room, held, burst, promoter } = this.#options;
     const stop = () => {
       this.#changed.notify();
       consumer.wake();
@@ -50,12 +51,16 @@ export class Reader {
     signal.addEventListener("abort", stop, { once: true });
     try {
       while (!signal.aborted) {
+        const { promoted } = promoter;
         const count = room();
         const found = count > 0 ? await this.#lease(count, signal) : null;
         if (found && found.deliveries.length + found.broken.length > 0) yield found;
         else if (found?.unfinished) continue;
         else if (found && burst && held.isEmpty) {
-          if (!await promote()) return;
+          // It rejects only when told to stop.
+          await promoter.promote(signal).catch(() => {});
+          // None now, and none while the queue was read.
+          if (promoter.promoted === promoted) return;
         } else if (burst || !found) await this.#changed.wait();
       }
     } finally {
@@ -99,23 +104,21 @@ export class Reader {
 
   async #leaseOnce(count: number, signal: AbortSignal): Promise<Read> {
     const { consumer, held, clock, burst, streams, takeoverInterval, slots } = this.#options;
-    const due = this.#takeoverTime - clock.now();
-    // Further off than it can be: the clock was set back.
-    if (due <= 0 || due > takeoverInterval) this.#takeover = "from the beginning";
+    if (clock.monotonic() >= this.#takeoverTime) this.#takeover = "from the beginning";
     const takeover = this.#takeover;
     let found: Read = { deliveries: [], broken: [], unfinished: false };
     if (takeover !== "no" || burst || streams > 1) {
       this.#takeover = "no";
-      if (takeover === "from the beginning") this.#takeoverTime = clock.now() + takeoverInterval;
+      if (takeover === "from the beginning") this.#takeoverTime = clock.monotonic() + takeoverInterval;
       found = await consumer.read(count, { takeover, held: held.leased });
       // Meanwhile there may have been a reason to begin again.
       if (found.unfinished && this.#takeover === "no") this.#takeover = "on";
     }
-    const isAgain = this.#takeover !== "no" || clock.now() >= this.#takeoverTime;
+    const isAgain = this.#takeover !== "no" || clock.monotonic() >= this.#takeoverTime;
     if (found.deliveries.length + found.broken.length > 0 || burst || isAgain || signal.aborted) {
       return { ...found, unfinished: isAgain };
     }
-    const ms = Math.ceil(this.#takeoverTime - clock.now());
+    const ms = Math.ceil(this.#takeoverTime - clock.monotonic());
     return await consumer.wait(count, ms, { start: slots() });
   }
 }

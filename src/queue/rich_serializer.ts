@@ -34,6 +34,8 @@ export type { Serializer } from "./serializer.ts";
 /** Longer arrays must have no holes: a few bytes could stand for four thousand million elements. */
 const longestSparse = 1_000_000;
 
+const symbols = "properties named by symbols";
+
 const decoder = new TextDecoder();
 
 /**
@@ -160,11 +162,11 @@ function kindOf(value: object): string | undefined {
 /** What of the value would be lost. */
 function faultOf(value: object, kind: string): string | null {
   if (ArrayBuffer.isView(value)) return null;
-  if (hasSymbols(value)) return "properties named by symbols";
   switch (kind) {
     case "Array":
-      return faultOfArray(value as unknown[]);
+      return hasSymbols(value) ? symbols : faultOfArray(value as unknown[]);
     case "Object":
+      if (hasSymbols(value)) return symbols;
       return Object.hasOwn(value, "__proto__") ? "a property named __proto__" : null;
     case "ArrayBuffer":
       if ((value as { resizable?: boolean }).resizable) return "an ArrayBuffer that can be resized";

@@ -66,15 +66,16 @@ export class Run {
     this.#options = options;
     const held = this.#held = new Held(priorities);
     this.#prefetch = new Prefetch(options.prefetch);
+    const promoter = this.#promoter = new Promoter({ consumer, interval: idleTimeout / 2, clock, logger });
     this.#reader = new Reader({
       consumer,
       held,
       clock,
       logger,
       burst: options.burst,
-      promote: async () => await this.#promoter.promote(this.#stop.signal) > 0,
+      promoter,
       room: () => {
-        const free = concurrency + this.#prefetch.allowance(clock.now()) - held.running - held.buffered;
+        const free = concurrency + this.#prefetch.allowance(clock.monotonic()) - held.running - held.buffered;
         // A store that does not keep up slows reading down.
         return Math.min(free, 2 * (concurrency + options.prefetch) + unsettledLimit - held.leased.size);
       },
@@ -115,7 +116,7 @@ export class Run {
       executor: this.#executor,
       signal: this.#stop.signal,
       onVacated: () => {
-        this.#prefetch.finished(clock.now());
+        this.#prefetch.finished(clock.monotonic());
         this.#changed.notify();
         this.#reader.roomChanged();
       },
@@ -125,7 +126,6 @@ export class Run {
       },
       onStale: (deliveries) => deliveries.forEach((delivery) => settler.release(delivery)),
     });
-    this.#promoter = new Promoter({ consumer, interval: idleTimeout / 2, clock, logger });
     this.#keeper = new Keeper({
       consumer,
       held,
@@ -221,7 +221,7 @@ export class Run {
     const { consumer, clock, logger } = this.#options;
     for await (const { deliveries, broken, starts } of this.#reader.read(signal)) {
       logger.debug(`leased ${deliveries.length} tasks`);
-      this.#held.buffer(deliveries, clock.now());
+      this.#held.buffer(deliveries, clock.monotonic());
       if (!signal.aborted) this.#dispatcher.dispatch(starts);
       if (broken.length === 0) continue;
       logger.error(`Entries name no task and are discarded: ${broken.map(({ entryId }) => entryId).join(", ")}`);

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { consoleLogger } from "../../src/base/log.ts";
 
 describe("consoleLogger()", () => {
-  const clock = { now: () => Date.UTC(2026, 10, 23, 9, 14, 35), timer: () => ({ cancel() {} }) };
+  const clock = { now: () => Date.UTC(2026, 10, 23, 9, 14, 35), monotonic: () => 0, timer: () => ({ cancel() {} }) };
 
   function lines(log: () => void): string[] {
     const written: string[] = [];

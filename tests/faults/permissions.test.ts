@@ -1,13 +1,18 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import { createClient } from "../../src/redis/mod.ts";
+import { StreaqCancelled, StreaqRetry } from "../../src/base/errors.ts";
+import { taskContext } from "../../src/queue/context.ts";
+import type { Worker } from "../../src/queue/worker.ts";
+import { createClient, type RedisClient } from "../../src/redis/mod.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { assertClean } from "../queue/keyspace.ts";
-import { running, Stage } from "../queue/stage.ts";
+import { running, sleep, Stage } from "../queue/stage.ts";
+import { eventually } from "../support/poll.ts";
 import { startRedis } from "../support/redis_server.ts";
 
 const stage = new Stage(onRedis);
+const prefix = "streaq:orders";
 
 /** The command of the documentation, as arguments. */
 function documentedUser(): [string, ...string[]] {
@@ -16,27 +21,83 @@ function documentedUser(): [string, ...string[]] {
   return command.trim().split(/\s+/) as [string, ...string[]];
 }
 
-describe("a user with nothing but the permissions that the documentation lists", () => {
-  it("can do everything", async () => {
-    await using server = await startRedis();
-    await using admin = createClient(server.url);
-    await admin.command(documentedUser());
-    const redisUrl = server.url.replace("redis://", "redis://orders:password@");
-    const options = { redisUrl, queueName: "orders", priorities: ["low", "high"], idleTimeout: 500 };
-    const worker = await stage.worker(options);
-    const other = await stage.worker(options);
-    const job = worker.task(async (n: number) => {
+/** The commands that the scripts call. */
+function scriptedCommands(): string[] {
+  const folder = new URL("../../src/broker/scripts/", import.meta.url);
+  const sources = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), "utf8"));
+  const calls = sources.flatMap((source) => [...source.matchAll(/redis\.p?call\('(\w+)'(?:, '(\w+)')?/g)]);
+  // Of those used here, only XGROUP has commands below it.
+  const names = calls.map(([, name, second]) => name === "XGROUP" ? `${name}|${second}` : name!);
+  return [...new Set(names.map((name) => name.toLowerCase()))].sort();
+}
+
+/** A server whose user has the documented permissions, and two workers that run as this user. */
+async function scene() {
+  const server = await startRedis();
+  const admin = createClient(server.url);
+  await admin.command(documentedUser());
+  const redisUrl = server.url.replace("redis://", "redis://orders:password@");
+  const options = { redisUrl, queueName: "orders", priorities: ["low", "high"], idleTimeout: 500 };
+  const [worker, other] = [await stage.worker(options), await stage.worker(options)];
+  return {
+    admin,
+    worker,
+    other,
+    tasks: registerTasks(worker, other),
+    [Symbol.asyncDispose]: async () => {
+      await admin.close();
+      await server.stop();
+    },
+  };
+}
+
+/** Registers the same tasks with both workers. */
+function registerTasks(worker: Worker, other: Worker) {
+  const [tasks] = [worker, other].map((worker) => ({
+    job: worker.task(async function job(n: number): Promise<number> {
       if (n < 0) throw new RangeError("negative");
       return await Promise.resolve(n);
-    }, { name: "job", ttl: "1s" });
+    }, { ttl: "1s" }),
+    kept: worker.task(function kept(): void {}, { ttl: null }),
+    twice: worker.task(async function twice(delay: number): Promise<number> {
+      const { tries } = await Promise.resolve(taskContext());
+      if (tries === 1) throw new StreaqRetry("once more", { delay });
+      return tries;
+    }, { ttl: 0 }),
+    long: worker.task(async function long(ms: number): Promise<void> {
+      await sleep(ms, taskContext().signal);
+    }, { ttl: "1s" }),
+    alone: worker.task(async function alone(ms: number): Promise<void> {
+      await sleep(ms, taskContext().signal);
+    }, { ttl: "1s", timeout: "10s", unique: true }),
+  }));
+  return tasks!;
+}
+
+/** What was refused since this was last asked. */
+async function refusals(admin: RedisClient): Promise<string[]> {
+  const entries = await admin.command<Map<string, string>[]>(["ACL", "LOG"]);
+  await admin.command(["ACL", "LOG", "RESET"]);
+  return entries.map((entry) => entry.get("object")!);
+}
+
+describe("a user with nothing but the permissions that the documentation lists", () => {
+  it("may call every command of the scripts", () => {
+    const allowed = new Set(documentedUser());
+    assertEquals(scriptedCommands().filter((name) => !allowed.has(`+${name}`)), []);
+  });
+
+  it("can run tasks, discard what is none, and take over what a dead worker has left", async () => {
+    await using all = await scene();
+    const { admin, worker, other, tasks: { job, kept } } = all;
     const runs = [running(worker), running(other)];
-    const tasks = await worker.enqueueMany(Array.from({ length: 50 }, (_, n) => job.enqueue(n)));
+    const many = await worker.enqueueMany(Array.from({ length: 50 }, (_, n) => job.enqueue(n)));
     const bad = await job.enqueue(-1).start({ priority: "high", id: "bad" });
-    assertEquals((await Promise.all(tasks.map((task) => task.result()))).length, 50);
+    assertEquals((await Promise.all(many.map((task) => task.result()))).length, 50);
     assertEquals((await bad.result()).success, false);
     assertEquals([await bad.status(), await bad.info()], ["done", null]);
-    // An entry that names no task, and one that a dead worker has left.
-    const stream = "streaq:orders:queues:low";
+    assertEquals((await (await kept.enqueue()).result()).success, true);
+    const stream = `${prefix}:queues:low`;
     await admin.command(["XADD", stream, "*", "what", "ever"]);
     for (const run of runs) await run.stop();
     const last = await job.enqueue(1);
@@ -44,9 +105,63 @@ describe("a user with nothing but the permissions that the documentation lists",
     const run = running(worker);
     assertEquals((await last.result({ timeout: "5s" })).result, 1);
     await run.stop();
-    const refusals = await admin.command<Map<string, string>[]>(["ACL", "LOG"]);
-    assertEquals(refusals.map((entry) => entry.get("object")), []);
-    await admin.command(["DEL", "streaq:orders:ts:dead"]);
+    assertEquals(await refusals(admin), []);
+    // What never expires: the broken entry, and the list with a result that is kept for ever.
+    await admin.command(["DEL", `${prefix}:ts:dead`, `${prefix}:ts:results`]);
+    await assertClean(admin, "orders");
+  });
+
+  it("can retry, and hand back", async () => {
+    await using all = await scene();
+    const { admin, worker, other, tasks: { twice, long } } = all;
+    const retried = await twice.enqueue(50);
+    const handedBack = await long.enqueue(400);
+    const run = running(worker);
+    assertEquals((await retried.result({ timeout: "5s" })).result, 2);
+    await eventually(async () => assertEquals(await handedBack.status(), "running"));
+    await run.stop();
+    assertEquals(await handedBack.status(), "queued");
+    const next = running(other);
+    assertEquals((await handedBack.result({ timeout: "5s" })).tries, 1);
+    await next.stop();
+    assertEquals(await refusals(admin), []);
+    await assertClean(admin, "orders");
+  });
+
+  it("can list, count and abort tasks in each state", async () => {
+    await using all = await scene();
+    const { admin, worker, tasks: { twice, long } } = all;
+    const queued = await long.enqueue(1).start({ id: "queued", priority: "high" });
+    assertEquals((await worker.getTasksByStatus("queued")).map(({ taskId }) => taskId), ["queued"]);
+    assertEquals(await queued.abort(), true);
+    const run = running(worker);
+    const scheduled = await twice.enqueue(60_000).start({ id: "scheduled" });
+    const started = await long.enqueue(60_000).start({ id: "running" });
+    await eventually(async () => {
+      assertEquals((await worker.getTasksByStatus("scheduled")).map(({ taskId }) => taskId), ["scheduled"]);
+      assertEquals((await worker.getTasksByStatus("running")).map(({ taskId }) => taskId), ["running"]);
+    });
+    assertEquals([await worker.queueSize(), await worker.queueSize({ includeScheduled: false })], [2, 1]);
+    assertEquals([await scheduled.abort(), await started.abort(), await started.abort()], [true, true, false]);
+    assertEquals((await started.result()).exception instanceof StreaqCancelled, true);
+    assertEquals((await worker.getTasksByStatus("done")).map(({ taskId }) => taskId), ["running", "queued"]);
+    await run.stop();
+    assertEquals(await refusals(admin), []);
+    await assertClean(admin, "orders");
+  });
+
+  it("can run unique tasks", async () => {
+    await using all = await scene();
+    const { admin, worker, other, tasks: { alone } } = all;
+    const runs = [running(worker), running(other)];
+    // Longer than the lock lives without being extended.
+    const first = await alone.enqueue(800);
+    await eventually(async () => assertEquals(await admin.command(["EXISTS", `${prefix}:task:lock:alone`]), 1));
+    const second = await alone.enqueue(1);
+    assertEquals((await second.result({ timeout: "5s" })).success, false);
+    assertEquals((await first.result({ timeout: "5s" })).success, true);
+    for (const run of runs) await run.stop();
+    assertEquals(await refusals(admin), []);
     await assertClean(admin, "orders");
   });
 });

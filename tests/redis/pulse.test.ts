@@ -16,6 +16,10 @@ class HandClock implements Clock {
     return this.#now;
   }
 
+  monotonic(): number {
+    return this.#now;
+  }
+
   timer(ms: number, callback: () => void): { cancel(): void } {
     const timer = { at: this.#now + ms, callback };
     this.#timers.add(timer);

@@ -30,11 +30,12 @@ describe("A process with threads", () => {
     assertEquals(await output("close"), ["42", "closed"]);
   });
 
-  it("is told what a thread died of", async () => {
+  it("is told what a thread died of, unless a module takes care of that itself", async () => {
     assertEquals(await output("deaths"), [
       "42",
       "The thread ended under task: stray <- PaymentError: from a timer",
       "The thread ended under task: unhandled <- PaymentError: nobody listens",
+      "from a timer",
     ]);
   });
 
