@@ -233,12 +233,17 @@ export class RedisConsumer implements Consumer {
   }
 
   async #createGroups(): Promise<void> {
-    const created = await Promise.allSettled(this.#options.priorities.map((priority) => {
-      return this.#redis.command(["XGROUP", "CREATE", this.#keys.stream(priority), group, "0", "MKSTREAM"]);
-    }));
-    for (const answer of created) {
-      if (answer.status === "fulfilled") continue;
-      if (!(answer.reason instanceof ReplyError) || answer.reason.code !== "BUSYGROUP") throw answer.reason;
+    await Promise.all(this.#options.priorities.map((priority) => this.#createGroup(this.#keys.stream(priority))));
+  }
+
+  async #createGroup(stream: string): Promise<void> {
+    try {
+      await this.#redis.command(["XGROUP", "CREATE", stream, group, "0", "MKSTREAM"]);
+    } catch (error) {
+      if (error instanceof ReplyError && error.code === "BUSYGROUP") return;
+      if (adviceFor(error) !== "full") throw error;
+      // A server whose memory is full refuses before it looks; asking tells whether the group is there.
+      await this.#redis.command(["XPENDING", stream, group]).catch(() => Promise.reject(error));
     }
   }
 }

@@ -35,7 +35,7 @@ export class Promoter {
 
   /** Keeps on until told to stop. */
   async keep(signal: AbortSignal): Promise<void> {
-    const { interval, clock } = this.#options;
+    const { clock } = this.#options;
     while (!signal.aborted) {
       const ms = Math.max(0, this.#nextTime - clock.monotonic());
       if (ms > 0) await this.#changed.waitAtMost(ms, { clock, signal });

@@ -21,7 +21,6 @@ import { defaultParseOperations, parse, stringify, type StringifyOperations } fr
 import {
   deepest,
   describe,
-  hasNames,
   hasSymbols,
   isPlain,
   isPlainArray,
@@ -175,6 +174,12 @@ function faultOf(value: object, kind: string): string | null {
       if ((value as RegExp).lastIndex !== 0) return "a RegExp with a lastIndex";
   }
   return Object.keys(value).length > 0 ? `${describe(value)} with properties of its own` : null;
+}
+
+/** Whether an array has properties beside its elements, as what `match()` returns does. They are listed last. */
+function hasNames(array: readonly unknown[]): boolean {
+  const last = Object.keys(array).at(-1);
+  return last !== undefined && (String(Number(last) >>> 0) !== last || Number(last) >= array.length);
 }
 
 function faultOfArray(array: readonly unknown[]): string | null {

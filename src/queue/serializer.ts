@@ -82,12 +82,6 @@ export function isPlainArray(array: readonly unknown[]): boolean {
   return prototype === Array.prototype || Array.isArray(prototype);
 }
 
-/** Whether an array has properties beside its elements, as what `match()` returns does. They are listed last. */
-export function hasNames(array: readonly unknown[]): boolean {
-  const last = Object.keys(array).at(-1);
-  return last !== undefined && (String(Number(last) >>> 0) !== last || Number(last) >= array.length);
-}
-
 /** Whether a property of the object goes by a symbol, and would be seen by whoever lists them. */
 export function hasSymbols(object: object): boolean {
   const symbols = Object.getOwnPropertySymbols(object);
@@ -151,7 +145,8 @@ class Walk {
       this.#element(array[i]);
     }
     this.#path.length = depth;
-    if (hasNames(array)) throw this.#refusal("an array with properties beside its elements");
+    // Nothing is missing, so what is more than the elements is beside them.
+    if (Object.keys(array).length > array.length) throw this.#refusal("an array with properties beside its elements");
   }
 
   #properties(object: Record<string, unknown>): void {

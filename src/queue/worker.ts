@@ -307,6 +307,8 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * A task or a lifespan that closes the worker it runs in does not wait for that.
    */
   async close(): Promise<void> {
+    // In a thread, functions of the module may still enqueue when its top level has come to its end.
+    if (inside()) return;
     this.#closed ??= this.#close();
     if (!this.#session?.isInside) await this.#closed;
     else this.#closed.catch(() => {});

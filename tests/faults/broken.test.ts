@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { StreaqError } from "../../src/base/errors.ts";
+import { StreaqError, StreaqRetry } from "../../src/base/errors.ts";
 import { EnqueueError } from "../../src/queue/queue.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { Lines, running, Stage } from "../queue/stage.ts";
@@ -162,5 +162,40 @@ describe("keys of the wrong type", () => {
     await worker.run({ burst: true });
     assertEquals(new Set(runs), new Set([1, 2, 3]));
     assertEquals(runs.length, 3);
+  });
+
+  it("of the delayed set: what is to be tried again fails instead, all else goes on", async () => {
+    const { worker, job, runs, prefix, redis } = await setUp();
+    const again = worker.task(() => {
+      throw new StreaqRetry("again");
+    }, { name: "again" });
+    await redis.command(["SET", `${prefix}:queues:delayed:normal`, "x"]);
+    const [bad] = await worker.enqueueMany([again.enqueue(), job.enqueue(1)]);
+    const other = await job.enqueue(2);
+    const run = running(worker);
+    assertStringIncludes((await bad.result({ timeout: "5s" })).exception.message, "WRONGTYPE");
+    await other.result({ timeout: "5s" });
+    await run.stop();
+    assertEquals([runs, worker.counters.retried], [[1, 2], 0]);
+  });
+
+  it("of a lock: the task fails with an error that names the key", async () => {
+    const { worker, job, runs, prefix, redis } = await setUp();
+    const unique = worker.task(() => 1, { name: "unique", unique: true, timeout: "1m" });
+    await redis.command(["LPUSH", `${prefix}:task:lock:unique`, "x"]);
+    const [bad] = await worker.enqueueMany([unique.enqueue(), job.enqueue(1)]);
+    await worker.run({ burst: true });
+    assertStringIncludes((await bad.result()).exception.message, `${prefix}:task:lock:unique`);
+    assertEquals(runs, [1]);
+  });
+
+  it("of what is listed and dropped: tasks run and end all the same", async () => {
+    const { worker, job, runs, prefix, redis } = await setUp();
+    await redis.command(["SET", `${prefix}:ts:results`, "x"]);
+    await redis.command(["SET", `${prefix}:ts:dropped`, "x"]);
+    const tasks = await worker.enqueueMany([job.enqueue(1), job.enqueue(2)]);
+    await worker.run({ burst: true });
+    for (const task of tasks) assertEquals((await task.result()).success, true);
+    assertEquals(runs, [1, 2]);
   });
 });

@@ -17,6 +17,8 @@ async function producer() {
     work: worker.task(noop, { name: "work" }),
     once: worker.task(noop, { name: "once" }),
     deadly: worker.task(async () => await Promise.resolve(), { name: "deadly" }),
+    endless: worker.task(async () => await Promise.resolve(), { name: "endless" }),
+    alone: worker.task(noop, { name: "alone" }),
   };
 }
 
@@ -95,6 +97,39 @@ describe("a worker process that is killed", () => {
     assertEquals(crew.starts(bad.id).length, 3);
     const results = await Promise.all(good.map((task) => task.result({ timeout: "20s" })));
     assert(results.every(({ success }) => success));
+  });
+
+  it("by its own task without a limit of tries, ends with it given up after 5 crashes", async () => {
+    const { worker, options, endless } = await producer();
+    await using crew = new Crew({ ...options, idleTimeout: 300 });
+    const bad = await endless.enqueue();
+    let over = false;
+    const given = bad.result().finally(() => over = true);
+    while (!over) {
+      const hand = await crew.hire();
+      await Promise.race([hand.ended, given.catch(() => {})]);
+    }
+    assertStringIncludes((await given).exception.message, "Gave up after 5 runs that ended with their worker");
+    assertEquals(crew.starts(bad.id).length, 5);
+    await stage.assertClean(worker);
+  });
+
+  it("while it holds the lock of a unique task, lets that task be run again, and no other beside it", async () => {
+    const { options, alone } = await producer();
+    await using crew = new Crew({ ...options, idleTimeout: 1000 });
+    const victim = await crew.hire();
+    const task = await alone.enqueue(1500);
+    await eventually(() => crew.starts().length === 1);
+    const rescuer = await crew.hire();
+    victim.signal("SIGKILL");
+    await victim.ended;
+    const beside = await alone.enqueue(10);
+    assertStringIncludes((await beside.result({ timeout: "5s" })).exception.message, task.id);
+    assertEquals((await task.result({ timeout: "10s" })).tries, 2);
+    assertEquals(crew.notes.filter(({ taskId }) => taskId === beside.id), []);
+    assertEquals((await (await alone.enqueue(10)).result({ timeout: "5s" })).success, true);
+    rescuer.signal("SIGTERM");
+    assertEquals(await rescuer.ended, 0);
   });
 
   it("every 300 ms, under 1,000 tasks: each has one result, and runs at most once more than it was killed", async () => {

@@ -1,6 +1,7 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { StreaqError } from "../../src/base/errors.ts";
+import { StreaqError, StreaqRetry } from "../../src/base/errors.ts";
+import { taskContext } from "../../src/queue/context.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { running, sleep, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
@@ -74,6 +75,45 @@ describe("a Redis whose memory is full", () => {
     await redis.command(["CONFIG", "SET", "maxmemory", "0"]);
     assertEquals((await (await refused).result()).result, 100);
     await run.stop();
+    await stage.assertClean(worker);
+  });
+});
+
+describe("a server whose memory is full", () => {
+  it("still takes retries, aborts, locks and hand-backs", async () => {
+    await using server = await startRedis({ appendonly: true });
+    const options = { redisUrl: server.url, concurrency: 3, queueName: stage.newQueue() };
+    const worker = await stage.worker(options);
+    const { redis } = await stage.worker({ redisUrl: server.url });
+    let isFull = false;
+    const again = worker.task(async function again() {
+      while (taskContext().tries === 1 && !isFull) await sleep(5);
+      if (taskContext().tries === 1) throw new StreaqRetry("full", { delay: 50 });
+      return taskContext().tries;
+    });
+    const hold = worker.task(async function hold() {
+      await sleep(60_000, taskContext().signal);
+    });
+    const alone = worker.task(async () => await Promise.resolve("alone"), {
+      name: "alone",
+      unique: true,
+      timeout: "1m",
+    });
+    const run = running(worker);
+    const [retried, aborted, handedBack] = await worker.enqueueMany([again.enqueue(), hold.enqueue(), hold.enqueue()]);
+    await eventually(() => worker.running === 3);
+    const unique = await alone.enqueue();
+    await redis.command(["CONFIG", "SET", "maxmemory", "1mb"]);
+    isFull = true;
+    assertEquals((await unique.result({ timeout: "10s" })).result, "alone");
+    assertEquals((await retried.result({ timeout: "10s" })).result, 2);
+    assertEquals(await aborted.abort(), true);
+    assertEquals((await aborted.result()).exception.name, "StreaqCancelled");
+    await run.stop();
+    assertEquals(await handedBack.status(), "queued");
+    assertEquals(await handedBack.abort(), true);
+    await worker.run({ burst: true });
+    await redis.command(["CONFIG", "SET", "maxmemory", "0"]);
     await stage.assertClean(worker);
   });
 });

@@ -112,3 +112,42 @@ describe("maxTries", () => {
     await stage.assertClean(worker);
   });
 });
+
+describe("the lock of a unique task", () => {
+  it("is lost by a worker that stalls past it; another task runs then, and the log says so", async () => {
+    const queueName = stage.newQueue();
+    const { server } = await stage.broker;
+    await using proxy = await startProxy(server.port);
+    const lines = new Lines();
+    const options = { queueName, idleTimeout: 400 };
+    const stalled = await stage.worker({ ...options, redisUrl: `redis://127.0.0.1:${proxy.port}`, logger: lines });
+    const other = await stage.worker(options);
+    let begun = 0;
+    let finish = () => {};
+    const finished = new Promise<void>((resolve) => finish = resolve);
+    stalled.task(async function alone(_n: number) {
+      begun++;
+      await finished;
+      return "stalled";
+    }, { unique: true, timeout: "1m" });
+    const alone = other.task(async function alone(n: number) {
+      await sleep(n);
+      return "other";
+    }, { unique: true, timeout: "1m" });
+    const first = running(stalled);
+    const held = await alone.enqueue(1);
+    await eventually(() => begun === 1);
+    proxy.swallow();
+    await sleep(600);
+    const second = running(other);
+    // What the stalled one held is taken over too, and may be first; then this one fails.
+    const results = [await alone.enqueue(3000), held].map((task) => task.result({ timeout: "20s" }));
+    proxy.resume();
+    proxy.cut();
+    await eventually(() => lines.with("stalled past its lock").length === 1, { timeout: 10_000 });
+    finish();
+    assertEquals((await Promise.all(results)).filter(({ success }) => success).length >= 1, true);
+    await Promise.all([first.stop(), second.stop()]);
+    await stage.assertClean(other);
+  });
+});

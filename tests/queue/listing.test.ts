@@ -37,7 +37,7 @@ behaviour("getTasksByStatus()", (stage) => {
       await sleep(ms);
       return ms;
     });
-    const again = worker.task(async function again(): Promise<void> {
+    const again = worker.task(function again(): void {
       throw new StreaqRetry("later", { delay: "1h" });
     });
     const run = running(worker);

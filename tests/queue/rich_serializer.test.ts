@@ -1,9 +1,9 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { richSerializer } from "../../src/queue/rich_serializer.ts";
 import { UnserialisableError } from "../../src/queue/serializer.ts";
+import { same } from "./same.ts";
 import { oddities } from "./values.ts";
 
 const encoder = new TextEncoder();
@@ -27,7 +27,7 @@ describe("richSerializer.serialize()", () => {
     ["undefined", [undefined, { a: undefined }]],
     ["NaN, infinities and -0", [NaN, Infinity, -Infinity, -0, { zero: -0 }]],
     ["big integers", [0n, -1n, 2n ** 200n]],
-    ["dates", [new Date(0), new Date("2026-02-28T12:34:56.789Z"), new Date(8.64e15)]],
+    ["dates", [new Date(0), new Date("2026-02-28T12:34:56.789Z"), new Date(8.64e15), new Date(NaN)]],
     ["maps", new Map<unknown, unknown>([["a", 1], [{ k: 1 }, new Map([[NaN, -0]])], [undefined, undefined]])],
     ["sets", new Set<unknown>([1, "1", new Set([[]]), undefined])],
     ["expressions", [/a/, /[/\]\n]+/giu, /(?:)/]],
@@ -43,19 +43,14 @@ describe("richSerializer.serialize()", () => {
     ["1000 levels", nest(999)],
   ];
   for (const [what, value] of taken) {
-    it(`keeps ${what}`, () => assert(isDeepStrictEqual(roundTrip({ value }), { value })));
+    it(`keeps ${what}`, () => assert(same(roundTrip({ value }), { value })));
   }
 
   for (const value of [undefined, NaN, -0, 1n, "x", new Date(1), /x/g]) {
     it(`keeps ${Object.is(value, -0) ? "-0" : String(value)} at the top`, () => {
-      assert(isDeepStrictEqual(roundTrip(value), value));
+      assert(same(roundTrip(value), value));
     });
   }
-
-  it("keeps a date that is none", () => {
-    const date = roundTrip(new Date(NaN));
-    assert(date instanceof Date && Number.isNaN(date.getTime()));
-  });
 
   it("keeps addresses and their queries", () => {
     const value = { url: new URL("https://ada@example.org/ü?a=1&a=2#x"), query: new URLSearchParams("a=1&b=%26") };
@@ -131,10 +126,7 @@ describe("richSerializer.serialize()", () => {
       } catch (error) {
         return error instanceof UnserialisableError && error.what === "a property named __proto__";
       }
-      const back = read(text);
-      if (isDeepStrictEqual(back, value)) return true;
-      // Node 20 calls two dates that are none different.
-      return text.includes('["Date",""]') && richSerializer.serialize(back) === text;
+      return same(read(text), value);
     }));
   });
 });

@@ -25,11 +25,12 @@ local function begin(rows)
   -- A write that is allowed when memory is full lets the others pass.
   redis.call('HDEL', running, '')
   local marks = redis.call('HMGET', running, unpack(ids))
-  local drops = redis.call('HMGET', dropped, unpack(ids))
+  -- Where that is no hash, nothing can be noted as dropped.
+  local drops = redis.pcall('HMGET', dropped, unpack(ids))
 
   local crashes, notes, dropping, left = {}, {}, {}, {}
   for n, row in ipairs(rows) do
-    left[row.id] = left[row.id] or tonumber(drops[n] or 0)
+    left[row.id] = left[row.id] or tonumber(drops[n] or 0) or 0
     dropping[n] = left[row.id] > 0
     left[row.id] = left[row.id] - 1
     local lease = row.entry .. ' ' .. row.deliveries

@@ -9,7 +9,7 @@ import { restoreThrown } from "./thrown.ts";
 export interface ThreadOwner {
   /** The thread is free again, or dead. */
   released(thread: Thread): void;
-  /** The thread has ended, whyever. */
+  /** The thread has ended, for whatever reason. */
   ended(thread: Thread): void;
 }
 
@@ -20,7 +20,7 @@ interface Running extends Deferred<unknown> {
 
 /**
  * A thread as the main thread sees it. It is `starting` until it says that it is ready, and keeps its orders until then;
- * `dead` once it was told to end, or ended by itself. What it was at is `running`, in each of them but the last.
+ * `dead` once it was told to end, or ended by itself. The call under way is `running`; a dead thread has none.
  */
 export class Thread {
   readonly #worker: Worker;
@@ -36,10 +36,7 @@ export class Thread {
     this.#worker = worker;
     this.#owner = owner;
     worker.on("message", (report: Report) => this.#receive(report));
-    worker.on(
-      "messageerror",
-      (cause) => this.#settle(new StreaqError("Cannot read what the thread returned", { cause })),
-    );
+    worker.on("messageerror", (cause) => this.#refuse("read what came out of", cause));
     worker.on("error", (error) => this.#cause = { error });
     worker.on("exit", () => this.#exit());
   }
@@ -100,8 +97,7 @@ export class Thread {
     try {
       this.#worker.postMessage(order);
     } catch (cause) {
-      const { fnName } = this.#running!;
-      this.#settle(new StreaqError(`Cannot pass the arguments into the thread of task: ${fnName}`, { cause }));
+      this.#refuse("pass the arguments into", cause);
     }
   }
 
@@ -137,6 +133,11 @@ export class Thread {
     const options = this.#cause ? { cause: this.#cause.error } : {};
     if (this.#state === "starting") return new StreaqError(`The thread did not start for task: ${fnName}`, options);
     return new StreaqError(`The thread ended under task: ${fnName}`, options);
+  }
+
+  /** What structured cloning refuses fails the call, and no more. */
+  #refuse(what: string, cause: unknown): void {
+    this.#settle(new StreaqError(`Cannot ${what} the thread of task: ${this.#running?.fnName}`, { cause }));
   }
 
   /** Ends the call under way, if there is one. */

@@ -1,0 +1,304 @@
+import { it } from "node:test";
+import {
+  assert,
+  assertEquals,
+  assertGreaterOrEqual,
+  assertInstanceOf,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { type RetryOptions, StreaqError, StreaqRetry } from "../../src/base/errors.ts";
+import { taskContext } from "../../src/queue/context.ts";
+import { eventually } from "../support/poll.ts";
+import { gate } from "../support/promises.ts";
+import { behaviour } from "./behaviour.ts";
+import { Lines, running, sleep } from "./stage.ts";
+
+behaviour("StreaqRetry", (stage) => {
+  it("tries again after its delay, never early, and counts the tries", async () => {
+    const worker = await stage.worker();
+    const seen: number[] = [];
+    const times: number[] = [];
+    const flaky = worker.task(async function flaky() {
+      const { tries } = taskContext();
+      times.push(Date.now());
+      seen.push(tries);
+      await sleep(1);
+      times.push(Date.now());
+      if (tries < 3) throw new StreaqRetry("not yet", { delay: 150 * tries });
+      return "at last";
+    });
+    const run = running(worker);
+    const task = await flaky.enqueue();
+    // Who waits from the beginning hears of the last try alone.
+    const { result, tries, startTime } = await task.result();
+    await run.stop();
+    assertEquals([result, tries, seen], ["at last", 3, [1, 2, 3]]);
+    assertGreaterOrEqual(times[2]! - times[1]!, 150);
+    assertGreaterOrEqual(times[4]! - times[3]!, 300);
+    assertGreaterOrEqual(startTime, times[3]! + 300);
+    assertEquals([worker.counters.retried, worker.counters.completed, worker.counters.failed], [2, 1, 0]);
+    await stage.assertClean(worker);
+  });
+
+  it("tries again at its schedule, never early", async () => {
+    const worker = await stage.worker();
+    let due = 0;
+    let again = 0;
+    const later = worker.task(function later() {
+      again = Date.now();
+      if (taskContext().tries > 1) return;
+      due = Date.now() + 400;
+      throw new StreaqRetry("later", { schedule: new Date(due) });
+    });
+    const run = running(worker);
+    const task = await later.enqueue();
+    assertEquals((await task.result()).success, true);
+    await run.stop();
+    assertGreaterOrEqual(again, due);
+  });
+
+  it("tries again a second after the first try when it does not say", async () => {
+    const worker = await stage.worker();
+    const times: number[] = [];
+    const silent = worker.task(function silent() {
+      times.push(Date.now());
+      if (times.length === 1) throw new StreaqRetry();
+    });
+    const run = running(worker);
+    const { success } = await (await silent.enqueue()).result();
+    await run.stop();
+    assertEquals(success, true);
+    assertGreaterOrEqual(times[1]! - times[0]!, 1000);
+    assertLess(times[1]! - times[0]!, 3500);
+  });
+
+  const atOnce: [what: string, options: () => RetryOptions][] = [
+    ["a delay of 0", () => ({ delay: 0 })],
+    ["a schedule in the past", () => ({ schedule: new Date(Date.now() - 3_600_000) })],
+    ["a schedule before 1970", () => ({ schedule: new Date(-1) })],
+  ];
+  for (const [what, options] of atOnce) {
+    it(`tries again at once with ${what}, on and on with maxTries: null`, async () => {
+      const worker = await stage.worker();
+      const again = worker.task(function again() {
+        if (taskContext().tries < 7) throw new StreaqRetry("again", options());
+      }, { maxTries: null });
+      const run = running(worker);
+      const { success, tries } = await (await again.enqueue()).result({ timeout: 4000 });
+      await run.stop();
+      assertEquals([success, tries, worker.counters.retried], [true, 7, 6]);
+      await stage.assertClean(worker);
+    });
+  }
+
+  it("is scheduled meanwhile, and says until when and why", async () => {
+    const lines = new Lines();
+    const worker = await stage.worker({ logger: lines });
+    const fail = worker.task(function fail() {
+      throw new StreaqRetry("the door is shut", { delay: "1h", cause: new RangeError("no key") });
+    });
+    const run = running(worker);
+    const before = Date.now() + 3_600_000;
+    const task = await fail.enqueue();
+    await eventually(async () => await task.status() === "scheduled");
+    const info = await worker.infoById(task.id);
+    assertInstanceOf(info?.scheduled, Date);
+    assertGreaterOrEqual(info.scheduled.getTime(), before);
+    assertLess(info.scheduled.getTime(), Date.now() + 3_600_000 + 1);
+    assertEquals([info.status, info.tries], ["scheduled", 1]);
+    assertEquals((await worker.getTasksByStatus("scheduled")).map(({ taskId }) => taskId), [task.id]);
+    await eventually(() => lines.with("the door is shut").some((line) => line.includes("RangeError: no key")));
+    await task.abort();
+    await run.stop();
+    await stage.assertClean(worker);
+  });
+
+  it("fails at once with no try left, and says how many there were", async () => {
+    const worker = await stage.worker();
+    const give = async (cause: unknown) => {
+      await Promise.resolve();
+      throw new StreaqRetry("still shut", { delay: taskContext().tries === 2 ? "1h" : 0, cause });
+    };
+    const up = worker.task((withCause: boolean) => give(withCause ? new RangeError("no key") : undefined), {
+      name: "giveUp",
+      maxTries: 2,
+    });
+    const run = running(worker);
+    const [withCause, without] = await worker.enqueueMany([up.enqueue(true), up.enqueue(false)]);
+    const result = await withCause.result({ timeout: 4000 });
+    assertEquals([result.success, result.tries], [false, 2]);
+    const { exception } = result;
+    assertInstanceOf(exception, StreaqError);
+    assertEquals(exception.name, "StreaqError");
+    for (const part of ["2 tries", "giveUp", "still shut"]) assertStringIncludes(exception.message, part);
+    assertInstanceOf(exception.cause, RangeError);
+    assertEquals(exception.cause.message, "no key");
+    assertEquals(((await without.result()).exception.cause as Error).message, "still shut");
+    await run.stop();
+    assertEquals([worker.counters.failed, worker.counters.retried], [2, 2]);
+    await stage.assertClean(worker);
+  });
+
+  const bad: [what: string, options: unknown, error: new (message: string) => Error][] = [
+    ["both delay and schedule", { delay: 1, schedule: new Date() }, StreaqError],
+    ["a negative delay", { delay: -1 }, RangeError],
+    ["a delay that is no number", { delay: NaN }, RangeError],
+    ["an endless delay", { delay: Infinity }, RangeError],
+    ["a delay in words", { delay: "soon" }, TypeError],
+    ["a delay of null", { delay: null }, TypeError],
+    ["an invalid date", { schedule: new Date(NaN) }, TypeError],
+    ["a date as text", { schedule: "2030-01-01" }, TypeError],
+  ];
+  for (const [what, options, error] of bad) {
+    it(`with ${what} is refused where it is made, so the task fails with that`, async () => {
+      const worker = await stage.worker();
+      const wrong = worker.task(function wrong() {
+        throw new StreaqRetry("never said", options as RetryOptions);
+      });
+      const task = await wrong.enqueue();
+      await worker.run({ burst: true });
+      const { exception, tries } = await task.result();
+      assertEquals([exception.name, tries], [error.name, 1]);
+      assertInstanceOf(exception, error);
+      assertStringIncludes(exception.message, "Invalid");
+      await stage.assertClean(worker);
+    });
+  }
+
+  it("may be put off as far as a date goes", async () => {
+    const worker = await stage.worker();
+    const never = worker.task(function never() {
+      throw new StreaqRetry("one day", { schedule: new Date(8.64e15) });
+    });
+    const task = await never.enqueue();
+    await worker.run({ burst: true });
+    assertEquals((await task.info())?.scheduled?.getTime(), 8.64e15);
+    assertEquals(await task.abort(), true);
+    await stage.assertClean(worker);
+  });
+
+  it("counts too when middleware throws it, before or after the function", async () => {
+    const worker = await stage.worker();
+    let calls = 0;
+    worker.middleware((next) => async (...args) => {
+      const { tries } = taskContext();
+      if (tries === 1) throw new StreaqRetry("before", { delay: 0 });
+      const value = await next(...args);
+      if (tries === 2) throw new StreaqRetry("after", { delay: 0 });
+      return value;
+    });
+    const job = worker.task(() => ++calls, { name: "job" });
+    const run = running(worker);
+    const { result, tries } = await (await job.enqueue()).result();
+    await run.stop();
+    assertEquals([result, tries, worker.counters.retried], [2, 3, 2]);
+  });
+
+  it("may be a class of one's own", async () => {
+    class Busy extends StreaqRetry {
+      override name = "Busy";
+    }
+    const worker = await stage.worker();
+    const job = worker.task(function job() {
+      if (taskContext().tries === 1) throw new Busy("line is busy", { delay: 0 });
+      return "through";
+    });
+    const run = running(worker);
+    assertEquals((await (await job.enqueue()).result()).result, "through");
+    await run.stop();
+  });
+
+  it("may be followed by any other failure, which is the result", async () => {
+    const worker = await stage.worker();
+    const job = worker.task(function job() {
+      if (taskContext().tries === 1) throw new StreaqRetry("again", { delay: 0 });
+      throw new RangeError("for good");
+    }, { ttl: 0 });
+    const run = running(worker);
+    const task = await job.enqueue();
+    const { exception, tries } = await task.result();
+    assertEquals([exception.message, tries], ["for good", 2]);
+    // It is kept as long as the task says, which is not at all.
+    await assertRejects(() => task.result(), StreaqError, task.id);
+    await run.stop();
+    assert(worker.counters.failed === 1);
+    await stage.assertClean(worker);
+  });
+});
+
+behaviour("a worker with tasks to try again", (stage) => {
+  it("does not wait for them with burst", async () => {
+    const worker = await stage.worker();
+    const job = worker.task(function job() {
+      throw new StreaqRetry("later", { delay: "1h" });
+    });
+    const task = await job.enqueue();
+    await worker.run({ burst: true });
+    assertEquals(await task.status(), "scheduled");
+    assertEquals(await task.abort(), true);
+    await stage.assertClean(worker);
+  });
+
+  it("takes those that are due with burst, whoever moves them", async () => {
+    const left: string[] = [];
+    for (let round = 0; round < 40; round++) {
+      const worker = await stage.worker();
+      const job = worker.task(function job() {
+        if (taskContext().tries === 1) throw new StreaqRetry("now", { delay: 0 });
+      });
+      const task = await job.enqueue();
+      await worker.run({ burst: true });
+      const status = await task.status();
+      if (status !== "done") left.push(status);
+      await worker.close();
+    }
+    assertEquals(left, []);
+  });
+
+  it("may leave them to another one", async () => {
+    const queueName = stage.newQueue();
+    const first = await stage.worker({ queueName, concurrency: 1, id: "first" });
+    const second = await stage.worker({ queueName, concurrency: 1, id: "second" });
+    const { open, opened } = gate();
+    const job = () => {
+      if (taskContext().tries === 1) throw new StreaqRetry("somebody else", { delay: 300 });
+    };
+    const task = first.task(job, { name: "job" });
+    const busy = first.task(() => opened, { name: "busy" });
+    second.task(job, { name: "job" });
+    const [one, blocker] = await first.enqueueMany([task.enqueue(), busy.enqueue()]);
+    const runs = [running(first)];
+    await eventually(async () => await blocker.status() === "running");
+    runs.push(running(second));
+    const { workerId, tries } = await one.result({ timeout: 4000 });
+    assertEquals([workerId, tries], ["second", 2]);
+    open();
+    await Promise.all(runs.map((run) => run.stop()));
+    await stage.assertClean(first);
+  });
+
+  it("loses nothing when it stops meanwhile, and nothing is early afterwards", async () => {
+    const queueName = stage.newQueue();
+    const [first, second] = [await stage.worker({ queueName }), await stage.worker({ queueName })];
+    let [due, again] = [0, 0];
+    const job = () => {
+      again = Date.now();
+      if (taskContext().tries > 1) return "kept";
+      due = again + 600;
+      throw new StreaqRetry("after the restart", { delay: 600 });
+    };
+    const task = await first.task(job, { name: "job" }).enqueue();
+    second.task(job, { name: "job" });
+    const run = running(first);
+    await eventually(async () => await task.status() === "scheduled");
+    await run.stop();
+    assertEquals([await task.status(), first.counters.relinquished], ["scheduled", 0]);
+    const other = running(second);
+    assertEquals((await task.result()).result, "kept");
+    await other.stop();
+    assertGreaterOrEqual(again, due);
+    await stage.assertClean(second);
+  });
+});

@@ -1,0 +1,77 @@
+import { it } from "node:test";
+import { assertEquals } from "@std/assert";
+import { StreaqRetry } from "../../src/base/errors.ts";
+import { taskContext } from "../../src/queue/context.ts";
+import { eventually } from "../support/poll.ts";
+import { behaviour } from "./behaviour.ts";
+import { running, sleep } from "./stage.ts";
+
+behaviour("many tasks to try again", (stage) => {
+  it("that are due at one moment run once each, over two workers", async () => {
+    const queueName = stage.newQueue();
+    const workers = [await stage.worker({ queueName, concurrency: 100 }), await stage.worker({ queueName })];
+    const schedule = new Date(Date.now() + 1500);
+    const runs = new Map<string, number[]>();
+    const job = async () => {
+      const { taskId, tries } = taskContext();
+      runs.set(taskId, [...runs.get(taskId) ?? [], tries]);
+      await Promise.resolve();
+      if (tries === 1) throw new StreaqRetry("all at once", { schedule });
+    };
+    const [task] = workers.map((worker) => worker.task(job, { name: "job", silent: true }));
+    // More than are moved in one call.
+    const tasks = await workers[0]!.enqueueMany(Array.from({ length: 1200 }, () => task!.enqueue()));
+    const runners = workers.map((worker) => running(worker));
+    await Promise.all(tasks.map((task) => task.result({ timeout: "20s" })));
+    assertEquals([...runs.values()].filter((tries) => tries.join() !== "1,2"), []);
+    await Promise.all(runners.map((run) => run.stop()));
+    const sum = (key: "completed" | "retried") => workers[0]!.counters[key] + workers[1]!.counters[key];
+    assertEquals([runs.size, sum("completed"), sum("retried")], [1200, 1200, 1200]);
+    await stage.assertClean(workers[0]!);
+  });
+
+  it("run in the order in which they are due, whichever was put off first", async () => {
+    const worker = await stage.worker({ concurrency: 8 });
+    const order: number[] = [];
+    const job = worker.task(function job(delay: number) {
+      if (taskContext().tries === 1) throw new StreaqRetry("in order", { delay });
+      order.push(delay);
+    });
+    const run = running(worker);
+    const hour = await job.enqueue(3_600_000);
+    await eventually(async () => await hour.status() === "scheduled");
+    const tasks = await worker.enqueueMany([900, 300, 600].map((delay) => job.enqueue(delay)));
+    await Promise.all(tasks.map((task) => task.result()));
+    assertEquals(order, [300, 600, 900]);
+    await hour.abort();
+    await run.stop();
+    await stage.assertClean(worker);
+  });
+
+  it("are put off by a retry that comes while the worker stops at the cost of no try", async () => {
+    const queueName = stage.newQueue();
+    const [first, second] = [await stage.worker({ queueName }), await stage.worker({ queueName })];
+    const job = async () => {
+      const { signal, tries } = taskContext();
+      if (!stopping) return tries;
+      try {
+        await sleep(10_000, signal);
+      } catch (cause) {
+        throw new StreaqRetry("not now", { delay: "1h", cause });
+      }
+    };
+    let stopping = true;
+    const task = await first.task(job, { name: "job" }).enqueue();
+    second.task(job, { name: "job" });
+    const run = running(first);
+    await eventually(() => first.running === 1);
+    await eventually(async () => await task.status() === "running");
+    await run.stop();
+    stopping = false;
+    assertEquals(await task.status(), "queued");
+    await second.run({ burst: true });
+    assertEquals((await task.result()).result, 1);
+    assertEquals([first.counters.retried, first.counters.relinquished], [0, 1]);
+    await stage.assertClean(second);
+  });
+});
