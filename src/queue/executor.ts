@@ -1,3 +1,4 @@
+import { abortable } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import { StreaqCancelled, StreaqError, TimeoutError } from "../base/errors.ts";
 import type { Started } from "../broker/broker.ts";
@@ -56,7 +57,7 @@ export class Executor {
       // Most tasks need neither, and are spared the turns of waiting.
       const conflict = unique ? await this.#options.locks.take(execution) : undefined;
       if (conflict) return this.conclude(execution, { kind: "failed", error: conflict });
-      if (thread !== undefined) execution.thread = await this.#options.threads.acquire(execution.signal);
+      if (thread !== undefined) await this.#acquireThread(execution, thread);
       const value = await this.#call(execution);
       this.conclude(execution, { kind: "done", value });
     } catch (error) {
@@ -105,6 +106,12 @@ export class Executor {
       return new StreaqError(`Expired, it was not started within ${expire} ms, task: ${fnName}`);
     }
     return giveUp(execution, crashes);
+  }
+
+  /** Waits for a thread in which the function can begin at once. */
+  async #acquireThread(execution: Execution, module: string): Promise<void> {
+    execution.thread = await this.#options.threads.acquire(execution.signal);
+    await abortable(execution.thread.load(module, execution.definition!.fnName), execution.signal);
   }
 
   async #call(execution: Execution): Promise<unknown> {

@@ -83,10 +83,6 @@ class Inspection {
   /** What is looked at, for the error. */
   #here: Place = this.#root;
 
-  constructor(value: unknown) {
-    this.#places.set(value, this.#root);
-  }
-
   readonly operations: Partial<StringifyOperations> = {
     typeOf: (value) => {
       if (value === null) return "null";
@@ -131,6 +127,10 @@ class Inspection {
       return { buffer, byteOffset: 0, byteLength, length, bufferByteLength: byteLength };
     },
   };
+
+  constructor(value: unknown) {
+    this.#places.set(value, this.#root);
+  }
 
   refusal(what: string): UnserialisableError {
     const path = [];

@@ -93,6 +93,7 @@ class Walk {
   hasNegativeZero = false;
   /** The way to where the walk is: names and indices. */
   readonly #path: (string | number)[] = [];
+  #depth = 0;
 
   start(value: unknown): void {
     try {
@@ -128,7 +129,7 @@ class Walk {
   }
 
   #object(object: object): void {
-    if (this.#path.length > deepest) {
+    if (this.#depth > deepest) {
       throw this.#refusal(`a value that is nested over ${deepest} levels, or in itself`);
     }
     if (Array.isArray(object) ? !isPlainArray(object) : !isPlain(object)) throw this.#refusal(describe(object));
@@ -139,27 +140,28 @@ class Walk {
   }
 
   #array(array: readonly unknown[]): void {
-    const depth = this.#path.length;
+    const depth = this.#depth++;
     for (let i = 0; i < array.length; i++) {
       this.#path[depth] = i;
       this.#element(array[i]);
     }
-    this.#path.length = depth;
+    this.#depth = depth;
     // Nothing is missing, so what is more than the elements is beside them.
     if (Object.keys(array).length > array.length) throw this.#refusal("an array with properties beside its elements");
   }
 
   #properties(object: Record<string, unknown>): void {
-    const depth = this.#path.length;
-    for (const key of Object.keys(object)) {
+    const depth = this.#depth++;
+    for (const key in object) {
+      if (!Object.hasOwn(object, key)) continue;
       this.#path[depth] = key;
       this.#value(object[key]);
     }
-    this.#path.length = depth;
+    this.#depth = depth;
   }
 
   #refusal(what: string): UnserialisableError {
-    return new UnserialisableError("JSON", what, this.#path);
+    return new UnserialisableError("JSON", what, this.#path.slice(0, this.#depth));
   }
 }
 

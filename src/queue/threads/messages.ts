@@ -15,6 +15,8 @@ export interface ThreadCall {
 
 /** From the main thread to a thread. */
 export type Order =
+  /** Imports the module, so that the call finds it there. */
+  | { readonly kind: "streaq:load"; readonly module: string }
   | { readonly kind: "streaq:call"; readonly call: ThreadCall }
   | { readonly kind: "streaq:abort"; readonly reason: FailureRecord };
 

@@ -23,6 +23,7 @@ export class Runner {
   /** Takes orders from now on. */
   listen(): void {
     this.#port.on("message", (order: Order) => {
+      if (order.kind === "streaq:load") void this.#load(order.module);
       if (order.kind === "streaq:call") void this.#run(order.call);
       if (order.kind === "streaq:abort") this.#controller?.abort(restoreFailure(order.reason));
     });
@@ -34,6 +35,10 @@ export class Runner {
   /** Says itself what it dies of: the runtimes pass on little of an error. A module that takes care of it is left alone. */
   #fall(event: "uncaughtException" | "unhandledRejection", error: unknown): void {
     if (process.listenerCount(event) === 1) this.#report({ kind: "streaq:dying", thrown: describeThrown(error) });
+  }
+
+  async #load(module: string): Promise<void> {
+    this.#report(await this.#import(module) ?? { kind: "streaq:done", value: undefined });
   }
 
   async #run(call: ThreadCall): Promise<void> {

@@ -29,6 +29,8 @@ export class Thread {
   #state: "starting" | "ready" | "dead" = "starting";
   #running: Running | undefined;
   #orders: Order[] = [];
+  /** Modules that were imported. */
+  readonly #loaded = new Set<string>();
   /** What it dies of: there is an error first, then the end. */
   #cause: { readonly error: unknown } | undefined;
 
@@ -52,17 +54,31 @@ export class Thread {
   }
 
   /**
+   * Imports a module, unless that was done before, so that a call begins at once.
+   *
+   * @throws {StreaqError} When that fails, or the thread died.
+   */
+  async load(module: string, fnName: string): Promise<void> {
+    if (this.#loaded.has(module)) return;
+    await this.#perform(fnName, { kind: "streaq:load", module });
+    this.#loaded.add(module);
+  }
+
+  /**
    * Runs a registered function, one at a time.
    *
    * @throws What the function throws; a {@linkcode StreaqError} when it could not be called, or the thread died.
    */
-  call(call: ThreadCall): Promise<unknown> {
-    const { fnName } = call;
+  async call(call: ThreadCall): Promise<unknown> {
+    return await this.#perform(call.fnName, { kind: "streaq:call", call });
+  }
+
+  #perform(fnName: string, order: Order): Promise<unknown> {
     if (this.isDead) return Promise.reject(this.#death(fnName));
     if (this.#running) return Promise.reject(new StreaqError(`The thread runs another task: ${this.#running.fnName}`));
     const running = this.#running = { fnName, ...deferred<unknown>() };
     this.#worker.ref();
-    this.#order({ kind: "streaq:call", call });
+    this.#order(order);
     return running.promise;
   }
 

@@ -1,0 +1,167 @@
+import { describe, it } from "node:test";
+import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { StreaqCancelled, StreaqRetry } from "../../src/base/errors.ts";
+import { taskContext } from "../../src/queue/context.ts";
+import { eventually } from "../support/poll.ts";
+import { gate } from "../support/promises.ts";
+import { behaviour } from "./behaviour.ts";
+import { onRedis } from "./brokers.ts";
+import { running, sleep, Stage } from "./stage.ts";
+
+/** Whether a task was aborted, by its result. */
+async function wasAborted(task: { result(): Promise<{ success: boolean; exception: Error }> }): Promise<boolean> {
+  const result = await task.result();
+  return !result.success && result.exception instanceof StreaqCancelled;
+}
+
+behaviour("abort() beside the task's own end", (stage) => {
+  const ends: [what: string, end: () => unknown][] = [
+    ["return", () => "done"],
+    ["fail", () => {
+      throw new RangeError("failed");
+    }],
+    ["are tried again", () => {
+      if (taskContext().tries === 1) throw new StreaqRetry("again", { delay: 0 });
+    }],
+  ];
+  for (const [what, end] of ends) {
+    it(`answers true exactly when the result is its own: 200 tasks that ${what}`, async () => {
+      const queueName = stage.newQueue();
+      const options = { queueName, concurrency: 40, idleTimeout: 300 };
+      const workers = [await stage.worker(options), await stage.worker(options)];
+      const aborter = await stage.worker({ queueName });
+      await aborter.connect();
+      const answers = new Map<string, Promise<boolean>>();
+      let open = 0;
+      const job = async (ms: number, early: number) => {
+        const { taskId, signal, tries } = taskContext();
+        open++;
+        // Of those that are tried again, half are aborted around the end of the first try.
+        if (tries === (what === "are tried again" && ms % 4 < 2 ? 2 : 1)) {
+          answers.set(taskId, sleep(ms - early).then(() => aborter.abortById(taskId)));
+        }
+        // Half of them listen to their signal.
+        await sleep(ms, ms % 2 ? signal : undefined).finally(() => open--);
+        return end();
+      };
+      const [register] = workers.map((worker) => worker.task(job, { name: "job", silent: true }));
+      const runs = workers.map((worker) => running(worker));
+      const tasks = await aborter.enqueueMany(
+        Array.from({ length: 200 }, (_, i) => register!.enqueue(6 + i % 20, i % 9 - 3)),
+      );
+      const aborted = await Promise.all(tasks.map(wasAborted));
+      assertEquals(await Promise.all(tasks.map(({ id }) => answers.get(id))), aborted);
+      const count = aborted.filter(Boolean).length;
+      assert(count > 0 && count < 200, `${count}`);
+      await eventually(() => open === 0);
+      await Promise.all(runs.map((run) => run.stop()));
+      const [ones, twos] = workers.map(({ counters }) => counters.completed + counters.failed);
+      assertEquals(ones! + twos!, 200 - count);
+      await stage.assertClean(aborter);
+    });
+  }
+
+  it("answers true exactly when the result is its own: tasks that abort themselves as they return", async () => {
+    const worker = await stage.worker({ concurrency: 8 });
+    const answers = new Map<string, Promise<boolean>>();
+    const suicidal = worker.task(async function suicidal(ms: number) {
+      const { taskId } = taskContext();
+      answers.set(taskId, worker.abortById(taskId));
+      for (const until = performance.now() + ms; performance.now() < until;) await sleep(0);
+      return ms;
+    }, { silent: true });
+    const tasks = await worker.enqueueMany(Array.from({ length: 120 }, (_, i) => suicidal.enqueue((i % 12) / 4)));
+    await worker.run({ burst: true });
+    assertEquals(
+      await Promise.all(tasks.map(({ id }) => answers.get(id)!)),
+      await Promise.all(tasks.map(wasAborted)),
+    );
+    await stage.assertClean(worker);
+  });
+
+  it("answers true to exactly one of two at the same time", async () => {
+    const queueName = stage.newQueue();
+    const [one, two] = [await stage.worker({ queueName }), await stage.worker({ queueName })];
+    const { open, opened } = gate();
+    const job = one.task(() => opened, { name: "job", silent: true });
+    const run = running(one);
+    const tasks = await one.enqueueMany(Array.from({ length: 50 }, () => job.enqueue()));
+    await eventually(() => one.running === 16);
+    const answers = await Promise.all(
+      tasks.map(async ({ id }) => (await Promise.all([one.abortById(id), two.abortById(id)])).filter(Boolean).length),
+    );
+    assertEquals(answers, tasks.map(() => 1));
+    open();
+    await run.stop();
+    await one.run({ burst: true });
+    await stage.assertClean(one);
+  });
+
+  it("answers true to exactly one of two at the same time by one worker", async () => {
+    const worker = await stage.worker();
+    const job = worker.task(() => {}, { name: "job", silent: true });
+    const tasks = await worker.enqueueMany(Array.from({ length: 20 }, () => job.enqueue()));
+    const answers = await Promise.all(
+      tasks.map(async (task) => (await Promise.all([task.abort(), task.abort()])).filter(Boolean).length),
+    );
+    assertEquals(answers, tasks.map(() => 1));
+    await worker.run({ burst: true });
+    await stage.assertClean(worker);
+  });
+
+  it("never lets a task run that was aborted while it was being read and started", async () => {
+    const queueName = stage.newQueue();
+    const workers = [
+      await stage.worker({ queueName, concurrency: 2 }),
+      await stage.worker({ queueName, concurrency: 2 }),
+    ];
+    const aborter = await stage.worker({ queueName });
+    const begun = new Map<string, number>();
+    const job = async () => {
+      begun.set(taskContext().taskId, performance.now());
+      await sleep(1);
+    };
+    const [task] = workers.map((worker) => worker.task(job, { name: "job", silent: true }));
+    const runs = workers.map((worker) => running(worker));
+    const late: number[] = [];
+    for (let round = 0; round < 10; round++) {
+      const tasks = await aborter.enqueueMany(Array.from({ length: 30 }, () => task!.enqueue()));
+      await Promise.all(tasks.map(async ({ id }) => {
+        if (!await aborter.abortById(id)) return;
+        const answered = performance.now();
+        await aborter.resultById(id);
+        await sleep(20);
+        // What was started before may be called a moment after: the news has to arrive.
+        if ((begun.get(id) ?? 0) > answered + 100) late.push(begun.get(id)! - answered);
+      }));
+    }
+    await Promise.all(runs.map((run) => run.stop()));
+    assertEquals(late, []);
+    await stage.assertClean(aborter);
+  });
+});
+
+describe("an id on Redis", () => {
+  const stage = new Stage(onRedis);
+
+  it("can be used again when the result of its abort is gone, though its old entry is still unread", async () => {
+    const worker = await stage.worker();
+    let runs = 0;
+    const job = worker.task((n: number) => {
+      runs++;
+      return n;
+    }, { name: "job" });
+    const first = await job.enqueue(1).start({ id: "again" });
+    assertEquals(await first.abort(), true);
+    await job.enqueue(2).start({ id: "again" });
+    assertInstanceOf((await first.result()).exception, StreaqCancelled);
+    // As if its time to live had passed.
+    await worker.redis.command(["DEL", `streaq:${worker.queueName}:task:results:again`]);
+    assertEquals(await worker.statusById("again"), "missing");
+    const second = await job.enqueue(3).start({ id: "again" });
+    assertEquals(await second.status(), "queued");
+    await worker.run({ burst: true });
+    assertEquals([(await second.result()).result, runs], [3, 1]);
+    await stage.assertClean(worker);
+  });
+});
