@@ -76,6 +76,12 @@ export function isPlain(object: object): boolean {
   return prototype !== null && Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf");
 }
 
+/** What JSON takes: one without a prototype too, as parsers make them, though it comes back with one. */
+function isTaken(object: object): boolean {
+  if (Array.isArray(object)) return isPlainArray(object);
+  return isPlain(object) || Object.getPrototypeOf(object) === null;
+}
+
 /** Whether an array is of no class of its own: only the prototype of arrays, of any realm, is an array itself. */
 export function isPlainArray(array: readonly unknown[]): boolean {
   const prototype = Object.getPrototypeOf(array);
@@ -132,7 +138,7 @@ class Walk {
     if (this.#depth > deepest) {
       throw this.#refusal(`a value that is nested over ${deepest} levels, or in itself`);
     }
-    if (Array.isArray(object) ? !isPlainArray(object) : !isPlain(object)) throw this.#refusal(describe(object));
+    if (!isTaken(object)) throw this.#refusal(describe(object));
     if (typeof (object as { toJSON?: unknown }).toJSON === "function") throw this.#refusal("a toJSON of its own");
     if (hasSymbols(object)) throw this.#refusal("properties named by symbols");
     if (Array.isArray(object)) this.#array(object);

@@ -171,7 +171,7 @@ behaviour("arguments", (stage) => {
     [[undefined], "undefined at args[0][0]"],
     [() => 1, "a function"],
     [Symbol("x"), "a symbol"],
-    [new Money(), "args[0].amount"],
+    [new Money(), "a Money at args[0]"],
     [circular, "in itself"],
     [new Error("x"), "an? Error"],
   ];
