@@ -55,6 +55,25 @@ describe("the reader", () => {
     assert(Number(calls) < 60, `${calls} calls`);
   });
 
+  it("takes over on a low priority although a high one always has more than there are slots", async () => {
+    const worker = await stage.worker({ priorities: ["low", "high"], concurrency: 2, idleTimeout: 400 });
+    const { queueName, redis } = worker;
+    let stopped = false;
+    const busy = worker.task(async (): Promise<void> => {
+      await sleep(5);
+      // Each brings another one, so that there is never nothing to do.
+      if (!stopped) await busy.enqueue().start({ priority: "high" });
+    }, { name: "busy", ttl: 0 });
+    const job = worker.task(() => "low", { name: "job" });
+    const task = await job.enqueue();
+    await leaseElsewhere(redis, queueName, "low", 1);
+    await worker.enqueueMany(Array.from({ length: 100 }, () => busy.enqueue().start({ priority: "high" })));
+    const run = running(worker);
+    assertEquals((await task.result({ timeout: "10s" })).result, "low");
+    stopped = true;
+    await run.stop();
+  });
+
   it("takes at once what was handed back behind the place that its search had come to", async () => {
     const worker = await stage.worker({ concurrency: 1, prefetch: 0 });
     const { redis, queueName } = worker;

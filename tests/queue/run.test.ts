@@ -1,7 +1,6 @@
 import { it } from "node:test";
-import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { StreaqError } from "../../src/base/errors.ts";
-import { taskContext, workerContext } from "../../src/queue/context.ts";
 import { eventually } from "../support/poll.ts";
 import { behaviour } from "./behaviour.ts";
 import { Lines, running, sleep } from "./stage.ts";
@@ -127,66 +126,5 @@ behaviour("a worker that is stopped", (stage) => {
     await eventually(() => worker.running === 1);
     await run.stop();
     assertEquals((await task.result()).result, "late");
-  });
-});
-
-behaviour("contexts", (stage) => {
-  it("are there in the body, in default parameters and across await", async () => {
-    const worker = await stage.worker({
-      lifespan: async function* () {
-        yield { db: "open" };
-      },
-    });
-    const look = worker.task(async function look(n: number, { db } = worker.context, ctx = taskContext()) {
-      await sleep(1);
-      const again = taskContext();
-      return [n, db, workerContext<{ db: string }>().db, ctx.taskId === again.taskId, again.fnName, again.tries];
-    });
-    const [a, b] = await worker.enqueueMany([look.enqueue(1), look.enqueue(2)]);
-    await worker.run({ burst: true });
-    assertEquals((await a.result()).result, [1, "open", "open", true, "look", 1]);
-    assertEquals((await b.result()).result, [2, "open", "open", true, "look", 1]);
-  });
-
-  it("throw outside", async () => {
-    const worker = await stage.worker();
-    assertThrows(() => taskContext(), StreaqError, "task");
-    assertThrows(() => workerContext(), StreaqError, "worker");
-    assertThrows(() => worker.context, StreaqError, worker.id);
-  });
-});
-
-behaviour("lifespan", (stage) => {
-  it("is opened before the first task, and closed after the last", async () => {
-    const events: string[] = [];
-    const worker = await stage.worker({
-      lifespan: async function* () {
-        events.push("open");
-        yield 1;
-        events.push("close");
-      },
-    });
-    await worker.task(() => void events.push("task"), { name: "task" }).enqueue();
-    await worker.run({ burst: true });
-    assertEquals(events, ["open", "task", "close"]);
-  });
-
-  it("ends the run with its error, when opening or closing fails", async () => {
-    const opening = await stage.worker({
-      lifespan: async function* () {
-        await Promise.reject(new RangeError("no db"));
-        yield 1;
-      },
-    });
-    await assertRejects(() => opening.run({ burst: true }), RangeError, "no db");
-    const closing = await stage.worker({
-      lifespan: async function* () {
-        yield 1;
-        throw new RangeError("still open");
-      },
-    });
-    await assertRejects(() => closing.run({ burst: true }), RangeError, "still open");
-    const empty = await stage.worker({ lifespan: async function* () {} });
-    await assertRejects(() => empty.run({ burst: true }), StreaqError, "without yielding");
   });
 });

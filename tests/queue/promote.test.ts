@@ -1,0 +1,59 @@
+import { describe, it } from "node:test";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { StreaqRetry } from "../../src/base/errors.ts";
+import { taskContext } from "../../src/queue/context.ts";
+import { eventually } from "../support/poll.ts";
+import { onRedis } from "./brokers.ts";
+import { running, Stage } from "./stage.ts";
+
+describe("what waits for its time on Redis", () => {
+  const stage = new Stage(onRedis);
+
+  const scores = ["+inf", "1e300", "-inf", "-1", "1.5"];
+  for (const score of scores) {
+    it(`may be due at ${score}: a worker goes on, and stops when it is told to`, async () => {
+      const worker = await stage.worker({ idleTimeout: 300 });
+      const delayed = `streaq:${worker.queueName}:queues:delayed:normal`;
+      const job = worker.task(() => {
+        if (taskContext().tries === 1) throw new StreaqRetry("again", { delay: 20 });
+        return "done";
+      }, { name: "job" });
+      await worker.redis.command(["ZADD", delayed, score, "foreign"]);
+      const run = running(worker);
+      assertEquals((await (await job.enqueue()).result({ timeout: 4000 })).result, "done");
+      await run.stop();
+      await worker.redis.command(["DEL", delayed]);
+      await stage.assertClean(worker);
+    });
+  }
+
+  it("may be the id of no task: that ends as a failure, once", async () => {
+    const worker = await stage.worker();
+    await worker.redis.command(["ZADD", `streaq:${worker.queueName}:queues:delayed:normal`, 1, "ghost"]);
+    const run = running(worker);
+    await eventually(async () => await worker.statusById("ghost") === "done");
+    assertStringIncludes((await worker.resultById("ghost")).exception.message, "ghost");
+    await run.stop();
+    assertEquals(worker.counters.failed, 1);
+    await stage.assertClean(worker);
+  });
+
+  it("is moved by whichever worker sleeps, when the one that knew of it is gone", async () => {
+    const queueName = stage.newQueue();
+    const [first, second] = [await stage.worker({ queueName }), await stage.worker({ queueName })];
+    const job = () => {
+      if (taskContext().tries === 1) throw new StreaqRetry("again", { delay: 500 });
+      return "done";
+    };
+    const task = first.task(job, { name: "job" });
+    second.task(job, { name: "job" });
+    const sleeping = running(second);
+    const run = running(first);
+    const one = await task.enqueue();
+    await eventually(async () => await one.status() === "scheduled");
+    await run.stop();
+    assertEquals((await one.result({ timeout: 4000 })).result, "done");
+    await sleeping.stop();
+    await stage.assertClean(first);
+  });
+});
