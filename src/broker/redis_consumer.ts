@@ -47,6 +47,8 @@ export class RedisConsumer implements Consumer {
   #cursors: Cursors = new Map();
   /** The largest entry id that was ever leased, by priority. */
   readonly #known = new Map<string, string>();
+  /** What was read and is not discarded yet: not to be found by the next search. */
+  readonly #broken = new Set<BrokenEntry>();
   /** The largest of the living workers; it counts for all. */
   #idleTimeout: number;
   #onNews: ((news: News) => void) | undefined;
@@ -80,8 +82,9 @@ export class RedisConsumer implements Consumer {
     if (takeover === "from the beginning") this.#cursors = fromBeginning(this.#options.priorities);
     const cursors: Cursors = takeover === "no" ? new Map() : this.#cursors;
     const options = { ...this.#options, idleTimeout: this.#idleTimeout };
+    const known = takeover === "no" ? [] : [...held, ...this.#broken];
     return this.#know(
-      await this.#inGroup(() => read(this.#redis, this.#keys, options, count, { held, cursors })),
+      await this.#inGroup(() => read(this.#redis, this.#keys, options, count, { held: known, cursors })),
     );
   }
 
@@ -189,7 +192,11 @@ export class RedisConsumer implements Consumer {
   }
 
   async discard(entries: readonly BrokenEntry[]): Promise<void> {
-    await this.#inGroup(() => discard(this.#redis, this.#keys, entries));
+    try {
+      await this.#inGroup(() => discard(this.#redis, this.#keys, entries));
+    } finally {
+      for (const entry of entries) this.#broken.delete(entry);
+    }
   }
 
   async leave({ workerId }: SignOfLife, ran: readonly Delivery[]): Promise<void> {
@@ -212,8 +219,9 @@ export class RedisConsumer implements Consumer {
     }
   }
 
-  /** Remembers the largest entry id of each stream. */
+  /** Remembers the largest entry id of each stream, and what is about to be discarded. */
   #know(found: Read): Read {
+    for (const entry of found.broken) this.#broken.add(entry);
     for (const { priority, entryId } of [...found.deliveries, ...found.broken]) {
       const known = this.#known.get(priority);
       if (known === undefined || isBefore(known, entryId)) this.#known.set(priority, entryId);

@@ -151,6 +151,54 @@ behaviour("abort()", (stage) => {
     await stage.assertClean(worker);
   });
 
+  it("ends a task that is due again, and waits for a slot", async () => {
+    const worker = await stage.worker({ concurrency: 1 });
+    const { open, opened } = gate();
+    const runs: string[] = [];
+    const job = worker.task((name: string) => {
+      runs.push(name);
+      if (name === "blocker") return opened;
+      throw new StreaqRetry("soon", { delay: 200 });
+    }, { name: "job" });
+    const run = running(worker);
+    const [task] = await worker.enqueueMany([job.enqueue("again"), job.enqueue("blocker")]);
+    await eventually(() => runs.length === 2);
+    await eventually(async () => await task.status() === "queued");
+    assertEquals((await task.info())?.tries, 1);
+    assertEquals(await task.abort(), true);
+    open();
+    await eventually(() => worker.running === 0);
+    await run.stop();
+    await worker.run({ burst: true });
+    assertEquals(runs, ["again", "blocker"]);
+    await assertAborted(task, worker);
+    await stage.assertClean(worker);
+  });
+
+  it("ends tasks of every priority", async () => {
+    const priorities = ["low", "middle", "high"];
+    const worker = await stage.worker({ priorities });
+    const other = await stage.worker({ priorities, queueName: worker.queueName });
+    let runs = 0;
+    const job = worker.task(() => {
+      runs++;
+      throw new StreaqRetry("soon", { delay: "1h" });
+    }, { name: "job" });
+    const enqueue = () => worker.enqueueMany(priorities.map((priority) => job.enqueue().start({ priority })));
+    const waiting = await enqueue();
+    await worker.run({ burst: true });
+    assertEquals(runs, 3);
+    const unread = await enqueue();
+    for (const task of [...waiting, ...unread]) {
+      assertEquals(await other.abortById(task.id), true);
+      await assertAborted(task, other);
+    }
+    assertEquals(await worker.queueSize(), 0);
+    await worker.run({ burst: true });
+    assertEquals(runs, 3);
+    await stage.assertClean(worker);
+  });
+
   it("answers false for what is unknown or has ended, and changes nothing", async () => {
     const worker = await stage.worker();
     const job = worker.task((n: number) => {

@@ -102,10 +102,34 @@ behaviour("abort() beside the task's own end", (stage) => {
     const job = worker.task(() => {}, { name: "job", silent: true });
     const tasks = await worker.enqueueMany(Array.from({ length: 20 }, () => job.enqueue()));
     const answers = await Promise.all(
-      tasks.map(async (task) => (await Promise.all([task.abort(), task.abort()])).filter(Boolean).length),
+      tasks.map(async (task) => {
+        const [one, two] = [task.abort(), task.abort()];
+        return Number(await one) + Number(await two);
+      }),
     );
     assertEquals(answers, tasks.map(() => 1));
     await worker.run({ burst: true });
+    await stage.assertClean(worker);
+  });
+
+  it("ends 1200 at once, read or not", async () => {
+    const worker = await stage.worker();
+    const { open, opened } = gate();
+    let calls = 0;
+    const job = worker.task(async () => {
+      calls++;
+      await opened;
+    }, { name: "job", silent: true });
+    const tasks = await worker.enqueueMany(Array.from({ length: 1200 }, () => job.enqueue()));
+    const run = running(worker);
+    await eventually(() => calls === 16);
+    const answers = await Promise.all(tasks.map((task) => task.abort()));
+    assertEquals(answers.filter((answer) => !answer), []);
+    assertEquals(await worker.queueSize(), 0);
+    open();
+    await eventually(() => worker.running === 0 && worker.counters.aborted === 16);
+    await run.stop();
+    assertEquals(calls, 16);
     await stage.assertClean(worker);
   });
 

@@ -1,4 +1,5 @@
 import { it } from "node:test";
+import process from "node:process";
 import { assertEquals } from "@std/assert";
 import { StreaqRetry } from "../../src/base/errors.ts";
 import { taskContext } from "../../src/queue/context.ts";
@@ -74,4 +75,54 @@ behaviour("many tasks to try again", (stage) => {
     assertEquals([first.counters.retried, first.counters.relinquished], [0, 1]);
     await stage.assertClean(second);
   });
+});
+
+behaviour("a StreaqRetry that is not what it should be", (stage) => {
+  const strange: [what: string, error: () => Error][] = [
+    ["whose schedule throws", () =>
+      new class extends StreaqRetry {
+        override get schedule(): Date {
+          throw new Error("gotcha");
+        }
+      }("strange")],
+    ["whose schedule is text", () => Object.assign(new StreaqRetry("strange"), { schedule: "tomorrow" })],
+    ["whose schedule is an invalid date", () => Object.assign(new StreaqRetry("strange"), { schedule: new Date(NaN) })],
+    ["whose delay is text", () => Object.assign(new StreaqRetry("strange"), { delay: "5s" })],
+    ["whose delay is no number", () => Object.assign(new StreaqRetry("strange"), { delay: NaN })],
+    ["whose delay has no end", () => Object.assign(new StreaqRetry("strange"), { delay: Infinity })],
+    ["whose message throws", () =>
+      Object.defineProperty(new StreaqRetry("strange", { delay: 0 }), "message", {
+        get: () => {
+          throw new Error("gotcha");
+        },
+      })],
+    ["that is a proxy", () =>
+      new Proxy(new StreaqRetry("strange", { delay: 0 }), {
+        get: () => {
+          throw new Error("gotcha");
+        },
+      })],
+  ];
+  for (const [what, error] of strange) {
+    it(`${what} fails its own task alone`, async () => {
+      const worker = await stage.worker();
+      const unhandled: unknown[] = [];
+      const note = (reason: unknown) => unhandled.push(reason);
+      process.on("unhandledRejection", note);
+      const bad = worker.task(() => {
+        throw error();
+      }, { name: "bad" });
+      const good = worker.task(() => {
+        if (taskContext().tries === 1) throw new StreaqRetry("good", { delay: 0 });
+      }, { name: "good" });
+      const run = running(worker);
+      const [task, other] = await worker.enqueueMany([bad.enqueue(), good.enqueue()]);
+      assertEquals((await other.result({ timeout: 4000 })).success, true);
+      assertEquals((await task.result({ timeout: 4000 })).success, false);
+      await run.stop();
+      process.off("unhandledRejection", note);
+      assertEquals([unhandled, worker.running], [[], 0]);
+      await stage.assertClean(worker);
+    });
+  }
 });

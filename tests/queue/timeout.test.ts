@@ -259,4 +259,29 @@ behaviour("a function that goes on after its timeout", (stage) => {
     await Promise.all(runners.map((run) => run.stop()));
     await stage.assertClean(workers[0]!);
   });
+
+  it("that the worker's stop has asked to end is handed back, however long it takes then", async () => {
+    const queueName = stage.newQueue();
+    const [first, second] = [await stage.worker({ queueName }), await stage.worker({ queueName })];
+    let runs = 0;
+    const job = async () => {
+      if (++runs > 1) return "second run";
+      const { signal } = taskContext();
+      // It would have ended in time, but for the shutdown.
+      await sleep(400, signal).catch(() => sleep(400));
+      signal.throwIfAborted();
+      return "first run";
+    };
+    const task = await first.task(job, { name: "job", timeout: 500 }).enqueue();
+    second.task(job, { name: "job", timeout: 500 });
+    const run = running(first);
+    await eventually(() => runs === 1);
+    await sleep(200);
+    await run.stop();
+    assertEquals(first.counters.failed, 0);
+    await second.run({ burst: true });
+    const result = await task.result();
+    assertEquals([result.success && result.result, result.tries], ["second run", 1]);
+    await stage.assertClean(second);
+  });
 });

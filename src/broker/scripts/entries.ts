@@ -36,8 +36,10 @@ export function* streams(reply: Reply): Iterable<readonly [key: string, entries:
   yield* reply as unknown as Iterable<readonly [string, readonly RawEntry[]]>;
 }
 
-/** The entries of deliveries, by stream. */
-export function entryIdsByPriority(deliveries: Iterable<Delivery>): ReadonlyMap<string, string[]> {
+/** The ids of entries, by stream. */
+export function entryIdsByPriority(
+  deliveries: Iterable<Pick<Delivery, "priority" | "entryId">>,
+): ReadonlyMap<string, string[]> {
   const ids = new Map<string, string[]>();
   for (const { priority, entryId } of deliveries) {
     const list = ids.get(priority);

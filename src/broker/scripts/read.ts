@@ -95,7 +95,7 @@ export async function read(
   keys: Keys,
   { name, priorities, idleTimeout }: ConsumerOptions,
   count: number,
-  { held, cursors }: { held: Iterable<Delivery>; cursors: Cursors },
+  { held, cursors }: { held: Iterable<Pick<Delivery, "priority" | "entryId">>; cursors: Cursors },
 ): Promise<Read> {
   const holds = entryIdsByPriority(cursors.size > 0 ? held : []);
   const args: (string | number)[] = [group, name, count, idleTimeout, sweepLimit];
