@@ -25,6 +25,8 @@ export interface Delivery {
   readonly priority: string;
   readonly entryId: string;
   readonly deliveries: number;
+  /** Whether its last two runs were cut off with their workers, which may have been its own doing. */
+  readonly isSuspect: boolean;
   /** When the task became ready to run, in Unix milliseconds by the server's clock. */
   readonly enqueueTime: number;
 }

@@ -1,6 +1,6 @@
 import { delay } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
-import { adviceFor } from "../redis/mod.ts";
+import { adviceFor, ConnectionError } from "../redis/mod.ts";
 
 /** For how long after its first failure an operation is repeated, in milliseconds. */
 const patience = 10_000;
@@ -22,7 +22,9 @@ export async function repeat<T>(
       return await operation();
     } catch (error) {
       giveUpTime ??= clock.monotonic() + patience;
-      if (adviceFor(error) !== "retry" || clock.monotonic() > giveUpTime) throw error;
+      // The client has waited for a connection already.
+      const isUnreachable = error instanceof ConnectionError && error.code === "UNREACHABLE";
+      if (isUnreachable || adviceFor(error) !== "retry" || clock.monotonic() > giveUpTime) throw error;
     }
     await delay(longest * Math.random(), { clock, signal });
   }

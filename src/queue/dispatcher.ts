@@ -103,7 +103,7 @@ export class Dispatcher {
     return clock.timer(patience, () => {
       this.#staleTimer = undefined;
       if (signal.aborted) return;
-      const stale = held.waitingSince(clock.monotonic() - patience);
+      const stale = held.waiting(patience, clock.monotonic());
       if (stale.length > 0) onStale(stale);
       if (held.buffered > 0) this.#staleTimer = this.#watch();
     });

@@ -122,12 +122,14 @@ export class Executor {
     const given = Object.keys(kwargs).length > 0 ? [...args, kwargs] : args;
     const scope = { task: execution.context(), workerContext, thread: execution.thread };
     const { timeout } = definition.options;
+    // Outside the scope: it is for all tasks of the name, not for this one.
+    const handler = this.#handler(definition);
     if (execution.reason) throw execution.reason;
     execution.hasBegun = true;
     onBegin(execution);
     const timer = timeout === null ? undefined : clock.timer(timeout, () => this.#timeOut(execution, timeout));
     try {
-      return await runInScope(scope, () => this.#handler(definition)(...given));
+      return await runInScope(scope, () => handler(...given));
     } finally {
       timer?.cancel();
     }

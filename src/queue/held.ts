@@ -8,8 +8,9 @@ import type { Execution } from "./execution.ts";
 export class Held {
   readonly #leased = new Set<Delivery>();
   readonly #slots = new Map<Delivery, Execution>();
-  /** What waits and since when: first what was taken over, then by priority, highest first. */
+  /** What waits and since when: first suspects, then what else was taken over, then by priority, highest first. */
   readonly #buffers: readonly Map<Delivery, number>[];
+  readonly #suspects = new Map<Delivery, number>();
   readonly #takenOver = new Map<Delivery, number>();
   readonly #byPriority: ReadonlyMap<string, Map<Delivery, number>>;
   readonly #settling = new Set<Delivery>();
@@ -18,7 +19,7 @@ export class Held {
   /** @param priorities From lowest to highest. */
   constructor(priorities: readonly string[]) {
     this.#byPriority = new Map(priorities.toReversed().map((priority) => [priority, new Map()]));
-    this.#buffers = [this.#takenOver, ...this.#byPriority.values()];
+    this.#buffers = [this.#suspects, this.#takenOver, ...this.#byPriority.values()];
   }
 
   /** How many wait for a slot. */
@@ -62,12 +63,16 @@ export class Held {
     this.#buffered += deliveries.length;
   }
 
-  /** Takes up to `count` out of the buffer: what was taken over, then highest priority first; each oldest first. */
+  /**
+   * Takes up to `count` out of the buffer: what was taken over, then highest priority first; each oldest first. Of suspects
+   * only one runs at a time, so that the guilty one takes none of the others along.
+   */
   take(count: number): Delivery[] {
     const taken: Delivery[] = [];
+    let suspects = this.#suspects.size > 0 ? this.#runningSuspects : 0;
     for (const buffer of this.#buffers) {
       for (const delivery of buffer.keys()) {
-        if (taken.length >= count) break;
+        if (taken.length >= count || (delivery.isSuspect && suspects++ > 0)) break;
         taken.push(delivery);
         buffer.delete(delivery);
       }
@@ -76,11 +81,20 @@ export class Held {
     return taken;
   }
 
-  /** What has waited in the buffer since `time` or longer. */
-  waitingSince(time: number): Delivery[] {
+  /** Takes all out of the buffer. */
+  takeAll(): Delivery[] {
+    const taken = this.#buffers.flatMap((buffer) => [...buffer.keys()]);
+    for (const buffer of this.#buffers) buffer.clear();
+    this.#buffered = 0;
+    return taken;
+  }
+
+  /** What has waited in the buffer for `ms` or longer at `time`; suspects wait for each other, and so ten times as long. */
+  waiting(ms: number, time: number): Delivery[] {
     const waiting: Delivery[] = [];
     for (const buffer of this.#buffers) {
-      for (const [delivery, since] of buffer) if (since <= time) waiting.push(delivery);
+      const latest = time - (buffer === this.#suspects ? 10 * ms : ms);
+      for (const [delivery, since] of buffer) if (since <= latest) waiting.push(delivery);
     }
     return waiting;
   }
@@ -124,7 +138,14 @@ export class Held {
     this.unbuffer(delivery);
   }
 
-  #bufferOf({ deliveries, priority }: Delivery): Map<Delivery, number> {
+  get #runningSuspects(): number {
+    let running = 0;
+    for (const { isSuspect } of this.#slots.keys()) if (isSuspect) running++;
+    return running;
+  }
+
+  #bufferOf({ deliveries, priority, isSuspect }: Delivery): Map<Delivery, number> {
+    if (isSuspect) return this.#suspects;
     return deliveries > 1 ? this.#takenOver : this.#byPriority.get(priority)!;
   }
 }

@@ -35,11 +35,18 @@ export function kwargs(values: Readonly<Record<string, unknown>>): Kwargs {
   return new NamedArguments({ ...values }) as unknown as Kwargs;
 }
 
-/** Parts arguments into positional and named ones: those at the end, if they were made with {@linkcode kwargs}. */
+/**
+ * Parts arguments into positional and named ones: those at the end, if they were made with {@linkcode kwargs}.
+ *
+ * @throws {TypeError} When named ones come before others.
+ */
 export function partArguments(
   args: readonly unknown[],
 ): { readonly args: readonly unknown[]; readonly kwargs: Readonly<Record<string, unknown>> } {
-  const last = args.at(-1);
-  if (last instanceof NamedArguments) return { args: args.slice(0, -1), kwargs: last.values };
-  return { args, kwargs: {} };
+  const place = args.findIndex((argument) => argument instanceof NamedArguments);
+  if (place === -1) return { args, kwargs: {} };
+  if (place < args.length - 1) {
+    throw new TypeError(`Invalid arguments, named ones come last: ${place} of ${args.length}`);
+  }
+  return { args: args.slice(0, -1), kwargs: (args[place] as NamedArguments).values };
 }

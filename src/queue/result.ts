@@ -8,15 +8,15 @@ export interface TaskResultFields {
   readonly fnName: string;
   /** When the request was made, by the clock of the process that made it. */
   readonly createdTime: number;
-  /** When the task became ready to run, by the server's clock. */
+  /** When the task became ready to run, by the server's clock; `createdTime` for a task that was aborted. */
   readonly enqueueTime: number;
-  /** When the last run began, by the worker's clock. */
+  /** When the last run began, by the worker's clock; the time of the abort for a task that was aborted. */
   readonly startTime: number;
   /** When it ended, by the worker's clock. */
   readonly finishTime: number;
   /** Runs that were counted, the last one included; 0 when the function never ran. */
   readonly tries: number;
-  /** The worker that ran it last. */
+  /** The worker that ran it last, or that aborted it. */
   readonly workerId: string;
 }
 

@@ -4,7 +4,7 @@ import type { Delivery, Payload } from "../broker/broker.ts";
 import type { Counters } from "./counters.ts";
 import type { Execution } from "./execution.ts";
 import type { Outcome } from "./outcome.ts";
-import { describeFailure } from "./failure.ts";
+import { describeFailure, type FailureRecord } from "./failure.ts";
 import type { Held } from "./held.ts";
 import type { End, RecordCodec } from "./record.ts";
 import type { Store } from "./store.ts";
@@ -102,11 +102,12 @@ export class Settler {
     );
   }
 
-  async #finish(execution: Execution, end: End): Promise<void> {
+  async #finish(execution: Execution, wanted: End): Promise<void> {
     const { counters, held, logger, store } = this.#options;
     const { delivery, definition } = execution;
     held.settle(delivery);
-    const { success, result } = this.#encode(execution, end);
+    const { end, result } = this.#encode(execution, wanted);
+    const { success } = end;
     const ttl = definition ? definition.options.ttl : defaultTtl;
     let counts: boolean | Error;
     try {
@@ -124,19 +125,19 @@ export class Settler {
       );
     } else if (!counts) {
       this.#endedElsewhere(execution);
-    } else if (success) {
+    } else if (end.success) {
       counters.completed++;
       this.say(execution, `■ ${delivery.taskId}`);
     } else {
       counters.failed++;
-      this.#complain(execution, end);
+      this.say(execution, `× ${delivery.taskId} failed: ${show(end.error)}`, "error");
     }
   }
 
   /** The record of a result; a value that cannot be stored makes a failure that says so. */
-  #encode(execution: Execution, end: End): { success: boolean; result: Payload } {
+  #encode(execution: Execution, end: End): { end: End; result: Payload } {
     const { codec, clock, workerId } = this.#options;
-    const { delivery, record, startTime, tries } = execution;
+    const { delivery, record, startTime, tries, hasBegun } = execution;
     const fields = {
       taskId: delivery.taskId,
       fnName: nameOf(execution),
@@ -144,19 +145,16 @@ export class Settler {
       enqueueTime: delivery.enqueueTime,
       startTime,
       finishTime: clock.now(),
-      tries,
+      // A start that came to no call counts for nothing.
+      tries: hasBegun ? tries : tries - 1,
       workerId,
     };
     try {
-      return { success: end.success, result: codec.encodeResult(fields, end) };
+      return { end, result: codec.encodeResult(fields, end) };
     } catch (error) {
-      return { success: false, result: codec.encodeResult(fields, { success: false, error }) };
+      const failure: End = { success: false, error };
+      return { end: failure, result: codec.encodeResult(fields, failure) };
     }
-  }
-
-  #complain(execution: Execution, end: End): void {
-    const why = end.success ? "its value cannot be stored" : show(end.error);
-    this.say(execution, `× ${execution.delivery.taskId} failed: ${why}`, "error");
   }
 }
 
@@ -165,18 +163,26 @@ export function nameOf({ record }: Execution): string {
   return record?.fnName ?? "Unknown";
 }
 
-/** Why a task wants to be tried again: its own words, or what it was caused by. */
+/** Why a task wants to be tried again: its own words, and what it was caused by. */
 function explain({ message, cause }: Error): string {
   const parts = [message, ...(cause === undefined ? [] : [show(cause)])].filter(Boolean);
-  return parts.join(", caused by ") || "no reason given";
+  return parts.join("\nCaused by ") || "no reason given";
+}
+
+/** An error with its stack and its causes. */
+function show(thrown: unknown): string {
+  const lines: string[] = [];
+  for (let failure: FailureRecord | undefined = describeFailure(thrown); failure; failure = failure.cause) {
+    lines.push(showOne(failure));
+  }
+  return lines.join("\nCaused by ");
 }
 
 /** An error with its stack down to where the task began; what lies below is the same for every task. */
-function show(thrown: unknown): string {
-  const { name, message, stack } = describeFailure(thrown);
+function showOne({ name, message, stack }: FailureRecord): string {
   const lines = (stack ?? `${name}: ${message}`).split("\n");
   const end = lines.findIndex((line) =>
-    /^\s+at (?:async )?(?:runInScope|AsyncLocalStorage|Executor\.|#call\b)/.test(line)
+    /^\s+at (?:async )?(?:runInScope|AsyncLocalStorage|Executor\.|Locks\.|#call\b)/.test(line)
   );
   return lines.slice(0, end === -1 ? undefined : end).join("\n");
 }

@@ -53,7 +53,7 @@ export async function shutDown(options: ShutdownOptions): Promise<void> {
 
 /** Hands back what has not begun. */
 function handBack({ held, settler }: ShutdownOptions, reason: ShutdownError): void {
-  for (const delivery of held.take(Infinity)) settler.release(delivery);
+  for (const delivery of held.takeAll()) settler.release(delivery);
   for (const execution of [...held.executions]) {
     if (execution.tries === 0) {
       // Nobody waits for the answer to its start any more.

@@ -19,7 +19,8 @@ export interface ResultOptions {
 /** How to abort a task. */
 export interface AbortOptions {
   /**
-   * How long to wait for a worker in Python, which ends its tasks itself; `0` does not wait. Ours are ended at once.
+   * How long to wait for a worker in Python, which ends its tasks itself; `0` does not wait. Ours are ended at once, so
+   * without such workers it has no effect.
    *
    * @default {"5s"}
    */

@@ -11,7 +11,8 @@ export interface TaskOptions {
    */
   expire?: Duration | null | undefined;
   /**
-   * How often the task is started before it is given up; `null` for no limit.
+   * How often the task is started before it is given up; `null` for no limit, but for five runs in a row that ended with
+   * their worker.
    *
    * @default {3}
    */

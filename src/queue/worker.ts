@@ -249,7 +249,8 @@ export class Worker<C = undefined> implements AsyncDisposable {
     options?: { limit?: number | undefined },
   ): Promise<TaskResult<unknown>[]>;
   /**
-   * Tasks that have not ended, highest priority first; within one, in the order in which they are to run.
+   * Tasks that have not ended, highest priority first; within one, in the order in which they are to run. Those that run
+   * come in no order.
    *
    * @throws {StreaqError} When the status is `"missing"`, or the priority unknown.
    * @throws {RangeError} When `limit` is not a whole number from 1 to 10,000.
@@ -272,7 +273,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * stop is a normal end. What is buffered is handed back, running tasks get the `gracePeriod`, then their signals are
    * aborted and they are handed back.
    *
-   * @param options.burst End when nothing is left to read or running here.
+   * @param options.burst End when nothing is left to read, due, or running here.
    * @throws {StreaqError} When the worker runs already, or is closed.
    * @throws {ConnectionError} When Redis cannot be reached in the first place.
    */

@@ -17,6 +17,7 @@ async function producer() {
     work: worker.task(noop, { name: "work" }),
     once: worker.task(noop, { name: "once" }),
     deadly: worker.task(async () => await Promise.resolve(), { name: "deadly" }),
+    steady: worker.task(noop, { name: "steady" }),
     endless: worker.task(async () => await Promise.resolve(), { name: "endless" }),
     alone: worker.task(noop, { name: "alone" }),
   };
@@ -97,6 +98,25 @@ describe("a worker process that is killed", () => {
     assertEquals(crew.starts(bad.id).length, 3);
     const results = await Promise.all(good.map((task) => task.result({ timeout: "20s" })));
     assert(results.every(({ success }) => success));
+  });
+
+  it("by its own task, on every run, does not use up the tries of those that run beside it", async () => {
+    const { worker, options, steady, deadly } = await producer();
+    await using crew = new Crew({ ...options, idleTimeout: 300, concurrency: 8 });
+    const [bad, ...good] = await worker.enqueueMany([
+      deadly.enqueue(),
+      ...Array.from({ length: 7 }, () => steady.enqueue(150)),
+    ]);
+    let over = false;
+    const given = bad!.result().finally(() => over = true);
+    while (!over) {
+      const hand = await crew.hire();
+      await Promise.race([hand.ended, given.catch(() => {})]);
+    }
+    assertEquals((await given).success, false);
+    const results = await Promise.all(good.map((task) => task.result({ timeout: "20s" })));
+    assertEquals(results.map(({ success }) => success), good.map(() => true));
+    assert(results.some(({ tries }) => tries > 1), "they ran beside it");
   });
 
   it("by its own task without a limit of tries, ends with it given up after 5 crashes", async () => {

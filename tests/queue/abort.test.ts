@@ -255,38 +255,6 @@ behaviour("abort()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("ends a task whose record it cannot read", async () => {
-    const worker = await stage.worker();
-    const invert = (bytes: Uint8Array) => bytes.map((byte) => ~byte);
-    const foreign = await stage.worker({
-      queueName: worker.queueName,
-      serializer: {
-        serialize: (value: unknown) => invert(new TextEncoder().encode(JSON.stringify(value))),
-        deserialize: (data: Uint8Array) => JSON.parse(new TextDecoder().decode(invert(data))),
-      },
-    });
-    let reason: unknown;
-    let runs = 0;
-    const long = worker.task(async function long() {
-      runs++;
-      const { signal } = taskContext();
-      await sleep(20_000, signal).catch(() => {});
-      reason = signal.reason;
-    });
-    const run = running(worker);
-    const task = await long.enqueue();
-    await eventually(async () => await task.status() === "running");
-    assertEquals(await foreign.abortById(task.id), true);
-    await eventually(() => reason !== undefined);
-    assertInstanceOf(reason, StreaqCancelled);
-    await run.stop();
-    const unread = await long.enqueue();
-    assertEquals(await foreign.abortById(unread.id), true);
-    await worker.run({ burst: true });
-    assertEquals([await task.status(), await unread.status(), runs], ["done", "done", 1]);
-    await stage.assertClean(worker);
-  });
-
   it("lets a task end that was handed back, and its next worker never run it", async () => {
     const queueName = stage.newQueue();
     const [first, second] = [await stage.worker({ queueName }), await stage.worker({ queueName })];

@@ -11,7 +11,6 @@ import {
 import { type RetryOptions, StreaqError, StreaqRetry } from "../../src/base/errors.ts";
 import { taskContext } from "../../src/queue/context.ts";
 import { eventually } from "../support/poll.ts";
-import { gate } from "../support/promises.ts";
 import { behaviour } from "./behaviour.ts";
 import { Lines, running, sleep } from "./stage.ts";
 
@@ -225,80 +224,5 @@ behaviour("StreaqRetry", (stage) => {
     await run.stop();
     assert(worker.counters.failed === 1);
     await stage.assertClean(worker);
-  });
-});
-
-behaviour("a worker with tasks to try again", (stage) => {
-  it("does not wait for them with burst", async () => {
-    const worker = await stage.worker();
-    const job = worker.task(function job() {
-      throw new StreaqRetry("later", { delay: "1h" });
-    });
-    const task = await job.enqueue();
-    await worker.run({ burst: true });
-    assertEquals(await task.status(), "scheduled");
-    assertEquals(await task.abort(), true);
-    await stage.assertClean(worker);
-  });
-
-  it("takes those that are due with burst, whoever moves them", async () => {
-    const left: string[] = [];
-    for (let round = 0; round < 40; round++) {
-      const worker = await stage.worker();
-      const job = worker.task(function job() {
-        if (taskContext().tries === 1) throw new StreaqRetry("now", { delay: 0 });
-      });
-      const task = await job.enqueue();
-      await worker.run({ burst: true });
-      const status = await task.status();
-      if (status !== "done") left.push(status);
-      await worker.close();
-    }
-    assertEquals(left, []);
-  });
-
-  it("may leave them to another one", async () => {
-    const queueName = stage.newQueue();
-    const first = await stage.worker({ queueName, concurrency: 1, id: "first" });
-    const second = await stage.worker({ queueName, concurrency: 1, id: "second" });
-    const { open, opened } = gate();
-    const job = () => {
-      if (taskContext().tries === 1) throw new StreaqRetry("somebody else", { delay: 300 });
-    };
-    const task = first.task(job, { name: "job" });
-    const busy = first.task(() => opened, { name: "busy" });
-    second.task(job, { name: "job" });
-    const [one, blocker] = await first.enqueueMany([task.enqueue(), busy.enqueue()]);
-    const runs = [running(first)];
-    await eventually(async () => await blocker.status() === "running");
-    runs.push(running(second));
-    const { workerId, tries } = await one.result({ timeout: 4000 });
-    assertEquals([workerId, tries], ["second", 2]);
-    open();
-    await Promise.all(runs.map((run) => run.stop()));
-    await stage.assertClean(first);
-  });
-
-  it("loses nothing when it stops meanwhile, and nothing is early afterwards", async () => {
-    const queueName = stage.newQueue();
-    const [first, second] = [await stage.worker({ queueName }), await stage.worker({ queueName })];
-    let [due, again] = [0, 0];
-    const job = () => {
-      again = Date.now();
-      if (taskContext().tries > 1) return "kept";
-      due = again + 600;
-      throw new StreaqRetry("after the restart", { delay: 600 });
-    };
-    const task = await first.task(job, { name: "job" }).enqueue();
-    second.task(job, { name: "job" });
-    const run = running(first);
-    await eventually(async () => await task.status() === "scheduled");
-    await run.stop();
-    assertEquals([await task.status(), first.counters.relinquished], ["scheduled", 0]);
-    const other = running(second);
-    assertEquals((await task.result()).result, "kept");
-    await other.stop();
-    assertGreaterOrEqual(again, due);
-    await stage.assertClean(second);
   });
 });

@@ -1,11 +1,87 @@
 import { it } from "node:test";
 import process from "node:process";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { StreaqRetry } from "../../src/base/errors.ts";
 import { taskContext } from "../../src/queue/context.ts";
 import { eventually } from "../support/poll.ts";
+import { gate } from "../support/promises.ts";
 import { behaviour } from "./behaviour.ts";
 import { running, sleep } from "./stage.ts";
+
+behaviour("a worker with tasks to try again", (stage) => {
+  it("does not wait for them with burst", async () => {
+    const worker = await stage.worker();
+    const job = worker.task(function job() {
+      throw new StreaqRetry("later", { delay: "1h" });
+    });
+    const task = await job.enqueue();
+    await worker.run({ burst: true });
+    assertEquals(await task.status(), "scheduled");
+    assertEquals(await task.abort(), true);
+    await stage.assertClean(worker);
+  });
+
+  it("takes those that are due with burst, whoever moves them", async () => {
+    const left: string[] = [];
+    for (let round = 0; round < 40; round++) {
+      const worker = await stage.worker();
+      const job = worker.task(function job() {
+        if (taskContext().tries === 1) throw new StreaqRetry("now", { delay: 0 });
+      });
+      const task = await job.enqueue();
+      await worker.run({ burst: true });
+      const status = await task.status();
+      if (status !== "done") left.push(status);
+      await worker.close();
+    }
+    assertEquals(left, []);
+  });
+
+  it("may leave them to another one", async () => {
+    const queueName = stage.newQueue();
+    const first = await stage.worker({ queueName, concurrency: 1, id: "first" });
+    const second = await stage.worker({ queueName, concurrency: 1, id: "second" });
+    const { open, opened } = gate();
+    const job = () => {
+      if (taskContext().tries === 1) throw new StreaqRetry("somebody else", { delay: 300 });
+    };
+    const task = first.task(job, { name: "job" });
+    const busy = first.task(() => opened, { name: "busy" });
+    second.task(job, { name: "job" });
+    const [one, blocker] = await first.enqueueMany([task.enqueue(), busy.enqueue()]);
+    const runs = [running(first)];
+    await eventually(async () => await blocker.status() === "running");
+    runs.push(running(second));
+    const { workerId, tries } = await one.result({ timeout: 4000 });
+    assertEquals([workerId, tries], ["second", 2]);
+    open();
+    await Promise.all(runs.map((run) => run.stop()));
+    await stage.assertClean(first);
+  });
+
+  it("loses nothing when it stops meanwhile, and nothing is early afterwards", async () => {
+    const queueName = stage.newQueue();
+    const [first, second] = [await stage.worker({ queueName }), await stage.worker({ queueName })];
+    let [due, again] = [0, 0];
+    const job = () => {
+      again = Date.now();
+      if (taskContext().tries > 1) return "kept";
+      due = again + 600;
+      throw new StreaqRetry("after the restart", { delay: 600 });
+    };
+    const task = await first.task(job, { name: "job" }).enqueue();
+    second.task(job, { name: "job" });
+    const run = running(first);
+    await eventually(async () => await task.status() === "scheduled");
+    await run.stop();
+    assertEquals([await task.status(), first.counters.relinquished], ["scheduled", 0]);
+    const other = running(second);
+    assertEquals((await task.result()).result, "kept");
+    await other.stop();
+    assertGreaterOrEqual(again, due);
+    await stage.assertClean(second);
+  });
+});
 
 behaviour("many tasks to try again", (stage) => {
   it("that are due at one moment run once each, over two workers", async () => {
@@ -80,14 +156,14 @@ behaviour("many tasks to try again", (stage) => {
 behaviour("a StreaqRetry that is not what it should be", (stage) => {
   const strange: [what: string, error: () => Error][] = [
     ["whose schedule throws", () =>
-      new class extends StreaqRetry {
-        override get schedule(): Date {
+      Object.defineProperty(new StreaqRetry("strange"), "schedule", {
+        get: () => {
           throw new Error("gotcha");
-        }
-      }("strange")],
+        },
+      })],
     ["whose schedule is text", () => Object.assign(new StreaqRetry("strange"), { schedule: "tomorrow" })],
     ["whose schedule is an invalid date", () => Object.assign(new StreaqRetry("strange"), { schedule: new Date(NaN) })],
-    ["whose delay is text", () => Object.assign(new StreaqRetry("strange"), { delay: "5s" })],
+    ["whose delay is text", () => Object.assign(new StreaqRetry("strange"), { delay: "soon" })],
     ["whose delay is no number", () => Object.assign(new StreaqRetry("strange"), { delay: NaN })],
     ["whose delay has no end", () => Object.assign(new StreaqRetry("strange"), { delay: Infinity })],
     ["whose message throws", () =>

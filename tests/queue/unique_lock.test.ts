@@ -1,6 +1,7 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import { eventually } from "../support/poll.ts";
+import { gate } from "../support/promises.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
 import { onRedis } from "./brokers.ts";
 import { running, sleep, Stage } from "./stage.ts";
@@ -10,7 +11,11 @@ describe("the lock of a unique task on Redis", () => {
 
   it("is not taken again, when it was released, by an extension that is still on its way", async () => {
     await using proxy = await startProxy((await stage.broker).server.port);
-    const worker = await stage.worker({ redisUrl: `redis://127.0.0.1:${proxy.port}`, idleTimeout: 900, concurrency: 40 });
+    const worker = await stage.worker({
+      redisUrl: `redis://127.0.0.1:${proxy.port}`,
+      idleTimeout: 900,
+      concurrency: 40,
+    });
     const jobs = Array.from({ length: 35 }, (_, i) => {
       const job = (wait: boolean) => sleep(wait ? 20 * i : 0);
       return worker.task(job, { name: `job${i}`, unique: true, timeout: "1m" });
@@ -28,6 +33,33 @@ describe("the lock of a unique task on Redis", () => {
     proxy.delay(0);
     await run.stop();
     assertEquals(failures.flat(), []);
+    await stage.assertClean(worker);
+    await worker.close();
+  });
+
+  it("is released though the connection is lost on the way", async () => {
+    await using proxy = await startProxy((await stage.broker).server.port);
+    const worker = await stage.worker({ redisUrl: `redis://127.0.0.1:${proxy.port}` });
+    const { open, opened } = gate();
+    let runs = 0;
+    const only = worker.task((wait: boolean) => {
+      runs++;
+      return wait ? opened : undefined;
+    }, { name: "only", unique: true, timeout: "1m" });
+    const run = running(worker);
+    const task = await only.enqueue(true);
+    await eventually(() => runs === 1);
+    proxy.swallow();
+    open();
+    // What is sent now gets lost.
+    await sleep(100);
+    proxy.abandon();
+    proxy.resume();
+    proxy.cut();
+    assertEquals((await task.result()).success, true);
+    await eventually(() => worker.running === 0);
+    assertEquals((await (await only.enqueue(false)).result()).success, true);
+    await run.stop();
     await stage.assertClean(worker);
     await worker.close();
   });

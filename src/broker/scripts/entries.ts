@@ -7,7 +7,7 @@ export type RawEntry = [id: string, fields: string[]];
 /**
  * Sorts the entries of one stream into deliveries and broken ones.
  *
- * @param deliveries How often each has been delivered; without it, this was the first time.
+ * @param deliveries How often each has been delivered, negative for a suspect; without it, this was the first time.
  */
 export function sortEntries(
   into: Pick<Read, "deliveries" | "broken">,
@@ -25,7 +25,15 @@ export function sortEntries(
     } else if (!Number.isSafeInteger(enqueueTime)) {
       into.broken.push({ priority, entryId, reason: "Its enqueue_time is no integer" });
     } else {
-      into.deliveries.push({ taskId, priority, entryId, enqueueTime, deliveries: deliveries?.[i] ?? 1 });
+      const number = deliveries?.[i] ?? 1;
+      into.deliveries.push({
+        taskId,
+        priority,
+        entryId,
+        enqueueTime,
+        deliveries: Math.abs(number),
+        isSuspect: number < 0,
+      });
     }
   }
 }

@@ -13,9 +13,11 @@ const script = new Script(`
 -- ARGV     group, consumer, count, idle time of a lease that ran out in ms, how many pending entries to look at; then for
 --          each stream, highest priority first: priority, cursor ('' to look for no lease that ran out), number of
 --          entries that the consumer holds, their ids
--- returns  for each stream: entries, their numbers of deliveries (of the first ones, the rest is 1), next cursor or ''
+-- returns  for each stream: entries, their numbers of deliveries (of the first ones, the rest is 1; negative where runs
+--          were cut off twice in a row), next cursor or ''
 local group, consumer = ARGV[1], ARGV[2]
 local count, idle, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local running = KEYS[1] .. ':ts:running'
 
 ${unmarking}
 local function takeover(priority, stream, cursor, held)
@@ -42,9 +44,14 @@ local function takeover(priority, stream, cursor, held)
       entries[#entries + 1] = entry
       numbers[#numbers + 1] = deliveries[entry[1]]
       local fields = entry[2]
-      -- What the consumer has but does not hold was read, and the answer got lost; if it was started too, it never ran.
-      if own[entry[1]] and fields[1] == 'task_id' then
-        unmark(KEYS[1] .. ':ts:running', fields[2], entry[1], deliveries[entry[1]] - 1, priority .. ':' .. consumer)
+      if fields[1] == 'task_id' then
+        -- What the consumer has but does not hold was read, and the answer got lost; if it was started too, it never ran.
+        if own[entry[1]] then
+          unmark(running, fields[2], entry[1], deliveries[entry[1]] - 1, priority .. ':' .. consumer)
+        end
+        -- One whose runs came to no end twice in a row may be what its workers died of.
+        local crashes = string.match(redis.call('HGET', running, fields[2]) or '', '^%S+ %S+ (%d+) ')
+        if crashes and crashes ~= '0' then numbers[#numbers] = -numbers[#numbers] end
       end
     end
   end
