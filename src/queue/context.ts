@@ -25,6 +25,8 @@ export interface Scope {
   readonly workerContext: unknown;
   /** The thread that the task's function runs in, when it runs in one. */
   readonly thread?: Thread | undefined;
+  /** The name of the queue that the task is in. */
+  readonly queueName: string;
   /** Whether this is a thread, which has no worker. */
   readonly inThread?: boolean;
 }
@@ -65,6 +67,16 @@ export function workerContext<C>(): C {
   const { workerContext, inThread } = currentScope("The worker's context");
   if (inThread) throw new StreaqError("The worker's context is not available in a thread");
   return workerContext as C;
+}
+
+/**
+ * The queue of the task that runs in this thread; `undefined` on the main thread.
+ *
+ * A worker that a module makes for its functions may have been included elsewhere: in the thread, nobody has done that.
+ */
+export function queueInThread(): string | undefined {
+  const scope = scopes.getStore();
+  return scope?.inThread ? scope.queueName : undefined;
 }
 
 /** In a thread there is one store for all copies of the library, so that a module finds its task with its own copy. */

@@ -15,6 +15,7 @@ import type { ThreadPool } from "./threads/pool.ts";
 /** What an {@linkcode Executor} needs of its worker. */
 export interface ExecutorOptions {
   readonly workerContext: unknown;
+  readonly queueName: string;
   readonly registry: ReadonlyMap<string, Definition>;
   /** The outermost first. */
   readonly middleware: readonly Middleware[];
@@ -115,12 +116,12 @@ export class Executor {
   }
 
   async #call(execution: Execution): Promise<unknown> {
-    const { clock, onBegin, workerContext } = this.#options;
+    const { clock, onBegin, workerContext, queueName } = this.#options;
     const definition = execution.definition!;
     const { args, kwargs } = execution.record!;
     // Named arguments, which only other languages and untyped enqueuing have, arrive as one trailing object.
     const given = Object.keys(kwargs).length > 0 ? [...args, kwargs] : args;
-    const scope = { task: execution.context(), workerContext, thread: execution.thread };
+    const scope = { task: execution.context(), workerContext, queueName, thread: execution.thread };
     const { timeout } = definition.options;
     // Outside the scope: it is for all tasks of the name, not for this one.
     const handler = this.#handler(definition);

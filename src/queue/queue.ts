@@ -3,6 +3,7 @@ import { Batch } from "../base/batch.ts";
 import type { Clock } from "../base/clock.ts";
 import { StreaqError } from "../base/errors.ts";
 import type { Broker, NewTask, Published } from "../broker/broker.ts";
+import { queueInThread } from "./context.ts";
 import type { RecordCodec } from "./record.ts";
 import { type EnqueueRequest, Request } from "./request.ts";
 import type { Task } from "./task.ts";
@@ -135,6 +136,13 @@ export class Queue {
 
   #encode(request: Request<unknown>): NewTask {
     const { id, priority, call } = request;
+    const { name } = this.#options;
+    const inThread = queueInThread();
+    if (inThread !== undefined && inThread !== name) {
+      throw new StreaqError(
+        `Could not enqueue ${call.fnName} from a thread, its module's worker has queue ${name} instead of: ${inThread}`,
+      );
+    }
     const data = this.#options.codec.encodeTask(id, { ...call, createdTime: this.#options.clock.now() });
     return { id, priority, data };
   }

@@ -104,6 +104,13 @@ behaviour("a task in a thread", (stage) => {
     await stage.assertClean(worker);
   });
 
+  it("cannot enqueue where its module's worker has another queue, for nobody would read that", async () => {
+    const { worker, run } = await setUp();
+    const { exception } = await (await tasks.enqueue.enqueue()).result();
+    assertStringIncludes(exception.message, `queue default instead of: ${worker.queueName}`);
+    await run.stop();
+  });
+
   it("has middleware on the main thread, and can be unique", async () => {
     const worker = await stage.worker();
     worker.include(tasks.worker);

@@ -9,6 +9,8 @@ export interface ThreadCall {
   readonly fnName: string;
   readonly args: readonly unknown[];
   readonly context: Omit<TaskContext, "signal">;
+  /** The queue that the task is in. */
+  readonly queueName: string;
 }
 
 // The prefix tells them from what functions may post themselves.

@@ -79,10 +79,10 @@ export class Runner {
     this.#inside.readsTypeScript = true;
   }
 
-  async #call({ module, fnName, args, context }: ThreadCall, signal: AbortSignal): Promise<Report> {
+  async #call({ module, fnName, args, context, queueName }: ThreadCall, signal: AbortSignal): Promise<Report> {
     const fn = this.#inside.registries.get(module)?.get(fnName);
     if (!fn) return failed(new StreaqError(`The module does not register the task ${fnName}: ${module}`));
-    const scope = { task: { ...context, signal }, workerContext: undefined, inThread: true };
+    const scope = { task: { ...context, signal }, workerContext: undefined, queueName, inThread: true };
     try {
       return { kind: "streaq:done", value: await runInScope(scope, () => fn(...args)) };
     } catch (error) {

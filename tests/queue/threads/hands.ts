@@ -8,7 +8,13 @@ export function fixture(name: "tasks" | "failures" | "throwing" | "silent"): str
 
 /** A call of a function, most of them of the fixture "tasks". */
 export function call(fnName: string, args: readonly unknown[] = [], module = fixture("tasks")): ThreadCall {
-  return { module, fnName, args, context: { fnName, taskId: "id", tries: 1, timeout: null, ttl: null } };
+  return {
+    module,
+    fnName,
+    args,
+    queueName: "default",
+    context: { fnName, taskId: "id", tries: 1, timeout: null, ttl: null },
+  };
 }
 
 /** Calls a function in whichever thread is free. */
