@@ -8,6 +8,8 @@ export interface NewTask {
   readonly id: string;
   readonly data: Payload;
   readonly priority: string;
+  /** Until when it waits: milliseconds from now on, or a time; `undefined` for a task that is ready. */
+  readonly due?: number | Date | undefined;
 }
 
 /**
@@ -93,6 +95,8 @@ export interface Promotion {
   readonly promoted: number;
   /** In how many milliseconds the next one is due; `null` when none waits. */
   readonly next: number | null;
+  /** In how many milliseconds a task that repeats is next due, 0 when one is; `null` when there is none. */
+  readonly nextRepetition: number | null;
 }
 
 /** The end of a task from outside. */
@@ -103,6 +107,54 @@ export interface Cancellation {
   readonly ttl: number | null;
   /** Text by which this very call knows itself again when it is repeated. */
   readonly mark: string;
+}
+
+/** A task that repeats. */
+export interface Repetition {
+  /** The name of a function, or the id of a task that was scheduled with its arguments. */
+  readonly name: string;
+  /** Whether it is a job of the code. */
+  readonly isStatic: boolean;
+  readonly expression: string;
+  readonly timeZone: string;
+  readonly priority: string;
+  /** The task's record, under its name. */
+  readonly data: Payload;
+}
+
+/** A task that repeats, with the time of the occurrence that is enqueued ahead, in Unix milliseconds. */
+export interface ScheduledRepetition extends Repetition {
+  readonly time: number;
+}
+
+/** One run of a task that repeats, as a task of its own. */
+export interface Occurrence {
+  readonly taskId: string;
+  readonly data: Payload;
+  /** When it is due, in Unix milliseconds. */
+  readonly time: number;
+}
+
+/** What became of a {@linkcode Repetition}; like {@linkcode Published} for one that is no job of the code. */
+export type Repeated = "created" | "changed" | "unchanged" | "exists" | "done";
+
+/** What is to be done about tasks that repeat. */
+export interface Agenda {
+  /** The time now, in Unix milliseconds by the server's clock. */
+  readonly time: number;
+  /** Those whose occurrence has become due. */
+  readonly due: readonly (ScheduledRepetition & {
+    /** Whether a living worker has it in its code. */
+    readonly isKnown: boolean;
+  })[];
+}
+
+/** The step of a job from the occurrence that has become due to the next one. */
+export interface Tick {
+  readonly name: string;
+  /** When the one was due, in Unix milliseconds. */
+  readonly time: number;
+  readonly next: Occurrence;
 }
 
 /** The lock of a function that runs for one task at a time. */
@@ -194,6 +246,14 @@ export interface Broker extends AsyncDisposable {
   recent(limit: number): Promise<[taskId: string, result: Payload][]>;
   /** How many tasks have not ended. */
   size(options: { includeScheduled: boolean }): Promise<number>;
+  /** The time now, in Unix milliseconds by the server's clock. */
+  time(): Promise<number>;
+  /** Lets a task repeat, beginning with its next occurrence. */
+  repeat(repetition: Repetition, first: Occurrence, options?: Waiting): Promise<Repeated>;
+  /** Lets a task repeat no more, and takes back the occurrence that waits; `false` when it did not repeat. */
+  unrepeat(name: string): Promise<boolean>;
+  /** Tasks that repeat, the soonest first. */
+  repetitions(limit: number): Promise<ScheduledRepetition[]>;
   /** A worker's access to the queue. */
   consumer(options: ConsumerOptions): Consumer;
   /** Releases everything; whatever is waiting rejects. */
@@ -240,6 +300,12 @@ export interface Consumer {
   retry(deferrals: readonly Deferral[]): Promise<(boolean | Error)[]>;
   /** Moves tasks that are due to where they are read. */
   promote(): Promise<Promotion>;
+  /** Tasks that repeat whose occurrence has become due. */
+  agenda(): Promise<Agenda>;
+  /** Enqueues the next occurrences, each once; how many were not enqueued by somebody else before. */
+  tick(ticks: readonly Tick[]): Promise<number>;
+  /** Says that this worker has jobs in its code. */
+  know(names: readonly string[]): Promise<void>;
   /**
    * Takes a lock for `idleTimeout`, or takes it over from another run of the task.
    *

@@ -1,7 +1,8 @@
 import type { RedisClient } from "../redis/mod.ts";
-import type { Found, OpenState, Payload } from "./broker.ts";
+import type { Found, OpenState, Payload, ScheduledRepetition } from "./broker.ts";
 import type { Keys } from "./keys.ts";
 import { find } from "./scripts/find.ts";
+import { readNote } from "./scripts/tick.ts";
 
 /** How many ids are looked at in one step. */
 const page = 500;
@@ -77,6 +78,29 @@ export class Listing {
     return Math.max(0, counts.reduce((sum, count) => sum + count, 0) - dropped);
   }
 
+  /** Tasks that repeat, the soonest first. */
+  async repetitions(limit: number): Promise<ScheduledRepetition[]> {
+    const { prefix } = this.#keys;
+    const command = ["ZRANGE", `${prefix}:cron:schedule`, 0, limit - 1, "WITHSCORES"] as const;
+    const times = scores(await this.#redis.command<ScoreReply>([...command]));
+    if (times.length === 0) return [];
+    const names = times.map(([name]) => name);
+    const [expressions, notes, records] = await Promise.all([
+      this.#redis.command<(string | null)[]>(["HMGET", `${prefix}:cron:jobs`, ...names]),
+      this.#redis.command<(string | null)[]>(["HMGET", `${prefix}:ts:cron`, ...names]),
+      this.#redis.command<(Payload | null)[]>(
+        ["MGET", ...names.map((name) => `${prefix}:cron:data:${name}`)],
+        this.#options,
+      ),
+    ]);
+    return times.flatMap(([name, time], i) => {
+      const [expression, data] = [expressions[i], records[i]];
+      // One that was unscheduled meanwhile.
+      if (typeof expression !== "string" || data === null || data === undefined) return [];
+      return [{ name, time, expression, data, ...readNote(notes[i] ?? "") }];
+    });
+  }
+
   /** Ids of tasks that may be in a state, page by page. */
   async *#candidates(state: OpenState, priorities: readonly string[]): AsyncGenerator<string[]> {
     if (state === "running") return yield* this.#running(priorities);
@@ -119,6 +143,14 @@ export class Listing {
       if (ids.length < page) return;
     }
   }
+}
+
+/** Members with their scores: pairs in RESP3, in turn in RESP2. */
+type ScoreReply = [member: string, score: number][] | string[];
+
+function scores(reply: ScoreReply): [member: string, score: number][] {
+  if (typeof reply[0] !== "string") return reply as [string, number][];
+  return [...pages(reply as string[], 2)].map(([member, score]) => [member!, Number(score)]);
 }
 
 function* pages<T>(items: readonly T[], size: number): Iterable<T[]> {

@@ -8,9 +8,13 @@ import type {
   ConsumerOptions,
   Found,
   NewTask,
+  Occurrence,
   OpenState,
   Payload,
   Published,
+  Repeated,
+  Repetition,
+  ScheduledRepetition,
   State,
   Waiting,
 } from "./broker.ts";
@@ -23,6 +27,7 @@ import { repeat } from "./repeat.ts";
 import { abort } from "./scripts/abort.ts";
 import { find, findState } from "./scripts/find.ts";
 import { publish, publishLimit } from "./scripts/publish.ts";
+import { repeatTask, unrepeatTask } from "./scripts/repeat.ts";
 
 /** What a {@linkcode RedisBroker} is made of. */
 export interface RedisBrokerOptions {
@@ -105,6 +110,26 @@ export class RedisBroker implements Broker {
 
   async size({ includeScheduled }: { includeScheduled: boolean }): Promise<number> {
     return await this.#listing.size(includeScheduled);
+  }
+
+  async time(): Promise<number> {
+    const [seconds, microseconds] = await this.redis.command<[string, string]>(["TIME"]);
+    return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+  }
+
+  async repeat(repetition: Repetition, first: Occurrence, { signal }: Waiting = {}): Promise<Repeated> {
+    const { clock } = this.#options;
+    if (this.#isClosed) throw new StreaqError("The worker is closed");
+    const operation = () => repeatTask(this.redis, this.#keys, repetition, first, { signal });
+    return await repeat(operation, { clock, signal });
+  }
+
+  async unrepeat(name: string): Promise<boolean> {
+    return await repeat(() => unrepeatTask(this.redis, this.#keys, name), this.#options);
+  }
+
+  async repetitions(limit: number): Promise<ScheduledRepetition[]> {
+    return await this.#listing.repetitions(limit);
   }
 
   consumer(options: ConsumerOptions): Consumer {

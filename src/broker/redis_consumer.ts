@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { StreaqError } from "../base/errors.ts";
 import { adviceFor, ConnectionError, type RedisClient, ReplyError } from "../redis/mod.ts";
 import type {
+  Agenda,
   BrokenEntry,
   Consumer,
   ConsumerOptions,
@@ -16,6 +17,7 @@ import type {
   SignOfLife,
   Start,
   Takeover,
+  Tick,
   Waiting,
 } from "./broker.ts";
 import { BlockingConnection, type Follow } from "./blocking_connection.ts";
@@ -35,6 +37,7 @@ import { release } from "./scripts/release.ts";
 import { renew } from "./scripts/renew.ts";
 import { retry } from "./scripts/retry.ts";
 import { start } from "./scripts/start.ts";
+import { agenda, know, tick } from "./scripts/tick.ts";
 
 /** A worker's access to a queue on Redis: scripts on the shared connection, blocking reads on one of its own. */
 export class RedisConsumer implements Consumer {
@@ -156,6 +159,18 @@ export class RedisConsumer implements Consumer {
 
   async promote(): Promise<Promotion> {
     return await promote(this.#redis, this.#keys, this.#options.priorities);
+  }
+
+  async agenda(): Promise<Agenda> {
+    return await agenda(this.#redis, this.#keys, { binary: this.#binary });
+  }
+
+  async tick(ticks: readonly Tick[]): Promise<number> {
+    return await tick(this.#redis, this.#keys, ticks);
+  }
+
+  async know(names: readonly string[]): Promise<void> {
+    await know(this.#redis, this.#keys, names, this.#idleTimeout);
   }
 
   async lock(lock: Lock): Promise<string | null | Error> {

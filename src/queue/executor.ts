@@ -6,6 +6,7 @@ import { runInScope } from "./context.ts";
 import type { Definition } from "./definition.ts";
 import type { Execution } from "./execution.ts";
 import type { Locks } from "./locks.ts";
+import { occurrenceId } from "./cron/occurrence.ts";
 import { type Handler, type Middleware, wrap } from "./middleware.ts";
 import { giveUp, interpret, type Outcome } from "./outcome.ts";
 import type { RecordCodec } from "./record.ts";
@@ -105,6 +106,13 @@ export class Executor {
     const expire = execution.record.expire ?? definition.options.expire;
     if (isFirst && expire !== null && time - enqueueTime > expire) {
       return new StreaqError(`Expired, it was not started within ${expire} ms, task: ${fnName}`);
+    }
+    const { cron } = definition;
+    // What was enqueued by hand is no occurrence, and has no time of its own.
+    if (isFirst && cron && cron.maxScheduleDrift !== null && taskId === occurrenceId(fnName, enqueueTime)) {
+      if (time - enqueueTime > cron.maxScheduleDrift) {
+        return new StreaqError(`Missed its time by more than ${cron.maxScheduleDrift} ms, cron job: ${fnName}`);
+      }
     }
     return giveUp(execution, crashes);
   }

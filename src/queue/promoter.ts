@@ -2,18 +2,26 @@ import { Notice } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Consumer } from "../broker/broker.ts";
+import type { Scheduler } from "./cron/scheduler.ts";
 import { persist } from "./persist.ts";
 
 /** What a {@linkcode Promoter} needs of its worker. */
 export interface PromoterOptions {
   readonly consumer: Consumer;
+  readonly scheduler: Scheduler;
   /** How often to look although nothing is said to be due, in milliseconds: news can get lost. */
   readonly interval: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** Moves tasks whose time has come to where they are read, and sleeps until the next one is due. */
+/** How long to leave a cron job to the worker that knows it before looking again, in milliseconds. */
+const courtesy = 1000;
+
+/**
+ * Moves tasks whose time has come to where they are read, has the scheduler enqueue the cron jobs that come after them,
+ * and sleeps until the next one is due.
+ */
 export class Promoter {
   readonly #options: PromoterOptions;
   readonly #changed = new Notice();
@@ -35,8 +43,14 @@ export class Promoter {
 
   /** Keeps on until told to stop. */
   async keep(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, scheduler, interval, logger } = this.#options;
+    await scheduler.begin(signal).catch((error) => signal.aborted || logger.error(`Cron jobs do not run: ${error}`));
+    let knownTime = clock.monotonic();
     while (!signal.aborted) {
+      if (clock.monotonic() >= knownTime + interval) {
+        knownTime = clock.monotonic();
+        await scheduler.know().catch((error) => logger.warn(`Saying which cron jobs are known failed: ${error}`));
+      }
       const ms = Math.max(0, this.#nextTime - clock.monotonic());
       if (ms > 0) await this.#changed.waitAtMost(ms, { clock, signal });
       if (signal.aborted) return;
@@ -55,14 +69,25 @@ export class Promoter {
    * @throws When told to stop meanwhile.
    */
   async promote(signal: AbortSignal): Promise<void> {
-    const { consumer, interval, clock, logger } = this.#options;
+    const { consumer, scheduler, interval, clock, logger } = this.#options;
     this.#nextTime = clock.monotonic() + interval;
     for (;;) {
       const operation = () => consumer.promote();
-      const { promoted, next } = await persist(operation, { what: "Moving due tasks", clock, logger, signal });
+      const answer = await persist(operation, { what: "Moving due tasks", clock, logger, signal });
+      const { promoted, next, nextRepetition } = answer;
       this.#promoted += promoted;
-      if (next !== null) this.#nextTime = Math.min(this.#nextTime, clock.monotonic() + next);
+      if (next !== null) this.#lookIn(next);
+      if (nextRepetition === 0) {
+        if (await scheduler.tick(signal)) continue;
+        this.#lookIn(courtesy);
+      } else if (nextRepetition !== null) {
+        this.#lookIn(nextRepetition);
+      }
       if (next !== 0 || promoted === 0) return;
     }
+  }
+
+  #lookIn(ms: number): void {
+    this.#nextTime = Math.min(this.#nextTime, this.#options.clock.monotonic() + ms);
   }
 }

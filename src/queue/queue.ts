@@ -2,6 +2,7 @@ import { abortable } from "../base/async.ts";
 import { Batch } from "../base/batch.ts";
 import type { Clock } from "../base/clock.ts";
 import { StreaqError } from "../base/errors.ts";
+import type { Calendar } from "./cron/calendar.ts";
 import type { Broker, NewTask, Published } from "../broker/broker.ts";
 import { queueInThread } from "./context.ts";
 import type { RecordCodec } from "./record.ts";
@@ -38,6 +39,8 @@ export interface QueueOptions {
   /** What is known of the tasks in it. */
   readonly tasks: Tasks;
   readonly name: string;
+  readonly calendar: Calendar;
+  readonly timeZone: string;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
   readonly clock: Clock;
@@ -68,6 +71,12 @@ export class Queue {
     const { priorities, name } = this.#options;
     if (priorities.includes(priority)) return priority;
     throw new StreaqError(`Unknown priority, queue ${name} has ${priorities.join(", ")}: ${priority}`);
+  }
+
+  /** @throws {StreaqError} When it is no cron expression, or never due. */
+  checkExpression(expression: string): void {
+    const { calendar, timeZone, clock } = this.#options;
+    calendar.check(expression, timeZone, clock.now());
   }
 
   /** Sends a request, together with others of this turn of the event loop. */
@@ -102,7 +111,10 @@ export class Queue {
     signal?.throwIfAborted();
     let published: Published;
     try {
-      published = await abortable(this.#publishing.add(this.#encode(request)), signal);
+      const publishing = request.expression === undefined
+        ? this.#publishing.add(this.#encode(request))
+        : this.#repeat(request, request.expression);
+      published = await abortable(publishing, signal);
     } catch (error) {
       throw signal?.aborted || error instanceof StreaqError ? error : refusal(request, error);
     }
@@ -122,7 +134,7 @@ export class Queue {
       for (const request of requests) failures.set(request, error);
       return failures;
     }
-    const published = this.#options.broker.publish(tasks).catch((error) => requests.map(() => asError(error)));
+    const published = this.#publishAll(requests, tasks);
     requests.forEach((request, i) => request.sent(async () => accept(request, (await published)[i]!)));
     const answers = await published;
     requests.forEach((request, i) => {
@@ -134,8 +146,36 @@ export class Queue {
     return failures;
   }
 
+  /** Publishes tasks in order, all but those that repeat in one go; never rejects. */
+  async #publishAll(requests: readonly Request<unknown>[], tasks: readonly NewTask[]): Promise<Published[]> {
+    const repeating = requests.filter(({ expression }) => expression !== undefined);
+    const plain = repeating.length === 0 ? tasks : tasks.filter((_, i) => requests[i]!.expression === undefined);
+    const failed = (error: unknown) => asError(error);
+    const [published, repeated] = await Promise.all([
+      plain.length === 0 ? [] : this.#options.broker.publish(plain).catch((error) => plain.map(() => failed(error))),
+      Promise.all(repeating.map((request) => this.#repeat(request, request.expression!).catch(failed))),
+    ]);
+    if (repeating.length === 0) return published;
+    const answers = { plain: published.values(), repeating: repeated.values() };
+    return requests.map(({ expression }) => {
+      return (expression === undefined ? answers.plain : answers.repeating).next().value as Published;
+    });
+  }
+
+  /** Lets a task repeat: its first occurrence has its id. */
+  async #repeat(request: Request<unknown>, expression: string): Promise<Published> {
+    const { broker, calendar, timeZone } = this.#options;
+    const { id, priority, data } = this.#encode(request);
+    // By the server's clock, like all that is due.
+    const time = calendar.next(expression, timeZone, await broker.time());
+    if (time === null) throw new StreaqError(`Invalid cron expression, it is never due: ${JSON.stringify(expression)}`);
+    const repetition = { name: id, isStatic: false, expression, timeZone, priority, data };
+    const repeated = await broker.repeat(repetition, { taskId: id, data, time });
+    return repeated === "exists" || repeated === "done" ? repeated : "created";
+  }
+
   #encode(request: Request<unknown>): NewTask {
-    const { id, priority, call } = request;
+    const { id, priority, call, due } = request;
     const { name } = this.#options;
     const inThread = queueInThread();
     if (inThread !== undefined && inThread !== name) {
@@ -144,7 +184,7 @@ export class Queue {
       );
     }
     const data = this.#options.codec.encodeTask(id, { ...call, createdTime: this.#options.clock.now() });
-    return { id, priority, data };
+    return { id, priority, data, due };
   }
 }
 

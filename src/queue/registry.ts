@@ -1,5 +1,5 @@
 import { StreaqError } from "../base/errors.ts";
-import type { Definition } from "./definition.ts";
+import type { CronJob, Definition } from "./definition.ts";
 import type { Queue } from "./queue.ts";
 import type { RegisteredTask } from "./registered_task.ts";
 import { Request } from "./request.ts";
@@ -46,10 +46,10 @@ export class Registry {
    * @throws {StreaqError} When it has no name, the name is taken, or options contradict each other.
    * @throws {RangeError | TypeError} When an option is not possible.
    */
-  register(fn: unknown, options: TaskOptions): RegisteredTask<unknown[], unknown> {
+  register(fn: unknown, options: TaskOptions, cron?: CronJob): RegisteredTask<unknown[], unknown> {
     const fnName = taskName(fn, options.name);
     this.#checkFree(fnName);
-    const definition = { fnName, fn: fn as Definition["fn"], options: resolveTaskOptions(options) };
+    const definition = { fnName, fn: fn as Definition["fn"], options: resolveTaskOptions(options), cron };
     const registration = makeRegistration(this.#home, definition, options);
     this.#add(registration);
     return registration.task;
@@ -91,7 +91,7 @@ export function makeStub(home: Home, name: string): RegisteredTask<unknown[], un
     throw new StreaqError(`Could not run a task here that is registered elsewhere: ${name}`);
   };
   const fnName = taskName(fn, name);
-  return makeRegistration(home, { fnName, fn, options: resolveTaskOptions({}) }, {}).task;
+  return makeRegistration(home, { fnName, fn, options: resolveTaskOptions({}), cron: undefined }, {}).task;
 }
 
 function makeRegistration(first: Home, definition: Definition, options: TaskOptions): Registration {

@@ -1,3 +1,4 @@
+import { type Duration, milliseconds } from "../base/duration.ts";
 import { StreaqError } from "../base/errors.ts";
 import type { Queue } from "./queue.ts";
 import type { TaskStatus } from "./status.ts";
@@ -17,6 +18,13 @@ export interface StartOptions {
    * @default {the lowest}
    */
   priority?: string | undefined;
+  /** How long to wait before the task is ready to run; not together with `schedule`. */
+  delay?: Duration | undefined;
+  /**
+   * When the task is ready to run: a time, where one that has passed means now; or a cron expression in the worker's
+   * `timeZone`, by which it repeats until it is unscheduled.
+   */
+  schedule?: Date | string | undefined;
   /** Gives up sending when it is aborted; the task may have been stored by then. */
   signal?: AbortSignal | undefined;
 }
@@ -53,6 +61,8 @@ export class Request<R> implements EnqueueRequest<R> {
   readonly #queue: Queue;
   #id: string | undefined;
   #priority: string;
+  #due: number | Date | undefined;
+  #expression: string | undefined;
   #signal: AbortSignal | undefined;
   /** Tells whether it arrived; `undefined` until it is on its way. */
   #arrival: (() => Promise<void>) | undefined;
@@ -70,6 +80,16 @@ export class Request<R> implements EnqueueRequest<R> {
 
   get priority(): string {
     return this.#priority;
+  }
+
+  /** Until when it waits; `undefined` when it does not. */
+  get due(): number | Date | undefined {
+    return this.#due;
+  }
+
+  /** When it repeats; `undefined` when it does not. */
+  get expression(): string | undefined {
+    return this.#expression;
   }
 
   get signal(): AbortSignal | undefined {
@@ -90,12 +110,28 @@ export class Request<R> implements EnqueueRequest<R> {
     return await this.#queue.tasks.status(this.id);
   }
 
-  start({ id, priority, signal }: StartOptions = {}): this {
+  start({ id, priority, delay, schedule, signal }: StartOptions = {}): this {
     if (this.isSent) throw new StreaqError(`Could not change a task that was enqueued already: ${this.id}`);
+    if (delay !== undefined && schedule !== undefined) {
+      throw new StreaqError("Invalid options, expected one of delay and schedule: both");
+    }
     if (id !== undefined) this.#id = checkId(id);
     if (priority !== undefined) this.#priority = this.#queue.checkPriority(priority);
+    if (delay !== undefined) this.#due = milliseconds(delay, "delay");
+    if (schedule !== undefined) this.#schedule(schedule);
     if (signal !== undefined) this.#signal = signal;
     return this;
+  }
+
+  #schedule(schedule: Date | string): void {
+    if (typeof schedule === "string") {
+      this.#queue.checkExpression(schedule);
+      this.#expression = schedule;
+    } else if (schedule instanceof Date && Number.isFinite(schedule.getTime())) {
+      this.#due = schedule;
+    } else {
+      throw new StreaqError(`Invalid schedule, expected a valid Date or a cron expression: ${schedule}`);
+    }
   }
 
   /** Notes that it is on its way to the store, and how to learn whether it arrived: who asks costs a promise. */

@@ -1,7 +1,9 @@
 import { Notice, within } from "../base/async.ts";
 import { TimeoutError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import type { Consumer, Delivery, News, SignOfLife } from "../broker/broker.ts";
+import type { Broker, Consumer, Delivery, News, SignOfLife } from "../broker/broker.ts";
+import type { Calendar } from "./cron/calendar.ts";
+import { Scheduler } from "./cron/scheduler.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type Counters, summarize } from "./counters.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
@@ -20,7 +22,9 @@ import { ThreadPool } from "./threads/pool.ts";
 /** What a {@linkcode Run} needs of its worker; spans are milliseconds. */
 export interface RunOptions extends Omit<ExecutorOptions, "locks" | "threads" | "onBegin" | "onOutcome" | "onLinger"> {
   readonly workerId: string;
+  readonly broker: Broker;
   readonly consumer: Consumer;
+  readonly calendar: Calendar;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
   readonly concurrency: number;
@@ -66,7 +70,8 @@ export class Run {
     this.#options = options;
     const held = this.#held = new Held(priorities);
     this.#prefetch = new Prefetch(options.prefetch);
-    const promoter = this.#promoter = new Promoter({ consumer, interval: idleTimeout / 2, clock, logger });
+    const scheduler = new Scheduler(options);
+    const promoter = this.#promoter = new Promoter({ consumer, scheduler, interval: idleTimeout / 2, clock, logger });
     this.#reader = new Reader({
       consumer,
       held,

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Broker } from "../broker/broker.ts";
+import type { Calendar } from "./cron/calendar.ts";
 import type { Counters } from "./counters.ts";
 import type { Definition } from "./definition.ts";
 import { withLifespan } from "./lifespan.ts";
@@ -14,6 +15,7 @@ import type { ResolvedWorkerOptions } from "./worker_options.ts";
 export interface SessionOptions<C> extends ResolvedWorkerOptions<C> {
   readonly broker: Broker;
   readonly codec: RecordCodec;
+  readonly calendar: Calendar;
   readonly registry: ReadonlyMap<string, Definition>;
   readonly middleware: readonly Middleware[];
   readonly counters: Counters;

@@ -63,6 +63,15 @@ export class Task<R> {
   }
 
   /**
+   * Lets the task repeat no more, and takes back the occurrence that waits. One that runs goes on.
+   *
+   * @returns `false` when it did not repeat.
+   */
+  async unschedule(): Promise<boolean> {
+    return await this.#tasks.unschedule(this.id);
+  }
+
+  /**
    * Ends the task there and then, wherever it is: it fails with `StreaqCancelled`. If it runs, its signal is aborted as
    * soon as its worker hears of it.
    *

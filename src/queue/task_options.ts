@@ -55,6 +55,22 @@ export interface TaskOptions {
   thread?: string | undefined;
 }
 
+/** How a cron job behaves: as a task, with a `timeout` of an hour and `unique` unless told otherwise. */
+export interface CronOptions extends TaskOptions {
+  /**
+   * An occurrence that would start later than this after its time fails without being run; `null` for no limit.
+   *
+   * @default {null}
+   */
+  maxScheduleDrift?: Duration | null | undefined;
+  /**
+   * The IANA time zone that the expression is read in.
+   *
+   * @default {the worker's}
+   */
+  timeZone?: string | undefined;
+}
+
 /** {@linkcode TaskOptions} with nothing left open; spans are milliseconds. */
 export interface ResolvedTaskOptions {
   readonly expire: number | null;

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { millisecondsOrNull } from "../base/duration.ts";
 import { StreaqCancelled, StreaqError, TimeoutError } from "../base/errors.ts";
-import type { Broker, Found } from "../broker/broker.ts";
+import type { Broker, Found, Payload } from "../broker/broker.ts";
 import type { Definition } from "./definition.ts";
 import type { TaskInfo } from "./info.ts";
 import type { RecordCodec, TaskRecord } from "./record.ts";
@@ -31,6 +31,28 @@ export interface SizeOptions {
    * @default {true}
    */
   includeScheduled?: boolean | undefined;
+}
+
+/** A task that repeats. */
+export interface Schedule {
+  /** What it is unscheduled by: the id of the task, or the name of the cron job. */
+  readonly id: string;
+  /** The name of the function. */
+  readonly fnName: string;
+  /** The positional arguments. */
+  readonly args: readonly unknown[];
+  /** The named arguments. */
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  /** When it runs. */
+  readonly expression: string;
+  /** The IANA time zone of the expression. */
+  readonly timeZone: string;
+  /** The priority that it is enqueued on. */
+  readonly priority: string;
+  /** When it runs next, in Unix milliseconds; in the past while it waits for a worker. */
+  readonly nextRun: number;
+  /** Whether it was scheduled with an expression, instead of being a cron job of the code. */
+  readonly dynamic: boolean;
 }
 
 /** What {@linkcode Tasks} are looked at with. */
@@ -97,7 +119,7 @@ export class Tasks {
     const found = await broker.find(checkId(id));
     if (!found) return false;
     signal?.throwIfAborted();
-    const record = this.#read(found);
+    const record = this.#read(id, found.data);
     const time = clock.now();
     const fields = {
       taskId: id,
@@ -118,12 +140,22 @@ export class Tasks {
     }, { signal });
   }
 
+  async unschedule(id: string): Promise<boolean> {
+    return await this.#options.broker.unrepeat(checkId(id));
+  }
+
+  async schedules({ limit = 100 }: { limit?: number | undefined } = {}): Promise<Schedule[]> {
+    const repetitions = await this.#options.broker.repetitions(checkLimit(limit));
+    return repetitions.map(({ name, isStatic, expression, timeZone, priority, time, data }) => {
+      const { fnName, args, kwargs } = this.#read(name, data);
+      return { id: name, fnName, args, kwargs, expression, timeZone, priority, nextRun: time, dynamic: !isStatic };
+    });
+  }
+
   async list(status: TaskStatus, options: ListOptions = {}): Promise<(TaskInfo | TaskResult<unknown>)[]> {
     const { limit = 100, priority } = options;
     const { broker, priorities } = this.#options;
-    if (!Number.isSafeInteger(limit) || limit < 1 || limit > longestList) {
-      throw new RangeError(`Invalid limit, expected a whole number from 1 to ${longestList}: ${limit}`);
-    }
+    checkLimit(limit);
     if (priority !== undefined && !priorities.includes(priority)) {
       throw new StreaqError(`Unknown priority, expected one of ${priorities.join(", ")}: ${priority}`);
     }
@@ -131,7 +163,9 @@ export class Tasks {
       case TaskStatus.Scheduled:
       case TaskStatus.Queued:
       case TaskStatus.Running:
-        return (await broker.list(status, { limit, priority })).map((found) => describe(found, this.#read(found)));
+        return (await broker.list(status, { limit, priority })).map((found) =>
+          describe(found, this.#read(found.taskId, found.data))
+        );
       case TaskStatus.Done:
         if (priority !== undefined) {
           throw new StreaqError(`Could not list results by priority, they have none: ${priority}`);
@@ -147,7 +181,7 @@ export class Tasks {
   }
 
   /** A record that cannot be read does not keep a task from being listed, or aborted. */
-  #read({ taskId, data }: Found): TaskRecord {
+  #read(taskId: string, data: Payload): TaskRecord {
     try {
       return this.#options.codec.decodeTask(taskId, data);
     } catch {
@@ -155,7 +189,7 @@ export class Tasks {
     }
   }
 
-  #readResult(taskId: string, data: Parameters<RecordCodec["decodeResult"]>[1]): TaskResult<unknown> {
+  #readResult(taskId: string, data: Payload): TaskResult<unknown> {
     try {
       return this.#options.codec.decodeResult(taskId, data);
     } catch (error) {
@@ -164,6 +198,11 @@ export class Tasks {
       return failure({ taskId, fnName, ...times, tries: 0, workerId: "" }, error as Error);
     }
   }
+}
+
+function checkLimit(limit: number): number {
+  if (Number.isSafeInteger(limit) && limit >= 1 && limit <= longestList) return limit;
+  throw new RangeError(`Invalid limit, expected a whole number from 1 to ${longestList}: ${limit}`);
 }
 
 function describe(found: Found, { fnName, createdTime, args, kwargs }: TaskRecord): TaskInfo {

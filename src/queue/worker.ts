@@ -1,8 +1,11 @@
 import type { Broker } from "../broker/broker.ts";
 import { openBroker } from "../broker/open.ts";
+import { millisecondsOrNull } from "../base/duration.ts";
 import { StreaqError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import type { RedisClient } from "../redis/mod.ts";
+import { Calendar } from "./cron/calendar.ts";
+import type { CronJob } from "./definition.ts";
 import type { Counters } from "./counters.ts";
 import type { TaskInfo } from "./info.ts";
 import { partArguments } from "./kwargs.ts";
@@ -16,8 +19,8 @@ import type { TaskResult } from "./result.ts";
 import { Session } from "./session.ts";
 import type { TaskStatus } from "./status.ts";
 import type { AbortOptions, ResultOptions } from "./task.ts";
-import { checkTaskName, type TaskOptions } from "./task_options.ts";
-import { type ListOptions, type SizeOptions, Tasks } from "./tasks.ts";
+import { checkTaskName, type CronOptions, type TaskOptions } from "./task_options.ts";
+import { type ListOptions, type Schedule, type SizeOptions, Tasks } from "./tasks.ts";
 import { inside, threadRegistry } from "./threads/inside.ts";
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from "./worker_options.ts";
 
@@ -46,6 +49,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
   readonly #options: ResolvedWorkerOptions<C>;
   readonly #broker: Broker;
   readonly #codec: RecordCodec;
+  readonly #calendar = new Calendar();
   readonly #queue: Queue;
   readonly #tasks: Tasks;
   readonly #registry: Registry;
@@ -65,7 +69,13 @@ export class Worker<C = undefined> implements AsyncDisposable {
     const { queueName } = this.#options;
     this.#codec = new RecordCodec(this.#options);
     this.#broker = openBroker({ ...this.#options, binary: this.#codec.binary });
-    const shared = { ...this.#options, broker: this.#broker, codec: this.#codec, name: queueName };
+    const shared = {
+      ...this.#options,
+      broker: this.#broker,
+      codec: this.#codec,
+      calendar: this.#calendar,
+      name: queueName,
+    };
     const definitions = () => this.#registry.definitions;
     this.#tasks = new Tasks({ ...shared, workerId: this.id, definition: (fnName) => definitions().get(fnName) });
     this.#queue = new Queue({ ...shared, tasks: this.#tasks });
@@ -137,10 +147,34 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   // deno-lint-ignore ban-types -- Only `Function` infers parameters with defaults and refuses untyped ones.
   task<F extends Function>(fn: F, options: TaskOptions = {}): Registered<F> {
-    const task = this.#registry.register(fn, options);
-    // A thread imports the module again to find the function there.
-    if (options.thread !== undefined) threadRegistry(options.thread)?.set(task.fnName, fn as unknown as Handler);
-    return task as unknown as Registered<F>;
+    return this.#register(fn, options) as unknown as Registered<F>;
+  }
+
+  /**
+   * Registers a function that runs by itself, whenever a cron expression says so: each occurrence once, however many
+   * workers there are.
+   *
+   * @param expression Five fields, six with leading seconds, seven with seconds and year, or a word like `@daily`.
+   * @returns The task, which can be enqueued by hand too.
+   * @throws {StreaqError} When the expression or the zone cannot be, and like {@linkcode Worker.task}.
+   *
+   * @example
+   * ```ts
+   * import { Worker } from "@q/streaq";
+   *
+   * const worker = new Worker({ timeZone: "Europe/Berlin" });
+   * worker.cron("30 9 * * mon-fri", async function report() {
+   *   await Promise.resolve("on weekdays, at half past nine");
+   * }, { maxScheduleDrift: "5m" });
+   * ```
+   */
+  cron<R>(expression: string, fn: () => R, options: CronOptions = {}): RegisteredTask<[], Awaited<R>> {
+    const { maxScheduleDrift = null, timeZone = this.#options.timeZone, ...rest } = options;
+    this.#calendar.check(expression, timeZone, this.#options.clock.now());
+    const drift = millisecondsOrNull(maxScheduleDrift, "maxScheduleDrift");
+    const { timeout = "1h", unique = true } = rest;
+    const job = { expression, timeZone, maxScheduleDrift: drift };
+    return this.#register(fn, { ...rest, timeout, unique }, job) as unknown as RegisteredTask<[], Awaited<R>>;
   }
 
   /**
@@ -263,6 +297,31 @@ export class Worker<C = undefined> implements AsyncDisposable {
     return await this.#tasks.list(status, options);
   }
 
+  /**
+   * Tasks that repeat: the cron jobs of the code, once a worker has run, and what was scheduled with an expression. The
+   * soonest first.
+   *
+   * @param options.limit How many at most, up to 10,000; 100 unless given.
+   */
+  async schedules(options?: { limit?: number | undefined }): Promise<Schedule[]> {
+    return await this.#tasks.schedules(options);
+  }
+
+  /**
+   * When a cron expression is next due in the worker's `timeZone`, in Unix milliseconds; `null` when it never is again.
+   *
+   * @throws {StreaqError} When it cannot be an expression.
+   */
+  nextRun(expression: string): number | null {
+    const { timeZone, clock } = this.#options;
+    return this.#calendar.next(expression, timeZone, clock.now());
+  }
+
+  /** Lets a task repeat no more, as {@linkcode Task.unschedule} does; also a cron job, until a worker starts. */
+  async unscheduleById(id: string): Promise<boolean> {
+    return await this.#tasks.unschedule(id);
+  }
+
   /** How many tasks have not ended, running ones included. */
   async queueSize(options?: SizeOptions): Promise<number> {
     return await this.#tasks.size(options);
@@ -288,6 +347,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
       ...this.#options,
       broker: this.#broker,
       codec: this.#codec,
+      calendar: this.#calendar,
       registry: this.#registry.definitions,
       middleware: [...this.#middleware],
       counters: this.#counters,
@@ -326,6 +386,13 @@ export class Worker<C = undefined> implements AsyncDisposable {
     // Whoever called run() hears of its error.
     await session?.ended.catch(() => {});
     await this.#broker.close();
+  }
+
+  #register(fn: unknown, options: TaskOptions, cron?: CronJob): RegisteredTask<unknown[], unknown> {
+    const task = this.#registry.register(fn, options, cron);
+    // A thread imports the module again to find the function there.
+    if (options.thread !== undefined) threadRegistry(options.thread)?.set(task.fnName, fn as Handler);
+    return task;
   }
 
   #checkOpen(): void {

@@ -70,6 +70,12 @@ export interface WorkerOptions<C> {
    */
   maxPayload?: number | undefined;
   /**
+   * The IANA time zone of cron expressions.
+   *
+   * @default {"UTC"}
+   */
+  timeZone?: string | undefined;
+  /**
    * Whether SIGINT and SIGTERM shut the worker down gracefully while it runs.
    *
    * @default {true}
@@ -115,6 +121,7 @@ export interface ResolvedWorkerOptions<C> {
   readonly serializer: Serializer;
   readonly signingSecret: string | readonly string[] | undefined;
   readonly maxPayload: number;
+  readonly timeZone: string;
   readonly handleSignals: boolean;
   readonly idleTimeout: number;
   readonly gracePeriod: number;
@@ -147,6 +154,7 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     serializer = jsonSerializer,
     signingSecret,
     maxPayload = 1024 * 1024,
+    timeZone = "UTC",
     handleSignals = true,
     idleTimeout = "60s",
     gracePeriod = 0,
@@ -168,6 +176,7 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     serializer,
     signingSecret,
     maxPayload: checkInteger("maxPayload", maxPayload, 1),
+    timeZone: checkTimeZone(timeZone),
     handleSignals,
     idleTimeout: milliseconds(idleTimeout, "idleTimeout"),
     gracePeriod: milliseconds(gracePeriod, "gracePeriod"),
@@ -188,6 +197,15 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
 function checkInteger(name: string, value: number, lowest: number): number {
   if (Number.isSafeInteger(value) && value >= lowest) return value;
   throw new RangeError(`Invalid ${name}, expected a whole number from ${lowest} on: ${value}`);
+}
+
+function checkTimeZone(timeZone: string): string {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone });
+    return timeZone;
+  } catch (cause) {
+    throw new RangeError(`Invalid timeZone, expected an IANA name: ${timeZone}`, { cause });
+  }
 }
 
 /** Names are parts of keys. */

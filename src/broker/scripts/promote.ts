@@ -9,31 +9,38 @@ const script = new Script(`
 -- Moves tasks that are due to their streams, highest priority first, in the order in which they became due.
 -- KEYS[1]  the queue's prefix
 -- ARGV     how many at most; then priorities, highest first
--- returns  how many were moved, and in how many ms the next one is due, or '' when there is none
+-- returns  how many were moved, in how many ms the next one is due, or '' when there is none, and the same for the tasks
+--          that repeat
 local prefix, left, moved, next = KEYS[1], tonumber(ARGV[1]), 0, nil
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 for i = 2, #ARGV do
   local delayed, stream = prefix .. ':queues:delayed:' .. ARGV[i], prefix .. ':queues:' .. ARGV[i]
   -- A key that is no sorted set, or no stream, holds up nothing else.
-  local due = redis.pcall('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, left)
+  local due = redis.pcall('ZRANGEBYSCORE', delayed, '-inf', now, 'WITHSCORES', 'LIMIT', 0, left)
   local kind = redis.call('TYPE', stream).ok
   if not due.err and (kind == 'stream' or kind == 'none') then
-    if #due > 0 then redis.call('ZREM', delayed, unpack(due)) end
-    for _, id in ipairs(due) do
-      redis.call('XADD', stream, '*', 'task_id', id, 'enqueue_time', now)
+    local ids = {}
+    for n = 1, #due, 2 do ids[#ids + 1] = due[n] end
+    if #ids > 0 then redis.call('ZREM', delayed, unpack(ids)) end
+    for n, id in ipairs(ids) do
+      -- It has been ready since it was due.
+      redis.call('XADD', stream, '*', 'task_id', id, 'enqueue_time', string.format('%.0f', due[2 * n]))
     end
-    moved, left = moved + #due, left - #due
+    moved, left = moved + #ids, left - #ids
     local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
     if first[1] then next = math.min(next or math.huge, math.max(0, first[2] - now)) end
   end
 end
-return { moved, next and string.format('%.0f', next) or '' }
+local repetition = redis.pcall('ZRANGE', prefix .. ':cron:schedule', 0, 0, 'WITHSCORES')
+local function show(ms) return ms and string.format('%.0f', ms) or '' end
+return { moved, show(next), show(repetition[1] and math.max(0, repetition[2] - now)) }
 `);
 
 /** Moves tasks that are due to their streams. */
 export async function promote(redis: RedisClient, keys: Keys, priorities: readonly string[]): Promise<Promotion> {
   const args = [promoteLimit, ...priorities.toReversed()];
-  const [promoted, next] = await script.run<[number, string]>(redis, [keys.prefix], args);
-  return { promoted, next: next === "" ? null : Number(next) };
+  const [promoted, next, repetition] = await script.run<[number, string, string]>(redis, [keys.prefix], args);
+  const read = (ms: string) => ms === "" ? null : Number(ms);
+  return { promoted, next: read(next), nextRepetition: read(repetition) };
 }

@@ -1,14 +1,17 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
 import type { NewTask, Published, Waiting } from "../broker.ts";
 import type { Keys } from "../keys.ts";
+import { delaying, showDue } from "./delaying.ts";
 
 /** How many tasks one call stores: Lua unpacks at most 8,000 values, and a task takes three. */
 export const publishLimit = 500;
 
 const script = new Script(`
--- Stores tasks and puts them on their streams. One that is there, or has ended, is left as it is.
+-- Stores tasks and puts them on their streams, or where they wait for their time. One that is there, or has ended, is left
+-- as it is.
 -- KEYS[1]  the queue's prefix
--- ARGV     for each task: id, priority, record
+-- ARGV     for each task: id, where to, record. Where to is a priority; for a task that waits followed by : and when it is
+--          due, in ms from now with a leading +, or as a time in ms
 -- returns  the exceptions: place in the batch from 0, "exists" or "done" or an error; and so on
 local prefix = KEYS[1]
 local data, result, ended = prefix .. ':task:data:', prefix .. ':task:results:', prefix .. ':ts:ended:'
@@ -42,15 +45,24 @@ end
 if #records == 0 then return answers end
 
 redis.call('MSET', unpack(records))
+${delaying}
 for i = 1, #ARGV, 3 do
   if not seen[i] then
-    local entry = redis.pcall('XADD', prefix .. ':queues:' .. ARGV[i + 1], '*', 'task_id', ARGV[i], 'enqueue_time', now)
-    if entry.err then
-      redis.call('DEL', data .. ARGV[i])
-      except(i, entry.err)
+    local id, priority, due = ARGV[i], ARGV[i + 1], nil
+    if string.find(priority, ':', 1, true) then priority, due = string.match(priority, '^([^:]*):(.*)$') end
+    local err
+    if due and timeOf(due) > tonumber(now) then
+      err = delay(priority, id, due)
+    else
+      err = redis.pcall('XADD', prefix .. ':queues:' .. priority, '*', 'task_id', id, 'enqueue_time', now).err
+    end
+    if err then
+      redis.call('DEL', data .. id)
+      except(i, err)
     end
   end
 end
+announce()
 return answers
 `);
 
@@ -62,7 +74,9 @@ export async function publish(
   options?: Waiting,
 ): Promise<Published[]> {
   const args: (string | Uint8Array)[] = [];
-  for (const { id, priority, data } of tasks) args.push(id, priority, data);
+  for (const { id, priority, due, data } of tasks) {
+    args.push(id, due === undefined ? priority : `${priority}:${showDue(due)}`, data);
+  }
   const exceptions = await script.run<(number | string)[]>(redis, [keys.prefix], args, options);
   const answers = new Array<Published>(tasks.length).fill("created");
   for (let i = 0; i < exceptions.length; i += 2) {

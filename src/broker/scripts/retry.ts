@@ -1,6 +1,7 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
 import type { Deferral } from "../broker.ts";
 import { group, type Keys } from "../keys.ts";
+import { delaying, showDue } from "./delaying.ts";
 import { leaseRows, leases } from "./leases.ts";
 
 const script = new Script(`
@@ -15,31 +16,30 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- A write that is allowed when memory is full lets the others pass.
 redis.call('HDEL', running, '')
 
-local answers, held, earliest = {}, nil, {}
+${delaying}
+local answers, held = {}, nil
 deliveries(3, 5, function(stream, low, high)
   held = pending(stream, low, high)
 end, function(stream, i, priority)
   local entry, id, tries, due = ARGV[i], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
-  local retry, delayed = prefix .. ':task:retry:' .. id, prefix .. ':queues:delayed:' .. priority
+  local retry = prefix .. ':task:retry:' .. id
   local answer = 1
   if held[entry] ~= tonumber(ARGV[i + 1]) or redis.call('EXISTS', prefix .. ':task:data:' .. id) == 0 then
     answer = redis.pcall('GET', retry) == tries and 1 or 0
   else
-    if string.sub(due, 1, 1) == '+' then due = now + tonumber(due) end
-    local added = redis.pcall('ZADD', delayed, string.format('%.0f', due), id)
-    if type(added) == 'table' then
-      answer = added.err
+    local err = delay(priority, id, due)
+    if err then
+      answer = err
     else
       redis.call('XACK', stream, group, entry)
       redis.call('XDEL', stream, entry)
       redis.call('SET', retry, tries)
       redis.call('HDEL', running, id)
-      if redis.call('ZRANK', delayed, id) == 0 then earliest[delayed] = math.max(0, due - now) end
     end
   end
   answers[#answers + 1] = answer
 end)
-for _, ms in pairs(earliest) do redis.call('PUBLISH', prefix .. ':ts:wake', 'due ' .. string.format('%.0f', ms)) end
+announce()
 return answers
 `);
 
@@ -51,7 +51,7 @@ export async function retry(
   deferrals: readonly Deferral[],
 ): Promise<(boolean | Error)[]> {
   const { args, places } = leaseRows(deferrals, ({ delivery }) => delivery, (args, { tries, until }) => {
-    args.push(tries, until instanceof Date ? until.getTime() : `+${until}`);
+    args.push(tries, showDue(until));
   });
   const reply = await script.run<(number | string)[]>(redis, [keys.prefix], [group, consumer, ...args]);
   const answers = new Array<boolean | Error>(deferrals.length);

@@ -1,0 +1,138 @@
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Agenda, Broker, Consumer, Occurrence, Repetition } from "../../broker/broker.ts";
+import type { Definition } from "../definition.ts";
+import { persist } from "../persist.ts";
+import type { RecordCodec } from "../record.ts";
+import type { Calendar } from "./calendar.ts";
+import { occurrenceId } from "./occurrence.ts";
+
+/** What a {@linkcode Scheduler} needs of its worker. */
+export interface SchedulerOptions {
+  readonly broker: Broker;
+  readonly consumer: Consumer;
+  readonly registry: ReadonlyMap<string, Definition>;
+  readonly codec: RecordCodec;
+  readonly calendar: Calendar;
+  /** From lowest to highest. */
+  readonly priorities: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * An occurrence that was missed by no more than this, in milliseconds, is enqueued late. More means that no worker ran:
+ * then the one that was enqueued ahead starts late, and the others of that time are left out.
+ */
+const tolerance = 2000;
+
+/**
+ * Enqueues the occurrences of cron jobs. Of each job the next one is always enqueued ahead, so that it is there when its
+ * time comes, whoever lives then; as soon as it is due, it is time to enqueue the one after it.
+ */
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+  }
+
+  /** The jobs in the code of this worker. */
+  get #names(): string[] {
+    return [...this.#options.registry.values()].filter(({ cron }) => cron).map(({ fnName }) => fnName);
+  }
+
+  /** Schedules the jobs of the code; those that have changed since take effect now. @throws When told to stop. */
+  async begin(signal: AbortSignal): Promise<void> {
+    const { broker, registry, logger } = this.#options;
+    if (this.#names.length === 0) return;
+    await this.#persist("Scheduling cron jobs", signal, async () => {
+      const now = await broker.time();
+      for (const definition of registry.values()) {
+        if (!definition.cron) continue;
+        const repetition = this.#repetition(definition, now);
+        const first = this.#next(repetition, now);
+        if (!first) continue;
+        const repeated = await broker.repeat(repetition, first);
+        if (repeated === "unchanged") continue;
+        logger.info(`cron job ${definition.fnName} ${repeated}, next at ${new Date(first.time).toISOString()}`);
+      }
+      await this.know();
+    });
+  }
+
+  /** Says that the jobs of the code are known to a living worker. */
+  async know(): Promise<void> {
+    if (this.#names.length > 0) await this.#options.consumer.know(this.#names);
+  }
+
+  /**
+   * Enqueues the occurrences that come after those that are due.
+   *
+   * @returns Whether something was done: what is left to another worker stays due.
+   * @throws When told to stop meanwhile.
+   */
+  async tick(signal: AbortSignal): Promise<boolean> {
+    const { consumer, broker } = this.#options;
+    return await this.#persist("Enqueuing cron jobs", signal, async () => {
+      const agenda = await consumer.agenda();
+      const ticks = [];
+      let removed = 0;
+      for (const job of agenda.due) {
+        if (this.#isLeft(job)) continue;
+        const next = this.#isGone(job) ? null : this.#following(job, agenda.time);
+        if (next) ticks.push({ name: job.name, time: job.time, next });
+        else if (await broker.unrepeat(job.name)) removed++;
+      }
+      if (ticks.length > 0) await consumer.tick(ticks);
+      return ticks.length + removed > 0;
+    });
+  }
+
+  /** Whether a job of the code is another worker's to see to. */
+  #isLeft({ name, isStatic, isKnown }: Agenda["due"][number]): boolean {
+    return isStatic && isKnown && !this.#options.registry.get(name)?.cron;
+  }
+
+  /** Whether a job was removed from the code: no living worker knows it. */
+  #isGone({ name, isStatic }: Agenda["due"][number]): boolean {
+    if (!isStatic || this.#options.registry.get(name)?.cron) return false;
+    this.#options.logger.warn(`cron job ${name} is in the code of no worker any more, and is removed`);
+    return true;
+  }
+
+  #following(job: Agenda["due"][number], now: number): Occurrence | null {
+    const { calendar } = this.#options;
+    try {
+      const time = calendar.next(job.expression, job.timeZone, job.time);
+      const after = time !== null && time >= now - tolerance ? job.time : now;
+      return this.#next(job, after);
+    } catch (error) {
+      // Stored by somebody who reads expressions another way.
+      this.#options.logger.error(`cron job ${job.name} cannot be continued, and is removed: ${error}`);
+      return null;
+    }
+  }
+
+  /** The next occurrence after a time, as a task of its own. */
+  #next({ name, data, expression, timeZone }: Repetition, after: number): Occurrence | null {
+    const { calendar, codec } = this.#options;
+    const time = calendar.next(expression, timeZone, after);
+    if (time === null) return null;
+    const taskId = occurrenceId(name, time);
+    return { taskId, time, data: codec.encodeTask(taskId, codec.decodeTask(name, data)) };
+  }
+
+  #repetition({ fnName, cron, options }: Definition, now: number): Repetition {
+    const { codec, priorities } = this.#options;
+    const { expire } = options;
+    const data = codec.encodeTask(fnName, { fnName, args: [], kwargs: {}, createdTime: now, expire });
+    const { expression, timeZone } = cron!;
+    return { name: fnName, isStatic: true, expression, timeZone, priority: priorities[0]!, data };
+  }
+
+  #persist<T>(what: string, signal: AbortSignal, operation: () => Promise<T>): Promise<T> {
+    const { clock, logger } = this.#options;
+    return persist(operation, { what, clock, logger, signal });
+  }
+}
