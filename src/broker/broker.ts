@@ -304,8 +304,8 @@ export interface Consumer {
   agenda(): Promise<Agenda>;
   /** Enqueues the next occurrences, each once; how many were not enqueued by somebody else before. */
   tick(ticks: readonly Tick[]): Promise<number>;
-  /** Says that this worker has jobs in its code. */
-  know(names: readonly string[]): Promise<void>;
+  /** Says that this worker has jobs in its code; answers how many of them are not scheduled. */
+  know(names: readonly string[]): Promise<number>;
   /**
    * Takes a lock for `idleTimeout`, or takes it over from another run of the task.
    *

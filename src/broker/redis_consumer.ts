@@ -169,8 +169,8 @@ export class RedisConsumer implements Consumer {
     return await tick(this.#redis, this.#keys, ticks);
   }
 
-  async know(names: readonly string[]): Promise<void> {
-    await know(this.#redis, this.#keys, names, this.#idleTimeout);
+  async know(names: readonly string[]): Promise<number> {
+    return await know(this.#redis, this.#keys, names, this.#idleTimeout);
   }
 
   async lock(lock: Lock): Promise<string | null | Error> {

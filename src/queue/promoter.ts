@@ -49,7 +49,7 @@ export class Promoter {
     while (!signal.aborted) {
       if (clock.monotonic() >= knownTime + interval) {
         knownTime = clock.monotonic();
-        await scheduler.know().catch((error) => logger.warn(`Saying which cron jobs are known failed: ${error}`));
+        await scheduler.know(signal).catch((error) => signal.aborted || logger.error(`Cron jobs do not run: ${error}`));
       }
       const ms = Math.max(0, this.#nextTime - clock.monotonic());
       if (ms > 0) await this.#changed.waitAtMost(ms, { clock, signal });

@@ -55,12 +55,18 @@ const knowScript = new Script(`
 -- Notes that a living worker has jobs in its code.
 -- KEYS[1]  the queue's prefix
 -- ARGV     for how long in ms; then names
+-- returns  how many of them are not scheduled
+local missing = 0
 local known = KEYS[1] .. ':ts:crons'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', known, '-inf', now)
-for i = 2, #ARGV do redis.call('ZADD', known, now + ARGV[1], ARGV[i]) end
+for i = 2, #ARGV do
+  redis.call('ZADD', known, now + ARGV[1], ARGV[i])
+  if not redis.call('ZSCORE', KEYS[1] .. ':cron:schedule', ARGV[i]) then missing = missing + 1 end
+end
 redis.call('PEXPIRE', known, ARGV[1])
+return missing
 `);
 
 /** Jobs whose occurrence has become due, 100 at most. */
@@ -91,9 +97,9 @@ export async function tick(redis: RedisClient, keys: Keys, ticks: readonly Tick[
   return await tickScript.run<number>(redis, [keys.prefix], args);
 }
 
-/** Notes that a living worker has jobs in its code. */
-export async function know(redis: RedisClient, keys: Keys, names: readonly string[], ms: number): Promise<void> {
-  await knowScript.run(redis, [keys.prefix], [ms, ...names]);
+/** Notes that a living worker has jobs in its code; how many of them are not scheduled. */
+export async function know(redis: RedisClient, keys: Keys, names: readonly string[], ms: number): Promise<number> {
+  return await knowScript.run<number>(redis, [keys.prefix], [ms, ...names]);
 }
 
 /** Parts `<kind> <priority>:<zone> <id of an occurrence>`. */

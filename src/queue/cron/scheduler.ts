@@ -44,8 +44,9 @@ export class Scheduler {
 
   /** Schedules the jobs of the code; those that have changed since take effect now. @throws When told to stop. */
   async begin(signal: AbortSignal): Promise<void> {
-    const { broker, registry, logger } = this.#options;
-    if (this.#names.length === 0) return;
+    const { broker, consumer, registry, logger } = this.#options;
+    const names = this.#names;
+    if (names.length === 0) return;
     await this.#persist("Scheduling cron jobs", signal, async () => {
       const now = await broker.time();
       for (const definition of registry.values()) {
@@ -57,13 +58,20 @@ export class Scheduler {
         if (repeated === "unchanged") continue;
         logger.info(`cron job ${definition.fnName} ${repeated}, next at ${new Date(first.time).toISOString()}`);
       }
-      await this.know();
+      await consumer.know(names);
     });
   }
 
-  /** Says that the jobs of the code are known to a living worker. */
-  async know(): Promise<void> {
-    if (this.#names.length > 0) await this.#options.consumer.know(this.#names);
+  /**
+   * Says that the jobs of the code are known to a living worker, and schedules them again where they are gone.
+   *
+   * @throws When told to stop meanwhile.
+   */
+  async know(signal: AbortSignal): Promise<void> {
+    const names = this.#names;
+    if (names.length === 0) return;
+    const missing = await this.#persist("Knowing cron jobs", signal, () => this.#options.consumer.know(names));
+    if (missing > 0) await this.begin(signal);
   }
 
   /**
