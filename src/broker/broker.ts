@@ -318,6 +318,10 @@ export interface Consumer {
   unlock(lock: Lock): Promise<void>;
   /** Extends the leases of all that is held, and says that the worker lives. */
   renew(held: readonly Delivery[], life: SignOfLife): Promise<Renewal>;
+  /** Says that the worker lives, when it holds nothing; answers how many tasks are in the hands of workers. */
+  beat(life: SignOfLife): Promise<number>;
+  /** Clears a part of what dead workers leave behind; each call goes on where the last one stopped. */
+  tidy(): Promise<void>;
   /** Hands deliveries back for any worker to take at once, at the cost of no try. */
   release(deliveries: readonly Delivery[]): Promise<void>;
   /** Takes entries that name no task out of the stream, and notes them in the dead-letter list. */

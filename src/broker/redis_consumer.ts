@@ -24,6 +24,7 @@ import { BlockingConnection, type Follow } from "./blocking_connection.ts";
 import { group, type Keys } from "./keys.ts";
 import { inParts } from "./parts.ts";
 import { repeat } from "./repeat.ts";
+import { beat } from "./scripts/beat.ts";
 import { begin, type Begun, begunKey } from "./scripts/begin.ts";
 import { discard } from "./scripts/discard.ts";
 import { sortEntries, streams } from "./scripts/entries.ts";
@@ -37,6 +38,7 @@ import { release } from "./scripts/release.ts";
 import { renew } from "./scripts/renew.ts";
 import { retry } from "./scripts/retry.ts";
 import { start } from "./scripts/start.ts";
+import { tidy } from "./scripts/tidy.ts";
 import { agenda, know, tick } from "./scripts/tick.ts";
 
 /** A worker's access to a queue on Redis: scripts on the shared connection, blocking reads on one of its own. */
@@ -54,6 +56,8 @@ export class RedisConsumer implements Consumer {
   readonly #broken = new Set<BrokenEntry>();
   /** The largest of the living workers; it counts for all. */
   #idleTimeout: number;
+  /** How far clearing up has come. */
+  #tidied = "0";
   #onNews: ((news: News) => void) | undefined;
 
   constructor(
@@ -200,6 +204,15 @@ export class RedisConsumer implements Consumer {
     );
     this.#idleTimeout = Math.max(...renewals.map(({ idleTimeout }) => idleTimeout));
     return { idleTimeout: this.#idleTimeout, lost: renewals.flatMap(({ lost }) => lost) };
+  }
+
+  async beat(life: SignOfLife): Promise<number> {
+    return await this.#inGroup(() => beat(this.#redis, this.#keys, this.#options, life));
+  }
+
+  async tidy(): Promise<void> {
+    const options = { ...this.#options, idleTimeout: this.#idleTimeout };
+    this.#tidied = await this.#inGroup(() => tidy(this.#redis, this.#keys, options, this.#tidied));
   }
 
   async release(deliveries: readonly Delivery[]): Promise<void> {

@@ -12,12 +12,16 @@ export interface KeeperOptions {
   readonly locks: Locks;
   readonly idleTimeout: number;
   readonly life: () => SignOfLife;
+  /** Called when tasks are in the hands of other workers, while this one holds none: their leases may run out. */
+  readonly onPending: () => void;
   /** Called for each delivery that now belongs to somebody else. */
   readonly onLost: (delivery: Delivery) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
+/** How often in a row a worker that holds nothing says no more than that it lives. */
+const quietBeats = 19;
 /** How long to wait after a failure at most, in milliseconds. */
 const afterFailure = 1000;
 
@@ -27,6 +31,7 @@ export class Keeper {
   readonly #asked = new Notice();
   /** The largest idle timeout of the living, when it was not this worker's. */
   #foreignTimeout: number | undefined;
+  #beats = 0;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -40,6 +45,7 @@ export class Keeper {
 
   /** Renews now instead of at the next time: what is held may be lost already. */
   renewSoon(): void {
+    this.#beats = quietBeats;
     this.#asked.notify();
   }
 
@@ -53,7 +59,7 @@ export class Keeper {
       await this.#asked.waitAtMost(pause, { clock, signal });
       if (signal.aborted) return;
       try {
-        await abortable(this.#renew(), signal);
+        await abortable(held.isEmpty && this.#beats < quietBeats ? this.#beat() : this.#renew(), signal);
         failed = false;
       } catch (error) {
         if (signal.aborted) return;
@@ -63,8 +69,15 @@ export class Keeper {
     }
   }
 
+  async #beat(): Promise<void> {
+    const { consumer, life, onPending } = this.#options;
+    this.#beats++;
+    if (await consumer.beat(life()) > 0) onPending();
+  }
+
   async #renew(): Promise<void> {
     const { consumer, held, locks, life, onLost } = this.#options;
+    this.#beats = 0;
     const [renewal] = await Promise.all([consumer.renew([...held.leased], life()), locks.extend()]);
     for (const delivery of renewal.lost) onLost(delivery);
     this.#compare(renewal);

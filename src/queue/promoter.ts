@@ -9,12 +9,14 @@ import { persist } from "./persist.ts";
 export interface PromoterOptions {
   readonly consumer: Consumer;
   readonly scheduler: Scheduler;
-  /** How often to look although nothing is said to be due, in milliseconds: news can get lost. */
-  readonly interval: number;
+  /** Cron jobs are known for as long, in milliseconds. */
+  readonly idleTimeout: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
+/** How often to look although nothing is said to be due, in milliseconds: for what nobody has foreseen. */
+const interval = 600_000;
 /** How long to leave a cron job to the worker that knows it before looking again, in milliseconds. */
 const courtesy = 1000;
 
@@ -43,15 +45,16 @@ export class Promoter {
 
   /** Keeps on until told to stop. */
   async keep(signal: AbortSignal): Promise<void> {
-    const { clock, scheduler, interval, logger } = this.#options;
+    const { clock, scheduler, idleTimeout, logger } = this.#options;
     await scheduler.begin(signal).catch((error) => signal.aborted || logger.error(`Cron jobs do not run: ${error}`));
     let knownTime = clock.monotonic();
     while (!signal.aborted) {
-      if (clock.monotonic() >= knownTime + interval) {
+      if (clock.monotonic() >= knownTime + idleTimeout / 2) {
         knownTime = clock.monotonic();
         await scheduler.know(signal).catch((error) => signal.aborted || logger.error(`Cron jobs do not run: ${error}`));
       }
-      const ms = Math.max(0, this.#nextTime - clock.monotonic());
+      const next = scheduler.isIdle ? this.#nextTime : Math.min(this.#nextTime, knownTime + idleTimeout / 2);
+      const ms = Math.max(0, next - clock.monotonic());
       if (ms > 0) await this.#changed.waitAtMost(ms, { clock, signal });
       if (signal.aborted) return;
       if (clock.monotonic() >= this.#nextTime) await this.promote(signal).catch(() => {});
@@ -69,7 +72,7 @@ export class Promoter {
    * @throws When told to stop meanwhile.
    */
   async promote(signal: AbortSignal): Promise<void> {
-    const { consumer, scheduler, interval, clock, logger } = this.#options;
+    const { consumer, scheduler, clock, logger } = this.#options;
     this.#nextTime = clock.monotonic() + interval;
     for (;;) {
       const operation = () => consumer.promote();

@@ -6,6 +6,9 @@ import type { Held } from "./held.ts";
 import { persist } from "./persist.ts";
 import type { Promoter } from "./promoter.ts";
 
+/** How long a worker that holds nothing waits for a task in one go, in milliseconds. */
+const longestWait = 30_000;
+
 /** What a {@linkcode Reader} needs of its worker. */
 export interface ReaderOptions {
   readonly consumer: Consumer;
@@ -104,7 +107,9 @@ export class Reader {
 
   async #leaseOnce(count: number, signal: AbortSignal): Promise<Read> {
     const { consumer, held, clock, burst, streams, takeoverInterval, slots } = this.#options;
-    if (clock.monotonic() >= this.#takeoverTime) this.#takeover = "from the beginning";
+    // A worker that holds nothing is told when there is something to take over.
+    const isDue = () => !held.isEmpty && clock.monotonic() >= this.#takeoverTime;
+    if (isDue()) this.#takeover = "from the beginning";
     const takeover = this.#takeover;
     let found: Read = { deliveries: [], broken: [], unfinished: false };
     if (takeover !== "no" || burst || streams > 1) {
@@ -114,11 +119,11 @@ export class Reader {
       // Meanwhile there may have been a reason to begin again.
       if (found.unfinished && this.#takeover === "no") this.#takeover = "on";
     }
-    const isAgain = this.#takeover !== "no" || clock.monotonic() >= this.#takeoverTime;
+    const isAgain = this.#takeover !== "no" || isDue();
     if (found.deliveries.length + found.broken.length > 0 || burst || isAgain || signal.aborted) {
       return { ...found, unfinished: isAgain };
     }
-    const ms = Math.ceil(this.#takeoverTime - clock.monotonic());
-    return await consumer.wait(count, ms, { start: slots() });
+    const ms = held.isEmpty ? longestWait : this.#takeoverTime - clock.monotonic();
+    return await consumer.wait(count, Math.ceil(Math.min(ms, longestWait)), { start: slots() });
   }
 }

@@ -8,6 +8,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { type Counters, summarize } from "./counters.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
 import { Held } from "./held.ts";
+import { Janitor } from "./janitor.ts";
 import { Keeper } from "./keeper.ts";
 import { Locks } from "./locks.ts";
 import { LeaseLostError } from "./outcome.ts";
@@ -54,6 +55,7 @@ export class Run {
   readonly #reader: Reader;
   readonly #keeper: Keeper;
   readonly #promoter: Promoter;
+  readonly #janitor: Janitor;
   readonly #threads: ThreadPool;
   readonly #dispatcher: Dispatcher;
   readonly #executor: Executor;
@@ -71,7 +73,7 @@ export class Run {
     const held = this.#held = new Held(priorities);
     this.#prefetch = new Prefetch(options.prefetch);
     const scheduler = new Scheduler(options);
-    const promoter = this.#promoter = new Promoter({ consumer, scheduler, interval: idleTimeout / 2, clock, logger });
+    const promoter = this.#promoter = new Promoter({ ...options, scheduler });
     this.#reader = new Reader({
       consumer,
       held,
@@ -131,6 +133,7 @@ export class Run {
       },
       onStale: (deliveries) => deliveries.forEach((delivery) => settler.release(delivery)),
     });
+    this.#janitor = new Janitor({ consumer, interval: 10 * idleTimeout, clock, logger });
     this.#keeper = new Keeper({
       consumer,
       held,
@@ -139,6 +142,7 @@ export class Run {
       clock,
       logger,
       life: () => this.#life(),
+      onPending: () => this.#reader.lookForTakeovers(),
       onLost: (delivery) => this.#lose(delivery),
     });
   }
@@ -163,7 +167,7 @@ export class Run {
     if (!await this.#begin(signal)) return;
     const keeping = new AbortController();
     const kept = this.#keeper.keep(keeping.signal);
-    const promoted = this.#promoter.keep(this.#stop.signal);
+    const others = [this.#promoter.keep(this.#stop.signal), this.#janitor.keep(this.#stop.signal)];
     const unlisten = consumer.onNews((news) => this.#hear(news));
     try {
       await this.#work(signal);
@@ -172,7 +176,7 @@ export class Run {
       this.#stop.abort();
       unlisten();
       keeping.abort();
-      await Promise.all([kept, promoted, this.#threads.close()]);
+      await Promise.all([kept, ...others, this.#threads.close()]);
       await this.#leave();
       logger.info(`shutdown worker ${workerId} ${summarize(counters)}`);
     }

@@ -44,18 +44,18 @@ export class Pulse {
 
   /** Begins to look. */
   start(): void {
-    this.#heard = this.#since = this.#clock.now();
+    this.#heard = this.#since = this.#clock.monotonic();
     this.#timer = this.#next(this.#limits.pingInterval);
   }
 
   /** Bytes came in. */
   heard(): void {
-    this.#heard = this.#clock.now();
+    this.#heard = this.#clock.monotonic();
   }
 
   /** The server, which owed nothing, now owes a reply. */
   owes(): void {
-    this.#since = this.#clock.now();
+    this.#since = this.#clock.monotonic();
   }
 
   /** Stops for good. */
@@ -71,7 +71,7 @@ export class Pulse {
   #check(sure: boolean): void {
     const { pingInterval, idlePingInterval, silenceTimeout } = this.#limits;
     const patient = this.#patient;
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     let wait: number;
     if (patient.owed() > 0) {
       const silence = now - Math.max(this.#heard, this.#since);

@@ -5,6 +5,9 @@ import { group, type Keys } from "../keys.ts";
 /** How many lines the dead-letter list keeps, the newest ones. */
 const deadLetters = 1000;
 
+/** For how long, in seconds. */
+const deadLettersKept = 7 * 24 * 3600;
+
 const script = new Script(`
 -- Takes entries that name no task out of their streams and notes each, once, in the dead-letter list.
 -- KEYS[1]  the queue's prefix
@@ -18,6 +21,7 @@ for i = 2, #ARGV, 3 do
   end
 end
 redis.pcall('LTRIM', dead, 0, ${deadLetters - 1})
+redis.call('EXPIRE', dead, ${deadLettersKept})
 `);
 
 /** Takes entries that name no task out of their streams. */

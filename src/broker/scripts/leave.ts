@@ -32,7 +32,7 @@ for i = 6, 5 + ARGV[5] do
   redis.call('XGROUP', 'DELCONSUMER', stream, group, consumer)
 end
 redis.call('DEL', prefix .. ':health:' .. ARGV[4])
-redis.call('ZREM', prefix .. ':ts:workers', ARGV[3] .. ' ' .. consumer)
+redis.call('ZREM', prefix .. ':ts:workers', ARGV[4])
 if released then redis.call('PUBLISH', prefix .. ':ts:wake', 'released') end
 `);
 

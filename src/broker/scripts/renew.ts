@@ -3,15 +3,16 @@ import type { ConsumerOptions, Delivery, Renewal, SignOfLife } from "../broker.t
 import { group, type Keys } from "../keys.ts";
 import { leaseRows, leases } from "./leases.ts";
 
+/** How many idle timeouts long it is known which workers there are; they say so less often than that they live. */
+const keptTimeouts = 20;
+
 const script = new Script(`
 -- Extends the leases of all that a worker holds, and notes that it lives.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer, idle timeout in ms, worker id, what the worker says of itself; then rows of leases
 -- returns  the largest idle timeout of a living worker in ms, then the rows, from 0 on, whose lease is lost
 ${leases}
-local idle, now = tonumber(ARGV[3]), redis.call('TIME')
-now = now[1] * 1000 + math.floor(now[2] / 1000)
-
+local idle = tonumber(ARGV[3])
 local answer, row, held, mine = { idle }, 0, nil, {}
 deliveries(6, 3, function(stream, low, high)
   held = pending(stream, low, high)
@@ -29,15 +30,21 @@ for stream, entries in pairs(mine) do
   if #entries > 1 then redis.call('XCLAIM', stream, group, consumer, 0, unpack(entries)) end
 end
 
--- Forgetting the dead comes first: it is allowed when memory is full, and then so is the rest.
-local workers = prefix .. ':ts:workers'
-redis.call('ZREMRANGEBYSCORE', workers, '-inf', now)
-redis.call('SET', prefix .. ':health:' .. ARGV[4], ARGV[5], 'PX', idle)
-redis.call('ZADD', workers, now + idle, idle .. ' ' .. consumer)
-for _, worker in ipairs(redis.call('ZRANGE', workers, 0, 999)) do
-  answer[1] = math.max(answer[1], tonumber(string.match(worker, '^%d+')) or 0)
+-- Removing comes first: it is allowed when memory is full, and then so is the rest.
+local workers, health = prefix .. ':ts:workers', prefix .. ':health:'
+redis.call('ZREM', workers, ARGV[4])
+redis.call('SET', health .. ARGV[4], ARGV[5], 'PX', idle)
+redis.call('ZADD', workers, idle, ARGV[4])
+-- The first of the living counts; the dead before it are forgotten.
+local longest = redis.call('ZREVRANGE', workers, 0, 99, 'WITHSCORES')
+for n = 1, #longest, 2 do
+  if redis.call('EXISTS', health .. longest[n]) == 1 then
+    answer[1] = math.max(idle, tonumber(longest[n + 1]))
+    break
+  end
+  redis.call('ZREM', workers, longest[n])
 end
-redis.call('PEXPIRE', workers, answer[1])
+redis.call('PEXPIRE', workers, string.format('%.0f', ${keptTimeouts} * answer[1]))
 return answer
 `);
 

@@ -37,6 +37,11 @@ export class Scheduler {
     this.#options = options;
   }
 
+  /** Whether there is no job in the code of this worker. */
+  get isIdle(): boolean {
+    return this.#names.length === 0;
+  }
+
   /** The jobs in the code of this worker. */
   get #names(): string[] {
     return [...this.#options.registry.values()].filter(({ cron }) => cron).map(({ fnName }) => fnName);
