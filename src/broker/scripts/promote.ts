@@ -28,7 +28,8 @@ for i = 2, #ARGV do
     if first[1] then next = math.min(next or math.huge, math.max(0, first[2] - now)) end
   end
 end
-return { moved, next and string.format('%.0f', next) or '' }
+-- One that is never due, as a foreign client may have put there, is not waited for.
+return { moved, next and next < math.huge and string.format('%.0f', next) or '' }
 `);
 
 /** Moves tasks that are due to their streams. */
