@@ -27,7 +27,7 @@ export type { Counters } from "./src/queue/counters.ts";
 export type { CronOptions, TaskOptions } from "./src/queue/task_options.ts";
 export type { Registered, RegisteredTask } from "./src/queue/registered_task.ts";
 export type { EnqueueRequest, StartOptions } from "./src/queue/request.ts";
-export { type Kwargs, kwargs } from "./src/queue/kwargs.ts";
+export { Kwargs, kwargs } from "./src/queue/kwargs.ts";
 export type { Handler, Middleware } from "./src/queue/middleware.ts";
 export { type AbortOptions, type ResultOptions, Task } from "./src/queue/task.ts";
 export type { ListOptions, Schedule, SizeOptions } from "./src/queue/tasks.ts";

@@ -52,6 +52,8 @@ export class StreaqRetry extends StreaqError {
   readonly schedule: Date | undefined;
 
   /**
+   * Makes the error; throwing it is up to the task.
+   *
    * @throws {StreaqError} When both `delay` and `schedule` are given.
    * @throws {RangeError | TypeError} When `delay` is no duration, or `schedule` no valid date.
    */

@@ -81,11 +81,13 @@ export class RedisBroker implements Broker {
   }
 
   async state(taskId: string): Promise<State> {
-    return await findState(this.redis, this.#keys, this.#options.priorities, taskId);
+    const { priorities, clock } = this.#options;
+    return await repeat(() => findState(this.redis, this.#keys, priorities, taskId), { clock });
   }
 
   async find(taskId: string): Promise<Found | null> {
-    return await find(this.redis, this.#keys, this.#options.priorities, taskId, this.#options);
+    const { priorities, clock } = this.#options;
+    return await repeat(() => find(this.redis, this.#keys, priorities, taskId, this.#options), { clock });
   }
 
   async result(taskId: string, { signal }: Waiting = {}): Promise<Payload | null> {

@@ -193,7 +193,8 @@ export class RedisConsumer implements Consumer {
   }
 
   async unlock(lock: Lock): Promise<void> {
-    await releaseLock(this.#redis, this.#keys, lock);
+    // The token makes sure that it is released once.
+    await repeat(() => releaseLock(this.#redis, this.#keys, lock), { clock: this.#clock });
   }
 
   async renew(held: readonly Delivery[], life: SignOfLife): Promise<Renewal> {

@@ -1,5 +1,5 @@
 import { abortable } from "../base/async.ts";
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { StreaqCancelled, StreaqError, TimeoutError } from "../base/errors.ts";
 import type { Started } from "../broker/broker.ts";
 import { runInScope } from "./context.ts";
@@ -124,7 +124,7 @@ export class Executor {
   }
 
   async #call(execution: Execution): Promise<unknown> {
-    const { clock, onBegin, workerContext, queueName } = this.#options;
+    const { onBegin, workerContext, queueName } = this.#options;
     const definition = execution.definition!;
     const { args, kwargs } = execution.record!;
     // Named arguments, which only other languages and untyped enqueuing have, arrive as one trailing object.
@@ -136,7 +136,7 @@ export class Executor {
     if (execution.reason) throw execution.reason;
     execution.hasBegun = true;
     onBegin(execution);
-    const timer = timeout === null ? undefined : clock.timer(timeout, () => this.#timeOut(execution, timeout));
+    const timer = timeout === null ? undefined : this.#timer(execution, timeout);
     try {
       return await runInScope(scope, () => handler(...given));
     } finally {
@@ -157,7 +157,14 @@ export class Executor {
     return handler;
   }
 
+  /** It keeps no process alive: a function that never settles would do so after everything was closed. */
+  #timer(execution: Execution, timeout: number): Timer {
+    return this.#options.clock.timer(timeout, () => this.#timeOut(execution, timeout), { ref: false });
+  }
+
   #timeOut(execution: Execution, timeout: number): void {
+    // Asked to stop before, it is not to blame for being late.
+    if (execution.reason) return;
     const { fnName } = execution.definition!;
     const error = new TimeoutError(`The task did not end within ${timeout} ms: ${fnName}`);
     this.#end(execution, error, { kind: "failed", error });

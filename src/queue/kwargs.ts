@@ -1,16 +1,15 @@
-/** Marks {@linkcode Kwargs}; nothing else can be taken for them. */
-declare const named: unique symbol;
-
 /** Named arguments for a task that is registered elsewhere; made by {@linkcode kwargs}. */
-export interface Kwargs {
-  readonly [named]: true;
-}
+export class Kwargs {
+  readonly #values: Readonly<Record<string, unknown>>;
 
-class NamedArguments {
-  readonly values: Readonly<Record<string, unknown>>;
-
+  /** Made by {@linkcode kwargs}. */
   constructor(values: Readonly<Record<string, unknown>>) {
-    this.values = values;
+    this.#values = { ...values };
+  }
+
+  /** The arguments by name. */
+  get values(): Readonly<Record<string, unknown>> {
+    return this.#values;
   }
 }
 
@@ -32,7 +31,7 @@ export function kwargs(values: Readonly<Record<string, unknown>>): Kwargs {
   if (typeof values !== "object" || values === null || Array.isArray(values)) {
     throw new TypeError(`Invalid named arguments, expected an object: ${values}`);
   }
-  return new NamedArguments({ ...values }) as unknown as Kwargs;
+  return new Kwargs(values);
 }
 
 /**
@@ -43,10 +42,10 @@ export function kwargs(values: Readonly<Record<string, unknown>>): Kwargs {
 export function partArguments(
   args: readonly unknown[],
 ): { readonly args: readonly unknown[]; readonly kwargs: Readonly<Record<string, unknown>> } {
-  const place = args.findIndex((argument) => argument instanceof NamedArguments);
+  const place = args.findIndex((argument) => argument instanceof Kwargs);
   if (place === -1) return { args, kwargs: {} };
   if (place < args.length - 1) {
     throw new TypeError(`Invalid arguments, named ones come last: ${place} of ${args.length}`);
   }
-  return { args: args.slice(0, -1), kwargs: (args[place] as NamedArguments).values };
+  return { args: args.slice(0, -1), kwargs: (args[place] as Kwargs).values };
 }

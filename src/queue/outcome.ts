@@ -55,11 +55,17 @@ function isRetry(thrown: unknown): thrown is StreaqRetry {
 
 function retry({ tries, definition }: Execution, error: StreaqRetry): Outcome {
   const { fnName, options: { maxTries } } = definition!;
-  if (maxTries === null || tries < maxTries) {
-    return { kind: "retry", error, until: error.schedule ?? error.delay ?? tries ** 2 * 1000 };
+  try {
+    if (maxTries === null || tries < maxTries) {
+      // A subclass, or who has changed it since, may have made of it what the constructor refuses.
+      const { schedule, delay } = new StreaqRetry("", { schedule: error.schedule, delay: error.delay });
+      return { kind: "retry", error, until: schedule ?? delay ?? tries ** 2 * 1000 };
+    }
+    const message = `Gave up after ${spent(maxTries)} of task ${fnName}: ${error.message}`;
+    return { kind: "failed", error: new StreaqError(message, { cause: error.cause ?? error }) };
+  } catch (refusal) {
+    return { kind: "failed", error: refusal };
   }
-  const message = `Gave up after ${spent(maxTries)} of task ${fnName}: ${error.message}`;
-  return { kind: "failed", error: new StreaqError(message, { cause: error.cause ?? error }) };
 }
 
 function spent(maxTries: number): string {

@@ -130,7 +130,7 @@ export class Settler {
       this.say(execution, `■ ${delivery.taskId}`);
     } else {
       counters.failed++;
-      this.say(execution, `× ${delivery.taskId} failed: ${show(end.error)}`, "error");
+      this.say(execution, `× ${delivery.taskId} failed: ${show(describeFailure(end.error))}`, "error");
     }
   }
 
@@ -164,18 +164,16 @@ export function nameOf({ record }: Execution): string {
 }
 
 /** Why a task wants to be tried again: its own words, and what it was caused by. */
-function explain({ message, cause }: Error): string {
-  const parts = [message, ...(cause === undefined ? [] : [show(cause)])].filter(Boolean);
-  return parts.join("\nCaused by ") || "no reason given";
+function explain(error: Error): string {
+  const { message, cause } = describeFailure(error);
+  return [message, ...(cause ? [show(cause)] : [])].filter(Boolean).join("\nCaused by ") || "no reason given";
 }
 
 /** An error with its stack and its causes. */
-function show(thrown: unknown): string {
-  const lines: string[] = [];
-  for (let failure: FailureRecord | undefined = describeFailure(thrown); failure; failure = failure.cause) {
-    lines.push(showOne(failure));
-  }
-  return lines.join("\nCaused by ");
+function show(first: FailureRecord): string {
+  const shown: string[] = [];
+  for (let failure: FailureRecord | undefined = first; failure; failure = failure.cause) shown.push(showOne(failure));
+  return shown.join("\nCaused by ");
 }
 
 /** An error with its stack down to where the task began; what lies below is the same for every task. */

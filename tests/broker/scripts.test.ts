@@ -81,7 +81,7 @@ describe("the script", () => {
     const { keys, lease } = await scene.rig(["task"]);
     const cancellation = { taskId: "task", result: "aborted", ttl: 60_000, mark: "mark" };
     assertEquals(await abort(redis, keys, ["normal"], cancellation), true);
-    await redis.command(["DEL", keys.result("task")]);
+    await redis.command(["DEL", keys.result("task"), keys.ended("task")]);
     await publish(redis, keys, [{ id: "task", priority: "normal", data: "new" }]);
     const leased = [...await lease("one"), ...await lease("one")];
     const starts = await start(redis, keys, "one", leased, { binary: false });

@@ -61,6 +61,7 @@ behaviour("abort()", (stage) => {
     open();
     await last.result();
     await run.stop();
+    await worker.run({ burst: true });
     assertEquals(ran.slice(200), ["last"]);
     await assertAborted(buffered[0]!, other);
     await stage.assertClean(worker);

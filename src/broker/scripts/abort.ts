@@ -1,7 +1,7 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
 import type { Cancellation, Waiting } from "../broker.ts";
 import { group, type Keys } from "../keys.ts";
-import { ending } from "./ending.ts";
+import { ending, remembered } from "./ending.ts";
 
 const script = new Script(`
 -- Ends a task wherever it is: stores and publishes the result, removes all else that is known of it, and tells the worker
@@ -13,7 +13,10 @@ local prefix, group, id, result, mark = KEYS[1], ARGV[1], ARGV[2], ARGV[4], ARGV
 local running = prefix .. ':ts:running'
 ${ending}
 -- The first write is one that is allowed when memory is full.
-if redis.call('DEL', prefix .. ':task:data:' .. id) == 0 then return stored(id, result, mark) and 1 or 0 end
+if redis.call('DEL', prefix .. ':task:data:' .. id) == 0 then
+  -- The mark alone tells whose abort it was: two of them can make the same result.
+  return redis.call('GET', prefix .. ':ts:ended:' .. id) == mark and 1 or 0
+end
 redis.call('DEL', prefix .. ':task:retry:' .. id)
 
 local note = redis.call('HGET', running, id)
@@ -33,6 +36,7 @@ end
 -- An entry that nobody has started is somewhere in a stream, and is dropped when it comes to its start.
 if found == 0 then redis.call('HINCRBY', prefix .. ':ts:dropped', id, 1) end
 store(id, ARGV[3], result, mark)
+redis.call('SET', prefix .. ':ts:ended:' .. id, mark, 'PX', ${remembered})
 list()
 redis.call('PUBLISH', prefix .. ':ts:wake', 'aborted ' .. id)
 return 1

@@ -1,5 +1,5 @@
 /** For how long at least it is known that a task has ended, in milliseconds. */
-const remembered = 60_000;
+export const remembered = 60_000;
 
 /** How many of the most recent results are listed. */
 export const recentLimit = 10_000;

@@ -27,7 +27,8 @@ deliveries(3, 6, function(stream, low, high)
 end, function(stream, i)
   local entry, id, success, result = ARGV[i], ARGV[i + 2], ARGV[i + 3], ARGV[i + 5]
   local mark = success .. ' ' .. entry .. ' ' .. ARGV[i + 1] .. ' ' .. consumer
-  local isOpen = not aborts or redis.call('EXISTS', prefix .. ':task:data:' .. id) == 1
+  local isOpen = not aborts or redis.call('EXISTS', prefix .. ':task:data:' .. id) == 1 or
+    redis.call('HEXISTS', prefix .. ':ts:dropped', id) == 0
   -- A success counts from whoever comes first, all else only from the holder of the lease. XACK says who comes first.
   local may = isOpen and (success == '1' or holds(stream, entry, ARGV[i + 1]))
   if may and redis.call('XACK', stream, group, entry) == 1 then

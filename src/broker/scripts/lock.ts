@@ -21,7 +21,7 @@ redis.call('SET', KEYS[1], own, 'PX', ARGV[3])
 return ''
 `);
 
-const extending = new Script(`
+const extending = `
 -- Extends locks, as long as they are still those of their runs, and takes those again that are free.
 -- KEYS     locks
 -- ARGV     how long in ms; then for each lock: task id, token of the run
@@ -38,7 +38,7 @@ for i = 1, #KEYS do
   end
 end
 return lost
-`);
+`;
 
 const releasing = new Script(`
 -- Releases a lock, if it is still that of the run.
@@ -57,7 +57,10 @@ export async function takeLock(redis: RedisClient, keys: Keys, lock: Lock, ms: n
 export async function extendLocks(redis: RedisClient, keys: Keys, locks: readonly Lock[], ms: number): Promise<Lock[]> {
   const args = locks.flatMap(({ taskId, token }) => [taskId, token]);
   const names = locks.map(({ fnName }) => keys.lock(fnName));
-  const lost = await extending.run<number[]>(redis, names, [ms, ...args]);
+  // In full: with a second round trip, where the script is not known, a release could come between, and a lock that was
+  // released be taken again.
+  const command = ["EVAL", extending, names.length, ...names, ms, ...args] as const;
+  const lost = await redis.command<number[]>([...command]);
   return lost.map((place) => locks[place]!);
 }
 

@@ -24,8 +24,10 @@ for i = 2, #ARGV do
     for n = 1, #due, 2 do ids[#ids + 1] = due[n] end
     if #ids > 0 then redis.call('ZREM', delayed, unpack(ids)) end
     for n, id in ipairs(ids) do
-      -- It has been ready since it was due.
-      redis.call('XADD', stream, '*', 'task_id', id, 'enqueue_time', string.format('%.0f', due[2 * n]))
+      -- It has been ready since it was due, unless that is no time.
+      local since = tonumber(due[2 * n])
+      local ready = since >= 0 and string.format('%.0f', since) or now
+      redis.call('XADD', stream, '*', 'task_id', id, 'enqueue_time', ready)
     end
     moved, left = moved + #ids, left - #ids
     local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
@@ -33,7 +35,8 @@ for i = 2, #ARGV do
   end
 end
 local repetition = redis.pcall('ZRANGE', prefix .. ':cron:schedule', 0, 0, 'WITHSCORES')
-local function show(ms) return ms and string.format('%.0f', ms) or '' end
+-- One that is never due, as a foreign client may have put there, is not waited for.
+local function show(ms) return ms and ms < math.huge and string.format('%.0f', ms) or '' end
 return { moved, show(next), show(repetition[1] and math.max(0, repetition[2] - now)) }
 `);
 

@@ -3,8 +3,8 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { StreaqRetry } from "../../src/base/errors.ts";
 import { taskContext } from "../../src/queue/context.ts";
 import { eventually } from "../support/poll.ts";
-import { onRedis } from "./brokers.ts";
-import { running, Stage } from "./stage.ts";
+import { onRedis } from "../queue/brokers.ts";
+import { running, Stage } from "../queue/stage.ts";
 
 describe("what waits for its time on Redis", () => {
   const stage = new Stage(onRedis);

@@ -3,8 +3,8 @@ import { assertEquals } from "@std/assert";
 import { eventually } from "../support/poll.ts";
 import { gate } from "../support/promises.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
-import { onRedis } from "./brokers.ts";
-import { running, sleep, Stage } from "./stage.ts";
+import { onRedis } from "../queue/brokers.ts";
+import { running, sleep, Stage } from "../queue/stage.ts";
 
 describe("the lock of a unique task on Redis", () => {
   const stage = new Stage(onRedis);
