@@ -1,5 +1,4 @@
 /** The scripts and a model of what they should do, side by side. */
-import { it } from "node:test";
 import { assertEquals } from "@std/assert";
 import type { Delivery, Ending, Start, Started } from "../../src/broker/broker.ts";
 import { Keys } from "../../src/broker/keys.ts";
@@ -17,7 +16,7 @@ import { release } from "../../src/broker/scripts/release.ts";
 import { renew } from "../../src/broker/scripts/renew.ts";
 import { retry } from "../../src/broker/scripts/retry.ts";
 import { start } from "../../src/broker/scripts/start.ts";
-import { type RedisClient } from "../../src/redis/mod.ts";
+import type { RedisClient } from "../../src/redis/mod.ts";
 
 import type { Step } from "./steps.ts";
 
