@@ -130,18 +130,21 @@ describe("the lock of a unique task", () => {
       await finished;
       return "stalled";
     }, { unique: true, timeout: "1m" });
+    let beside = 0;
     const alone = other.task(async function alone(n: number) {
+      beside++;
       await sleep(n);
       return "other";
     }, { unique: true, timeout: "1m" });
     const first = running(stalled);
-    const held = await alone.enqueue(1);
+    const held = await alone.enqueue(3000);
     await eventually(() => begun === 1);
     proxy.swallow();
     await sleep(600);
     const second = running(other);
     // What the stalled one held is taken over too, and may be first; then this one fails.
     const results = [await alone.enqueue(3000), held].map((task) => task.result({ timeout: "20s" }));
+    await eventually(() => beside === 1);
     proxy.resume();
     proxy.cut();
     await eventually(() => lines.with("stalled past its lock").length === 1, { timeout: 10_000 });
