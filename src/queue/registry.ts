@@ -4,6 +4,7 @@ import type { Queue } from "./queue.ts";
 import type { RegisteredTask } from "./registered_task.ts";
 import { Request } from "./request.ts";
 import { resolveTaskOptions, taskName, type TaskOptions } from "./task_options.ts";
+import { threadRegistry } from "./threads/inside.ts";
 import type { Worker } from "./worker.ts";
 
 /** Where a registered task is enqueued: it moves to the worker that includes it. */
@@ -51,6 +52,8 @@ export class Registry {
     this.#checkFree(fnName);
     const definition = { fnName, fn: fn as Definition["fn"], options: resolveTaskOptions(options), cron };
     const registration = makeRegistration(this.#home, definition, options);
+    // A thread imports the module again to find the function there.
+    if (options.thread !== undefined) threadRegistry(options.thread)?.set(fnName, definition.fn);
     this.#add(registration);
     return registration.task;
   }

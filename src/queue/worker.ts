@@ -5,11 +5,10 @@ import { StreaqError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import type { RedisClient } from "../redis/mod.ts";
 import { Calendar } from "./cron/calendar.ts";
-import type { CronJob } from "./definition.ts";
 import type { Counters } from "./counters.ts";
 import type { TaskInfo } from "./info.ts";
 import { partArguments } from "./kwargs.ts";
-import type { Handler, Middleware } from "./middleware.ts";
+import type { Middleware } from "./middleware.ts";
 import { type Enqueued, Queue } from "./queue.ts";
 import { RecordCodec } from "./record.ts";
 import type { Registered, RegisteredTask } from "./registered_task.ts";
@@ -21,7 +20,7 @@ import type { TaskStatus } from "./status.ts";
 import type { AbortOptions, ResultOptions } from "./task.ts";
 import { checkTaskName, type CronOptions, type TaskOptions } from "./task_options.ts";
 import { type ListOptions, type Schedule, type SizeOptions, Tasks } from "./tasks.ts";
-import { inside, threadRegistry } from "./threads/inside.ts";
+import { inside } from "./threads/inside.ts";
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from "./worker_options.ts";
 
 /**
@@ -147,7 +146,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   // deno-lint-ignore ban-types -- Only `Function` infers parameters with defaults and refuses untyped ones.
   task<F extends Function>(fn: F, options: TaskOptions = {}): Registered<F> {
-    return this.#register(fn, options) as unknown as Registered<F>;
+    return this.#registry.register(fn, options) as unknown as Registered<F>;
   }
 
   /**
@@ -174,7 +173,8 @@ export class Worker<C = undefined> implements AsyncDisposable {
     const drift = millisecondsOrNull(maxScheduleDrift, "maxScheduleDrift");
     const { timeout = "1h", unique = true } = rest;
     const job = { expression, timeZone, maxScheduleDrift: drift };
-    return this.#register(fn, { ...rest, timeout, unique }, job) as unknown as RegisteredTask<[], Awaited<R>>;
+    const task = this.#registry.register(fn, { ...rest, timeout, unique }, job);
+    return task as unknown as RegisteredTask<[], Awaited<R>>;
   }
 
   /**
@@ -386,13 +386,6 @@ export class Worker<C = undefined> implements AsyncDisposable {
     // Whoever called run() hears of its error.
     await session?.ended.catch(() => {});
     await this.#broker.close();
-  }
-
-  #register(fn: unknown, options: TaskOptions, cron?: CronJob): RegisteredTask<unknown[], unknown> {
-    const task = this.#registry.register(fn, options, cron);
-    // A thread imports the module again to find the function there.
-    if (options.thread !== undefined) threadRegistry(options.thread)?.set(task.fnName, fn as Handler);
-    return task;
   }
 
   #checkOpen(): void {
