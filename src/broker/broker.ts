@@ -290,8 +290,13 @@ export interface Consumer {
   wait(count: number, ms: number, options: { start: number }): Promise<Read>;
   /** Ends the wait that is under way, if there is one, without losing what it may have leased. */
   wake(): void;
-  /** Calls `listener` with what cannot wait. Returns how to stop listening. */
-  onNews(listener: (news: News) => void): () => void;
+  /**
+   * Calls `listener` with what cannot wait.
+   *
+   * @param options.isPatient Whether it may take half a minute until news are found to be missing.
+   * @returns Stops listening.
+   */
+  onNews(listener: (news: News) => void, options: { isPatient: () => boolean }): () => void;
   /** Notes that the deliveries run from now on, and loads what they need. */
   start(deliveries: readonly Delivery[]): Promise<Start[]>;
   /** Stores ends: `false` where somebody else ended the task, or holds it, an error where the store refuses it for good. */

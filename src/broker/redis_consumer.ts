@@ -125,12 +125,13 @@ export class RedisConsumer implements Consumer {
     this.#blocking.interrupt();
   }
 
-  onNews(listener: (news: News) => void): () => void {
+  onNews(listener: (news: News) => void, { isPatient }: { isPatient: () => boolean }): () => void {
     this.#onNews = listener;
     const text = new TextDecoder();
     const unlisten = this.#redis.listen(this.#keys.wake, {
       message: (message) => listener(readNews(text.decode(message))),
       subscribed: () => listener({ kind: "connected" }),
+      isPatient,
     });
     return () => {
       this.#onNews = undefined;

@@ -168,7 +168,7 @@ export class Run {
     const keeping = new AbortController();
     const kept = this.#keeper.keep(keeping.signal);
     const others = [this.#promoter.keep(this.#stop.signal), this.#janitor.keep(this.#stop.signal)];
-    const unlisten = consumer.onNews((news) => this.#hear(news));
+    const unlisten = consumer.onNews((news) => this.#hear(news), { isPatient: () => this.#held.isEmpty });
     try {
       await this.#work(signal);
       await this.#shutDown();

@@ -38,6 +38,8 @@ const farewell = 200;
 export class Connection {
   readonly #settings: Settings;
   readonly #events: ConnectionEvents;
+  /** Whether somebody waits for what comes unasked. */
+  #atStake: () => boolean = () => false;
   readonly #exchange: Exchange;
   readonly #transport: Transport;
   readonly #pulse: Pulse;
@@ -71,7 +73,7 @@ export class Connection {
       misplaced: (refusal) => this.#retire(refusal),
     });
     this.#pulse = new Pulse(settings.clock, settings, {
-      atStake: () => this.#exchange.diverted,
+      atStake: () => this.#atStake(),
       owed: () => this.#exchange.owed,
       blocks: () => this.#exchange.blocks,
       ping: () => this.#call(["PING"]).catch(() => {}),
@@ -124,8 +126,12 @@ export class Connection {
   }
 
   /** Offers each reply to somebody else first, who waits for it: the connection is watched more closely from now on. */
-  divert(take: (value: Reply) => boolean, options: { binary: boolean }): void {
-    this.#exchange.divert(take, options);
+  divert(
+    take: (value: Reply) => boolean,
+    { binary, atStake = () => true }: { binary: boolean; atStake?: () => boolean },
+  ): void {
+    this.#atStake = atStake;
+    this.#exchange.divert(take, { binary });
   }
 
   /** What was diverted is one of the replies to the command that is next in line. */

@@ -59,11 +59,6 @@ export class Exchange {
     return this.#inFlight.peek()?.blocks ?? 0;
   }
 
-  /** Whether somebody waits for what answers no command. */
-  get diverted(): boolean {
-    return this.#diverted !== undefined;
-  }
-
   /**
    * Sends a command, and what follows it.
    *

@@ -76,7 +76,7 @@ export class Pulse {
     if (patient.owed() > 0) {
       const silence = now - Math.max(this.#heard, this.#since);
       wait = silenceTimeout + patient.blocks() - silence;
-      if (wait <= 0 && sure) return patient.dead(silence);
+      if (wait <= 0 && sure) return patient.dead(Math.round(silence));
       if (wait <= 0) {
         // This process may have been busy or asleep, and the bytes lie in the socket: they are read first.
         const again = setImmediate(() => this.#check(true));

@@ -17,6 +17,8 @@ export interface Listener {
   subscribed?(): void;
   /** The subscription does not hold, as the server refuses it or cannot be reached. With the server back, it is tried again. */
   failed?(reason: Error): void;
+  /** Whether it may take half a minute, instead of seconds, until a connection is found to be silent: it costs fewer pings. */
+  isPatient?(): boolean;
   /** No more messages come, as the client was closed or its connection is not replaced. */
   closed?(reason: ConnectionError): void;
 }
@@ -127,8 +129,17 @@ export class Subscriber {
   }
 
   #ready(connection: Connection): void {
-    connection.divert((value) => Array.isArray(value) && this.#receive(value), { binary: true });
+    const atStake = () => this.#isUrgent();
+    connection.divert((value) => Array.isArray(value) && this.#receive(value), { binary: true, atStake });
     this.#move("online", connection);
+  }
+
+  /** Whether somebody listens who wants to know soon that the connection is gone. */
+  #isUrgent(): boolean {
+    for (const { listeners } of this.#channels.values()) {
+      if (listeners.some((listener) => !listener.isPatient?.())) return true;
+    }
+    return false;
   }
 
   #lost(reason: Error): void {
