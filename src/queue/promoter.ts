@@ -9,8 +9,6 @@ import { persist } from "./persist.ts";
 export interface PromoterOptions {
   readonly consumer: Consumer;
   readonly scheduler: Scheduler;
-  /** Cron jobs are known for as long, in milliseconds. */
-  readonly idleTimeout: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -45,16 +43,9 @@ export class Promoter {
 
   /** Keeps on until told to stop. */
   async keep(signal: AbortSignal): Promise<void> {
-    const { clock, scheduler, idleTimeout, logger } = this.#options;
-    await scheduler.begin(signal).catch((error) => signal.aborted || logger.error(`Cron jobs do not run: ${error}`));
-    let knownTime = clock.monotonic();
+    const { clock } = this.#options;
     while (!signal.aborted) {
-      if (clock.monotonic() >= knownTime + idleTimeout / 2) {
-        knownTime = clock.monotonic();
-        await scheduler.know(signal).catch((error) => signal.aborted || logger.error(`Cron jobs do not run: ${error}`));
-      }
-      const next = scheduler.isIdle ? this.#nextTime : Math.min(this.#nextTime, knownTime + idleTimeout / 2);
-      const ms = Math.max(0, next - clock.monotonic());
+      const ms = Math.max(0, this.#nextTime - clock.monotonic());
       if (ms > 0) await this.#changed.waitAtMost(ms, { clock, signal });
       if (signal.aborted) return;
       if (clock.monotonic() >= this.#nextTime) await this.promote(signal).catch(() => {});
@@ -81,7 +72,7 @@ export class Promoter {
       this.#promoted += promoted;
       if (next !== null) this.#lookIn(next);
       if (nextRepetition === 0) {
-        if (await scheduler.tick(signal)) continue;
+        if (await scheduler.tick()) continue;
         this.#lookIn(courtesy);
       } else if (nextRepetition !== null) {
         this.#lookIn(nextRepetition);

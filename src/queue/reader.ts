@@ -7,7 +7,7 @@ import { persist } from "./persist.ts";
 import type { Promoter } from "./promoter.ts";
 
 /** How long a worker that holds nothing waits for a task in one go, in milliseconds. */
-const longestWait = 30_000;
+const longestWait = 60_000;
 
 /** What a {@linkcode Reader} needs of its worker. */
 export interface ReaderOptions {

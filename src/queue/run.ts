@@ -55,6 +55,7 @@ export class Run {
   readonly #reader: Reader;
   readonly #keeper: Keeper;
   readonly #promoter: Promoter;
+  readonly #scheduler: Scheduler;
   readonly #janitor: Janitor;
   readonly #threads: ThreadPool;
   readonly #dispatcher: Dispatcher;
@@ -72,7 +73,7 @@ export class Run {
     this.#options = options;
     const held = this.#held = new Held(priorities);
     this.#prefetch = new Prefetch(options.prefetch);
-    const scheduler = new Scheduler(options);
+    const scheduler = this.#scheduler = new Scheduler(options);
     const promoter = this.#promoter = new Promoter({ ...options, scheduler });
     this.#reader = new Reader({
       consumer,
@@ -167,7 +168,7 @@ export class Run {
     if (!await this.#begin(signal)) return;
     const keeping = new AbortController();
     const kept = this.#keeper.keep(keeping.signal);
-    const others = [this.#promoter.keep(this.#stop.signal), this.#janitor.keep(this.#stop.signal)];
+    const roles = [this.#promoter, this.#scheduler, this.#janitor].map((role) => role.keep(this.#stop.signal));
     const unlisten = consumer.onNews((news) => this.#hear(news), { isPatient: () => this.#held.isEmpty });
     try {
       await this.#work(signal);
@@ -176,7 +177,7 @@ export class Run {
       this.#stop.abort();
       unlisten();
       keeping.abort();
-      await Promise.all([kept, ...others, this.#threads.close()]);
+      await Promise.all([kept, ...roles, this.#threads.close()]);
       await this.#leave();
       logger.info(`shutdown worker ${workerId} ${summarize(counters)}`);
     }

@@ -11,10 +11,10 @@ export const starting: string = `
 -- when the task had ended; the records of those with tries, in order; the time in ms; and, by pairs of row and number,
 -- how often in a row a run was cut off by the end of its worker, 0 for a run that was only handed back.
 local function begin(rows)
+  local tries, records, past = {}, {}, {}
+  if #rows == 0 then return tries, records, 0, past end
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  local tries, records, past = {}, {}, {}
-  if #rows == 0 then return tries, records, now, past end
   local ids, owners, wanted = {}, {}, {}
   for n, row in ipairs(rows) do
     ids[n] = row.id

@@ -1,6 +1,7 @@
+import { delay } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Agenda, Broker, Consumer, Occurrence, Repetition } from "../../broker/broker.ts";
+import type { Agenda, Broker, Consumer, Occurrence, Repetition, Tick } from "../../broker/broker.ts";
 import type { Definition } from "../definition.ts";
 import { persist } from "../persist.ts";
 import type { RecordCodec } from "../record.ts";
@@ -16,6 +17,8 @@ export interface SchedulerOptions {
   readonly calendar: Calendar;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
+  /** What a living worker has in its code is known for as long, in milliseconds. */
+  readonly idleTimeout: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -32,64 +35,42 @@ const tolerance = 2000;
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
+  #hasFailed = false;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
   }
 
-  /** Whether there is no job in the code of this worker. */
-  get isIdle(): boolean {
-    return this.#names.length === 0;
-  }
-
-  /** The jobs in the code of this worker. */
-  get #names(): string[] {
-    return [...this.#options.registry.values()].filter(({ cron }) => cron).map(({ fnName }) => fnName);
-  }
-
-  /** Schedules the jobs of the code; those that have changed since take effect now. @throws When told to stop. */
-  async begin(signal: AbortSignal): Promise<void> {
-    const { broker, consumer, registry, logger } = this.#options;
-    const names = this.#names;
+  /** Schedules the jobs of the code, sees to it that they stay scheduled, and keeps on until told to stop. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const { registry, consumer, idleTimeout, clock, logger } = this.#options;
+    const names = [...registry.values()].filter(({ cron }) => cron).map(({ fnName }) => fnName);
     if (names.length === 0) return;
-    await this.#persist("Scheduling cron jobs", signal, async () => {
-      const now = await broker.time();
-      for (const definition of registry.values()) {
-        if (!definition.cron) continue;
-        const repetition = this.#repetition(definition, now);
-        const first = this.#next(repetition, now);
-        if (!first) continue;
-        const repeated = await broker.repeat(repetition, first);
-        if (repeated === "unchanged") continue;
-        logger.info(`cron job ${definition.fnName} ${repeated}, next at ${new Date(first.time).toISOString()}`);
+    let missing = names.length;
+    while (!signal.aborted) {
+      try {
+        const operation = async () => {
+          if (missing > 0) await this.#scheduleAll();
+          missing = await consumer.know(names);
+        };
+        await persist(operation, { what: "Scheduling cron jobs", clock, logger, signal });
+        if (missing === 0) await delay(idleTimeout / 2, { clock, signal });
+      } catch {
+        // Only when told to stop.
       }
-      await consumer.know(names);
-    });
-  }
-
-  /**
-   * Says that the jobs of the code are known to a living worker, and schedules them again where they are gone.
-   *
-   * @throws When told to stop meanwhile.
-   */
-  async know(signal: AbortSignal): Promise<void> {
-    const names = this.#names;
-    if (names.length === 0) return;
-    const missing = await this.#persist("Knowing cron jobs", signal, () => this.#options.consumer.know(names));
-    if (missing > 0) await this.begin(signal);
+    }
   }
 
   /**
    * Enqueues the occurrences that come after those that are due.
    *
-   * @returns Whether something was done: what is left to another worker stays due.
-   * @throws When told to stop meanwhile.
+   * @returns Whether something was done: what is left to another worker stays due, and so does what failed.
    */
-  async tick(signal: AbortSignal): Promise<boolean> {
-    const { consumer, broker } = this.#options;
-    return await this.#persist("Enqueuing cron jobs", signal, async () => {
+  async tick(): Promise<boolean> {
+    const { consumer, broker, logger } = this.#options;
+    try {
       const agenda = await consumer.agenda();
-      const ticks = [];
+      const ticks: Tick[] = [];
       let removed = 0;
       for (const job of agenda.due) {
         if (this.#isLeft(job)) continue;
@@ -98,8 +79,29 @@ export class Scheduler {
         else if (await broker.unrepeat(job.name)) removed++;
       }
       if (ticks.length > 0) await consumer.tick(ticks);
+      this.#hasFailed = false;
       return ticks.length + removed > 0;
-    });
+    } catch (error) {
+      // Tasks that wait for their time are not to wait for this.
+      if (!this.#hasFailed) logger.warn(`Enqueuing cron jobs failed and is tried again: ${error}`);
+      this.#hasFailed = true;
+      return false;
+    }
+  }
+
+  /** Those that have changed take effect now. */
+  async #scheduleAll(): Promise<void> {
+    const { broker, registry, logger } = this.#options;
+    const now = await broker.time();
+    for (const definition of registry.values()) {
+      if (!definition.cron) continue;
+      const repetition = this.#repetition(definition, now);
+      const first = this.#next(repetition, now);
+      if (!first) continue;
+      const repeated = await broker.repeat(repetition, first);
+      if (repeated === "unchanged") continue;
+      logger.info(`cron job ${definition.fnName} ${repeated}, next at ${new Date(first.time).toISOString()}`);
+    }
   }
 
   /** Whether a job of the code is another worker's to see to. */
@@ -142,10 +144,5 @@ export class Scheduler {
     const data = codec.encodeTask(fnName, { fnName, args: [], kwargs: {}, createdTime: now, expire });
     const { expression, timeZone } = cron!;
     return { name: fnName, isStatic: true, expression, timeZone, priority: priorities[0]!, data };
-  }
-
-  #persist<T>(what: string, signal: AbortSignal, operation: () => Promise<T>): Promise<T> {
-    const { clock, logger } = this.#options;
-    return persist(operation, { what, clock, logger, signal });
   }
 }
