@@ -117,6 +117,8 @@ export class Request<R> implements EnqueueRequest<R> {
     }
     if (id !== undefined) this.#id = checkId(id);
     if (priority !== undefined) this.#priority = this.#queue.checkPriority(priority);
+    // A second call may say another time.
+    if (delay !== undefined || schedule !== undefined) this.#due = this.#expression = undefined;
     if (delay !== undefined) this.#due = milliseconds(delay, "delay");
     if (schedule !== undefined) this.#schedule(schedule);
     if (signal !== undefined) this.#signal = signal;
