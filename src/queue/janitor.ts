@@ -1,4 +1,4 @@
-import { delay } from "../base/async.ts";
+import { abortable, delay } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Consumer } from "../broker/broker.ts";
@@ -28,7 +28,9 @@ export class Janitor {
       await delay(interval * (0.5 + Math.random()), { clock, signal }).catch(() => {});
       if (signal.aborted) return;
       // It is tried again the next time.
-      await consumer.tidy().catch((error) => logger.warn(`Clearing up after dead workers failed: ${error}`));
+      await abortable(consumer.tidy(), signal).catch((error) => {
+        if (!signal.aborted) logger.warn(`Clearing up after dead workers failed: ${error}`);
+      });
     }
   }
 }

@@ -1,4 +1,4 @@
-import { Notice } from "../base/async.ts";
+import { abortable, Notice } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Consumer } from "../broker/broker.ts";
@@ -48,7 +48,8 @@ export class Promoter {
       const ms = Math.max(0, this.#nextTime - clock.monotonic());
       if (ms > 0) await this.#changed.waitAtMost(ms, { clock, signal });
       if (signal.aborted) return;
-      if (clock.monotonic() >= this.#nextTime) await this.promote(signal).catch(() => {});
+      // Told to stop, it does not wait for a server that does not answer.
+      if (clock.monotonic() >= this.#nextTime) await abortable(this.promote(signal), signal).catch(() => {});
     }
   }
 

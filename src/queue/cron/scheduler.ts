@@ -1,4 +1,4 @@
-import { delay } from "../../base/async.ts";
+import { abortable, delay } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Agenda, Broker, Consumer, Occurrence, Repetition, Tick } from "../../broker/broker.ts";
@@ -53,7 +53,7 @@ export class Scheduler {
           if (missing > 0) await this.#scheduleAll();
           missing = await consumer.know(names);
         };
-        await persist(operation, { what: "Scheduling cron jobs", clock, logger, signal });
+        await abortable(persist(operation, { what: "Scheduling cron jobs", clock, logger, signal }), signal);
         if (missing === 0) await delay(idleTimeout / 2, { clock, signal });
       } catch {
         // Only when told to stop.
