@@ -26,18 +26,18 @@ function scriptedCommands(): string[] {
   const folder = new URL("../../src/broker/scripts/", import.meta.url);
   const sources = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), "utf8"));
   const calls = sources.flatMap((source) => [...source.matchAll(/redis\.p?call\('(\w+)'(?:, '(\w+)')?/g)]);
-  // Of those used here, only XGROUP has commands below it.
-  const names = calls.map(([, name, second]) => name === "XGROUP" ? `${name}|${second}` : name!);
+  // Of those used here, only these have commands below them.
+  const names = calls.map(([, name, second]) => ["XGROUP", "XINFO"].includes(name!) ? `${name}|${second}` : name!);
   return [...new Set(names.map((name) => name.toLowerCase()))].sort();
 }
 
 /** A server whose user has the documented permissions, and two workers that run as this user. */
-async function scene() {
+async function scene({ idleTimeout = 500 } = {}) {
   const server = await startRedis();
   const admin = createClient(server.url);
   await admin.command(documentedUser());
   const redisUrl = server.url.replace("redis://", "redis://orders:password@");
-  const options = { redisUrl, queueName: "orders", priorities: ["low", "high"], idleTimeout: 500 };
+  const options = { redisUrl, queueName: "orders", priorities: ["low", "high"], idleTimeout };
   const [worker, other] = [await stage.worker(options), await stage.worker(options)];
   return {
     admin,
@@ -164,4 +164,98 @@ describe("a user with nothing but the permissions that the documentation lists",
     assertEquals(await refusals(admin), []);
     await assertClean(admin, "orders");
   });
+
+  it("can let tasks wait for their time", async () => {
+    await using all = await scene();
+    const { admin, worker, tasks: { job } } = all;
+    const run = running(worker);
+    const [delayed, scheduled, aborted] = await worker.enqueueMany([
+      job.enqueue(1).start({ delay: 100 }),
+      job.enqueue(2).start({ schedule: new Date(Date.now() + 200), priority: "high" }),
+      job.enqueue(3).start({ delay: "1h" }),
+    ]);
+    assertEquals((await aborted.info())?.status, "scheduled");
+    assertEquals(await aborted.abort(), true);
+    assertEquals((await delayed.result({ timeout: "5s" })).result, 1);
+    assertEquals((await scheduled.result({ timeout: "5s" })).result, 2);
+    await run.stop();
+    assertEquals(await refusals(admin), []);
+    await assertClean(admin, "orders");
+  });
+
+  it("can schedule cron jobs, replace them, and forget those that are gone", async () => {
+    await using all = await scene();
+    const { admin, worker, other } = all;
+    let runs = 0;
+    worker.cron("* * * * * *", () => void runs++, { name: "tick", ttl: 0 });
+    worker.cron("@yearly", () => {}, { name: "year" });
+    other.cron("@monthly", () => {}, { name: "year" });
+    const run = running(worker);
+    await eventually(() => runs >= 2, { timeout: 10_000 });
+    await run.stop();
+    const next = running(other);
+    const expressions = async () => (await other.schedules()).map(({ expression }) => expression);
+    // The one that is gone is due every second, and known for as long as its worker might live.
+    await eventually(async () => assertEquals(await expressions(), ["@monthly"]), { timeout: 10_000 });
+    await next.stop();
+    assertEquals(await other.unscheduleById("year"), true);
+    assertEquals(await refusals(admin), []);
+    await assertClean(admin, "orders");
+  });
+
+  it("can let tasks repeat, list them, and unschedule them", async () => {
+    await using all = await scene();
+    const { admin, worker, tasks: { job } } = all;
+    const task = await job.enqueue(7).start({ schedule: "* * * * * *", priority: "high", id: "seven" });
+    assertEquals((await worker.schedules()).map(({ id, args, dynamic }) => [id, args, dynamic]), [[
+      "seven",
+      [7],
+      true,
+    ]]);
+    const run = running(worker);
+    assertEquals((await task.result({ timeout: "5s" })).result, 7);
+    await eventually(() => worker.counters.completed >= 2, { timeout: 10_000 });
+    assertEquals([await task.unschedule(), await worker.unscheduleById("seven")], [true, false]);
+    assertEquals(await worker.schedules(), []);
+    await run.stop();
+    // Withdrawn when it was due already, and not started.
+    const withdrawn = await job.enqueue(8).start({ schedule: "* * * * * *" });
+    await eventually(async () => {
+      assertEquals(await admin.command(["ZCOUNT", `${prefix}:cron:schedule`, "-inf", Date.now()]), 1);
+    });
+    assertEquals(await withdrawn.unschedule(), true);
+    await worker.run({ burst: true });
+    assertEquals([await withdrawn.status(), await refusals(admin)], ["missing", []]);
+    await assertClean(admin, "orders");
+  });
+
+  it("can say that it lives, and clear up after dead workers", async () => {
+    await using all = await scene({ idleTimeout: 200 });
+    const { admin, worker } = all;
+    const streams = ["low", "high"].map((priority) => `${prefix}:queues:${priority}`);
+    for (const stream of streams) {
+      await admin.command(["XGROUP", "CREATE", stream, "workers", "0", "MKSTREAM"]);
+      await admin.command(["XGROUP", "CREATECONSUMER", stream, "workers", "dead-01234567"]);
+    }
+    await admin.command(["HSET", `${prefix}:ts:running`, "gone", "1-1 1 0 low:dead-01234567"]);
+    const run = running(worker);
+    // Once within 5 to 15 idle timeouts; meanwhile it says ten times and more that it lives.
+    const left = [...streams.map((stream) => ["XINFO", "CONSUMERS", stream, "workers"]), [
+      "HGETALL",
+      `${prefix}:ts:running`,
+    ]];
+    await eventually(async () => {
+      const found = JSON.stringify(await Promise.all(left.map((command) => admin.command(command))), showMaps);
+      assertEquals(/dead|gone/.exec(found), null);
+    }, { timeout: 15_000 });
+    assertEquals(await admin.command(["EXISTS", `${prefix}:health:${worker.id}`]), 1);
+    await run.stop();
+    assertEquals(await refusals(admin), []);
+    await assertClean(admin, "orders");
+  });
 });
+
+/** For `JSON.stringify`, which knows no maps. */
+function showMaps(_key: string, value: unknown): unknown {
+  return value instanceof Map ? [...value] : value;
+}
