@@ -150,8 +150,7 @@ export interface Agenda {
 }
 
 /** The step of a job from the occurrence that has become due to the next one. */
-export interface Tick {
-  readonly name: string;
+export interface Tick extends Pick<Repetition, "name" | "priority" | "timeZone"> {
   /** When the one was due, in Unix milliseconds. */
   readonly time: number;
   readonly next: Occurrence;
@@ -169,6 +168,8 @@ export interface Lock {
 export type News =
   /** Tasks were handed back, or earlier news may have been missed. */
   | { readonly kind: "released" | "connected" }
+  /** A worker has joined, whose idle timeout may be another. */
+  | { readonly kind: "joined" }
   /** A task was aborted. */
   | { readonly kind: "aborted"; readonly taskId: string }
   /** A delayed task has become the earliest; it is due in so many milliseconds. */
@@ -250,8 +251,12 @@ export interface Broker extends AsyncDisposable {
   time(): Promise<number>;
   /** Lets a task repeat, beginning with its next occurrence. */
   repeat(repetition: Repetition, first: Occurrence, options?: Waiting): Promise<Repeated>;
-  /** Lets a task repeat no more, and takes back the occurrence that waits; `false` when it did not repeat. */
-  unrepeat(name: string): Promise<boolean>;
+  /**
+   * Lets a task repeat no more; `false` when it did not.
+   *
+   * @param options.withdraw Whether to take back the occurrence that waits, unless it runs already.
+   */
+  unrepeat(name: string, options: { withdraw: boolean }): Promise<boolean>;
   /** Tasks that repeat, the soonest first. */
   repetitions(limit: number): Promise<ScheduledRepetition[]>;
   /** A worker's access to the queue. */
@@ -323,8 +328,13 @@ export interface Consumer {
   unlock(lock: Lock): Promise<void>;
   /** Extends the leases of all that is held, and says that the worker lives. */
   renew(held: readonly Delivery[], life: SignOfLife): Promise<Renewal>;
-  /** Says that the worker lives, when it holds nothing; answers how many tasks are in the hands of workers. */
-  beat(life: SignOfLife): Promise<number>;
+  /**
+   * Says that the worker lives, when it holds nothing.
+   *
+   * @returns How many tasks are in the hands of workers; `null` when it was not known any more that this one lives, so that
+   * it should join again.
+   */
+  beat(life: SignOfLife): Promise<number | null>;
   /** Clears a part of what dead workers leave behind; each call goes on where the last one stopped. */
   tidy(): Promise<void>;
   /** Hands deliveries back for any worker to take at once, at the cost of no try. */

@@ -126,8 +126,8 @@ export class RedisBroker implements Broker {
     return await repeat(operation, { clock, signal });
   }
 
-  async unrepeat(name: string): Promise<boolean> {
-    return await repeat(() => unrepeatTask(this.redis, this.#keys, name), this.#options);
+  async unrepeat(name: string, options: { withdraw: boolean }): Promise<boolean> {
+    return await repeat(() => unrepeatTask(this.redis, this.#keys, name, options), this.#options);
   }
 
   async repetitions(limit: number): Promise<ScheduledRepetition[]> {

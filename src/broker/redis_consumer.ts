@@ -56,6 +56,10 @@ export class RedisConsumer implements Consumer {
   readonly #broken = new Set<BrokenEntry>();
   /** The largest of the living workers; it counts for all. */
   #idleTimeout: number;
+  /** When that was said last, by the monotonic clock. */
+  #agreedTime = 0;
+  /** What the worker said of itself last. */
+  #summary = "";
   /** How far clearing up has come. */
   #tidied = "0";
   #onNews: ((news: News) => void) | undefined;
@@ -78,7 +82,9 @@ export class RedisConsumer implements Consumer {
   async join(life: SignOfLife, { signal }: Waiting = {}): Promise<Renewal> {
     return await repeat(async () => {
       await this.#createGroups();
-      return await this.renew([], life);
+      const renewal = await this.renew([], life);
+      await this.#redis.command(["PUBLISH", this.#keys.wake, "joined"]);
+      return renewal;
     }, { clock: this.#clock, signal });
   }
 
@@ -204,12 +210,15 @@ export class RedisConsumer implements Consumer {
         this.#inGroup(() => renew(this.#redis, this.#keys, this.#options, part, life))
       ),
     );
-    this.#idleTimeout = Math.max(...renewals.map(({ idleTimeout }) => idleTimeout));
+    this.#agree(Math.max(...renewals.map(({ idleTimeout }) => idleTimeout)));
     return { idleTimeout: this.#idleTimeout, lost: renewals.flatMap(({ lost }) => lost) };
   }
 
-  async beat(life: SignOfLife): Promise<number> {
-    return await this.#inGroup(() => beat(this.#redis, this.#keys, this.#options, life));
+  async beat(life: SignOfLife): Promise<number | null> {
+    const isNew = life.summary !== this.#summary;
+    this.#summary = life.summary;
+    const pending = await this.#inGroup(() => beat(this.#redis, this.#keys, this.#options, life, isNew));
+    return pending < 0 ? null : pending;
   }
 
   async tidy(): Promise<void> {
@@ -234,6 +243,14 @@ export class RedisConsumer implements Consumer {
     await this.#blocking.close();
     const ids = ran.map(({ taskId }) => taskId);
     await this.#inGroup(() => leave(this.#redis, this.#keys, this.#options, workerId, ids));
+  }
+
+  /** Takes over with the largest idle timeout; one that is heard of no more counts for as long as it is. */
+  #agree(largest: number): void {
+    const time = this.#clock.monotonic();
+    if (largest < this.#idleTimeout && time < this.#agreedTime + this.#idleTimeout) return;
+    this.#idleTimeout = largest;
+    this.#agreedTime = time;
   }
 
   /** What is refused for good must not hold up the others, so a part that is refused is halved until it is found. */
@@ -304,6 +321,7 @@ function isFinal(error: unknown): error is Error {
 function readNews(message: string): News {
   const space = message.indexOf(" ");
   const rest = message.slice(space + 1);
+  if (message === "joined") return { kind: "joined" };
   switch (space === -1 ? "" : message.slice(0, space)) {
     case "aborted":
       return { kind: "aborted", taskId: rest };

@@ -72,7 +72,9 @@ export class Keeper {
   async #beat(): Promise<void> {
     const { consumer, life, onPending } = this.#options;
     this.#beats++;
-    if (await consumer.beat(life()) > 0) onPending();
+    const pending = await consumer.beat(life());
+    if (pending === null) return await this.#renew();
+    if (pending > 0) onPending();
   }
 
   async #renew(): Promise<void> {

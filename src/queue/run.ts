@@ -1,4 +1,4 @@
-import { Notice, within } from "../base/async.ts";
+import { abortable, Notice, within } from "../base/async.ts";
 import { TimeoutError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Broker, Consumer, Delivery, News, SignOfLife } from "../broker/broker.ts";
@@ -187,6 +187,8 @@ export class Run {
     switch (news.kind) {
       case "released":
         return this.#reader.lookForTakeovers();
+      case "joined":
+        return this.#keeper.renewSoon();
       case "due":
         return this.#promoter.due(news.ms);
       case "aborted":
@@ -229,6 +231,8 @@ export class Run {
 
   async #read(signal: AbortSignal): Promise<void> {
     const { consumer, clock, logger } = this.#options;
+    // A burst may be over at once, and what it is to run again is scheduled all the same.
+    if (this.#options.burst) await abortable(this.#scheduler.ready, signal).catch(() => {});
     for await (const { deliveries, broken, starts } of this.#reader.read(signal)) {
       logger.debug(`leased ${deliveries.length} tasks`);
       this.#held.buffer(deliveries, clock.monotonic());

@@ -141,7 +141,7 @@ export class Tasks {
   }
 
   async unschedule(id: string): Promise<boolean> {
-    return await this.#options.broker.unrepeat(checkId(id));
+    return await this.#options.broker.unrepeat(checkId(id), { withdraw: true });
   }
 
   async schedules({ limit = 100 }: { limit?: number | undefined } = {}): Promise<Schedule[]> {

@@ -317,7 +317,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
     return this.#calendar.next(expression, timeZone, clock.now());
   }
 
-  /** Lets a task repeat no more, as {@linkcode Task.unschedule} does; also a cron job, until a worker starts. */
+  /** Lets a task repeat no more, as {@linkcode Task.unschedule} does; also a cron job, until a worker that has it schedules it again. */
   async unscheduleById(id: string): Promise<boolean> {
     return await this.#tasks.unschedule(id);
   }

@@ -26,7 +26,7 @@ describe("a worker with nothing to do", () => {
     for (const own of ["config|resetstat", "info", "ping"]) calls.delete(own);
     const beats = calls.get("evalsha") ?? 0;
     assert(beats >= 5 && beats <= 9, `${beats} scripts`);
-    assertEquals(new Map([...calls].sort()), new Map([["evalsha", beats], ["set", beats], ["xpending", beats]]));
+    assertEquals(new Map([...calls].sort()), new Map([["evalsha", beats], ["pexpire", beats], ["xpending", beats]]));
     // It is there all the same.
     const task = await worker.task(() => "quick", { name: "job" }).enqueue();
     assertEquals((await task.result({ timeout: "2s" })).result, "quick");

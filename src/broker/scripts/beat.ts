@@ -5,14 +5,17 @@ import { group, type Keys } from "../keys.ts";
 const script = new Script(`
 -- Notes that a worker lives that holds nothing; as little as can be, for it does so for as long as nothing happens.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, idle timeout in ms, worker id, what the worker says of itself; then priorities
--- returns  how many entries are in the hands of workers
-redis.call('SET', KEYS[1] .. ':health:' .. ARGV[3], ARGV[4], 'PX', ARGV[2])
+-- ARGV     group, idle timeout in ms, worker id, what the worker says of itself, 1 where that is new or 0; then priorities
+-- returns  how many entries are in the hands of workers, or -1 when it was not known any more that the worker lives
+local health = KEYS[1] .. ':health:' .. ARGV[3]
+-- The first write is one that is allowed when memory is full.
+local isThere = redis.call('PEXPIRE', health, ARGV[2]) == 1
+if ARGV[5] == '1' or not isThere then redis.call('SET', health, ARGV[4], 'PX', ARGV[2]) end
 local pending = 0
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   pending = pending + redis.call('XPENDING', KEYS[1] .. ':queues:' .. ARGV[i], ARGV[1])[1]
 end
-return pending
+return isThere and pending or -1
 `);
 
 /** Notes that a worker lives that holds nothing; answers how many entries are in the hands of workers. */
@@ -21,6 +24,8 @@ export async function beat(
   keys: Keys,
   { idleTimeout, priorities }: ConsumerOptions,
   { workerId, summary }: SignOfLife,
+  isNew: boolean,
 ): Promise<number> {
-  return await script.run<number>(redis, [keys.prefix], [group, idleTimeout, workerId, summary, ...priorities]);
+  const args = [group, idleTimeout, workerId, summary, isNew ? 1 : 0, ...priorities];
+  return await script.run<number>(redis, [keys.prefix], args);
 }

@@ -40,15 +40,15 @@ return before and 'changed' or 'created'
 `);
 
 const unrepeatScript = new Script(`
--- Lets a task repeat no more, and takes back the occurrence that waits.
+-- Lets a task repeat no more.
 -- KEYS[1]  the queue's prefix
--- ARGV     name
+-- ARGV     name, 1 to take back the occurrence that waits or 0
 -- returns  1, or 0 when it did not repeat
 local prefix, name = KEYS[1], ARGV[1]
 local now = 0
 ${delaying}
 ${repeating}
-withdraw(name)
+if ARGV[2] == '1' then withdraw(name) end
 local removed = redis.call('HDEL', jobs, name)
 redis.call('ZREM', schedule, name)
 redis.call('HDEL', notes, name)
@@ -72,6 +72,11 @@ export async function repeatTask(
 }
 
 /** Lets a task repeat no more; `false` when it did not. */
-export async function unrepeatTask(redis: RedisClient, keys: Keys, name: string): Promise<boolean> {
-  return await unrepeatScript.run<number>(redis, [keys.prefix], [name]) === 1;
+export async function unrepeatTask(
+  redis: RedisClient,
+  keys: Keys,
+  name: string,
+  { withdraw }: { withdraw: boolean },
+): Promise<boolean> {
+  return await unrepeatScript.run<number>(redis, [keys.prefix], [name, withdraw ? 1 : 0]) === 1;
 }

@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { Agenda, Occurrence, Payload, Repetition, Tick } from "../broker.ts";
+import type { Agenda, Payload, Repetition, Tick } from "../broker.ts";
 import type { Keys } from "../keys.ts";
 import { delaying } from "./delaying.ts";
 import { repeating } from "./repeating.ts";
@@ -22,7 +22,9 @@ for i = 1, #due, 2 do
   local expression = redis.call('HGET', prefix .. ':cron:jobs', name)
   local note = redis.call('HGET', prefix .. ':ts:cron', name)
   local data = redis.call('GET', prefix .. ':cron:data:' .. name)
-  local known = tonumber(redis.call('ZSCORE', prefix .. ':ts:crons', name) or 0) > now
+  -- Where that is no sorted set, nobody is said not to know it.
+  local until_ = redis.pcall('ZSCORE', prefix .. ':ts:crons', name)
+  local known = type(until_) == 'table' or tonumber(until_ or 0) > now
   answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = name, due[i + 1], expression or ''
   answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = note or '', known and 1 or 0, data or ''
 end
@@ -32,18 +34,19 @@ return answer
 const tickScript = new Script(`
 -- Enqueues the next occurrence of jobs, each once, whoever asks and how often.
 -- KEYS[1]  the queue's prefix
--- ARGV     for each job: name, time of the occurrence that has become due; of the next one: id, record, time in ms
+-- ARGV     for each job: name, time of the occurrence that has become due, priority:zone where there is no note of them;
+--          of the next one: id, record, time in ms
 -- returns  how many were enqueued here
 local prefix, ticked = KEYS[1], 0
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 ${delaying}
 ${repeating}
-for i = 1, #ARGV, 5 do
+for i = 1, #ARGV, 6 do
   local name = ARGV[i]
   local kind, place = string.match(redis.call('HGET', notes, name) or '', '^(%a) ([^:]*:%S+) ')
-  if kind and tonumber(redis.call('ZSCORE', schedule, name) or 0) == tonumber(ARGV[i + 1]) then
-    await(name, kind, place, ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
+  if tonumber(redis.call('ZSCORE', schedule, name) or 0) == tonumber(ARGV[i + 1]) then
+    await(name, kind or 'd', place or ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5])
     ticked = ticked + 1
   end
 end
@@ -63,9 +66,14 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', known, '-inf', now)
 for i = 2, #ARGV do
   redis.call('ZADD', known, now + ARGV[1], ARGV[i])
-  if not redis.call('ZSCORE', KEYS[1] .. ':cron:schedule', ARGV[i]) then missing = missing + 1 end
+  local cron = KEYS[1] .. ':cron:'
+  local isThere = redis.call('HEXISTS', KEYS[1] .. ':ts:cron', ARGV[i]) == 1 and
+    redis.call('HEXISTS', cron .. 'jobs', ARGV[i]) == 1 and redis.call('EXISTS', cron .. 'data:' .. ARGV[i]) == 1 and
+    redis.call('ZSCORE', cron .. 'schedule', ARGV[i])
+  if not isThere then missing = missing + 1 end
 end
-redis.call('PEXPIRE', known, ARGV[1])
+-- Others may know theirs for longer.
+if redis.call('PTTL', known) < tonumber(ARGV[1]) then redis.call('PEXPIRE', known, ARGV[1]) end
 return missing
 `);
 
@@ -93,7 +101,9 @@ export async function agenda(redis: RedisClient, keys: Keys, { binary }: { binar
 
 /** Enqueues the next occurrence of jobs; how many of them were not enqueued by somebody else before. */
 export async function tick(redis: RedisClient, keys: Keys, ticks: readonly Tick[]): Promise<number> {
-  const args = ticks.flatMap(({ name, time, next }) => [name, time, ...showOccurrence(next)]);
+  const args = ticks.flatMap(({ name, time, priority, timeZone, next }) => {
+    return [name, time, `${priority}:${timeZone}`, next.taskId, next.data, next.time];
+  });
   return await tickScript.run<number>(redis, [keys.prefix], args);
 }
 
@@ -106,8 +116,4 @@ export async function know(redis: RedisClient, keys: Keys, names: readonly strin
 export function readNote(note: string): Pick<Repetition, "isStatic" | "priority" | "timeZone"> {
   const [, kind = "d", priority = "", timeZone = "UTC"] = /^([a-z]) ([^:]*):(\S+) /.exec(note) ?? [];
   return { isStatic: kind === "s", priority, timeZone };
-}
-
-function showOccurrence({ taskId, data, time }: Occurrence): [string, Payload, number] {
-  return [taskId, data, time];
 }

@@ -6,10 +6,10 @@ import { group, type Keys } from "../keys.ts";
 const tidyLimit = 100;
 
 const script = new Script(`
--- Clears what dead workers and lost data leave behind: consumers that hold nothing, notes of runs whose task is gone, and
--- counts of entries to be dropped where there are no entries.
+-- Clears what dead workers and lost data leave behind: their names, consumers that hold nothing, notes of runs whose task is
+-- gone, and counts of entries to be dropped where there are no entries.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, how long in ms a consumer must have been idle, cursor of the notes, how many to look at; then priorities
+-- ARGV     group, how long in ms a consumer must have been idle, cursor of the notes, how many of each to look at; then priorities
 -- returns  the next cursor
 local prefix, group, idle, empty = KEYS[1], ARGV[1], tonumber(ARGV[2]), true
 for i = 5, #ARGV do
@@ -28,6 +28,11 @@ for i = 5, #ARGV do
   end
 end
 if empty then redis.call('DEL', prefix .. ':ts:dropped') end
+
+local workers = prefix .. ':ts:workers'
+for _, worker in ipairs(redis.call('ZRANGE', workers, 0, ARGV[4] - 1)) do
+  if redis.call('EXISTS', prefix .. ':health:' .. worker) == 0 then redis.call('ZREM', workers, worker) end
+end
 
 local running = prefix .. ':ts:running'
 local cursor, notes = unpack(redis.call('HSCAN', running, ARGV[3], 'COUNT', ARGV[4]))

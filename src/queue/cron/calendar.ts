@@ -31,7 +31,8 @@ export class Calendar {
    * @throws {StreaqError} When one of them cannot be, or the expression is never due.
    */
   check(expression: string, timeZone: string, now: number): void {
-    if (this.next(expression, timeZone, now) !== null) return;
+    // One with a year is due no more some day, and was right before.
+    if (this.next(expression, timeZone, now) !== null || fieldsOf(expression) === 7) return;
     throw new StreaqError(`Invalid cron expression, it is never due: ${JSON.stringify(expression)}`);
   }
 
@@ -39,12 +40,20 @@ export class Calendar {
     const key = `${timeZone} ${expression}`;
     let cron = this.#parsed.get(key);
     if (!cron) {
+      // croner would take a time for an expression that is due once.
+      if (typeof expression === "string" && !/^@\w+$/.test(expression.trim()) && fieldsOf(expression) < 5) {
+        throw new TypeError("expected five to seven fields, or a word like @daily");
+      }
       cron = new Cron(expression, { timezone: timeZone, paused: true, fixedTimeRule: "no-wildcard" });
       if (this.#parsed.size === kept) this.#parsed.clear();
       this.#parsed.set(key, cron);
     }
     return cron;
   }
+}
+
+function fieldsOf(expression: string): number {
+  return expression.trim().split(/\s+/).length;
 }
 
 function refusal(expression: unknown, timeZone: string, cause: unknown): StreaqError {

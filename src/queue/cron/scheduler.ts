@@ -1,8 +1,8 @@
-import { abortable, delay } from "../../base/async.ts";
+import { abortable, deferred, delay } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Agenda, Broker, Consumer, Occurrence, Repetition, Tick } from "../../broker/broker.ts";
-import type { Definition } from "../definition.ts";
+import type { CronJob, Definition } from "../definition.ts";
 import { persist } from "../persist.ts";
 import type { RecordCodec } from "../record.ts";
 import type { Calendar } from "./calendar.ts";
@@ -35,30 +35,41 @@ const tolerance = 2000;
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
+  readonly #ready = deferred<void>();
+  /** Jobs that were left to others with a line in the log. */
+  readonly #unreadable = new Set<string>();
+  readonly #startTime: number;
   #hasFailed = false;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#startTime = options.clock.monotonic();
+  }
+
+  /** Resolves when the jobs of the code are scheduled, or will not be. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
   }
 
   /** Schedules the jobs of the code, sees to it that they stay scheduled, and keeps on until told to stop. */
   async keep(signal: AbortSignal): Promise<void> {
-    const { registry, consumer, idleTimeout, clock, logger } = this.#options;
-    const names = [...registry.values()].filter(({ cron }) => cron).map(({ fnName }) => fnName);
-    if (names.length === 0) return;
-    let missing = names.length;
-    while (!signal.aborted) {
+    const { consumer, idleTimeout, clock, logger } = this.#options;
+    let missing = Infinity;
+    const operation = async () => {
+      const names = this.#jobs.map(({ fnName }) => fnName);
+      if (missing > 0) await this.#scheduleAll();
+      missing = names.length === 0 ? 0 : await consumer.know(names);
+    };
+    while (!signal.aborted && this.#jobs.length > 0) {
       try {
-        const operation = async () => {
-          if (missing > 0) await this.#scheduleAll();
-          missing = await consumer.know(names);
-        };
         await abortable(persist(operation, { what: "Scheduling cron jobs", clock, logger, signal }), signal);
-        if (missing === 0) await delay(idleTimeout / 2, { clock, signal });
+        this.#ready.resolve();
+        await delay(idleTimeout / 2, { clock, signal });
       } catch {
         // Only when told to stop.
       }
     }
+    this.#ready.resolve();
   }
 
   /**
@@ -67,20 +78,27 @@ export class Scheduler {
    * @returns Whether something was done: what is left to another worker stays due, and so does what failed.
    */
   async tick(): Promise<boolean> {
-    const { consumer, broker, logger } = this.#options;
+    const { consumer, broker, priorities, logger } = this.#options;
     try {
-      const agenda = await consumer.agenda();
+      const { due, time } = await consumer.agenda();
       const ticks: Tick[] = [];
       let removed = 0;
-      for (const job of agenda.due) {
-        if (this.#isLeft(job)) continue;
-        const next = this.#isGone(job) ? null : this.#following(job, agenda.time);
-        if (next) ticks.push({ name: job.name, time: job.time, next });
-        else if (await broker.unrepeat(job.name)) removed++;
+      for (const job of due) {
+        const next = this.#following(job, time);
+        if (next === "left") continue;
+        if (typeof next !== "string") {
+          ticks.push({ ...job, priority: job.priority || priorities[0]!, next });
+          continue;
+        }
+        const isGone = next === "gone";
+        // Of a job that is over the last occurrence still runs.
+        if (!await broker.unrepeat(job.name, { withdraw: isGone })) continue;
+        removed++;
+        if (isGone) logger.warn(`cron job ${job.name} is in the code of no worker any more, and was removed`);
       }
-      if (ticks.length > 0) await consumer.tick(ticks);
+      const ticked = ticks.length === 0 ? 0 : await consumer.tick(ticks);
       this.#hasFailed = false;
-      return ticks.length + removed > 0;
+      return ticked + removed > 0;
     } catch (error) {
       // Tasks that wait for their time are not to wait for this.
       if (!this.#hasFailed) logger.warn(`Enqueuing cron jobs failed and is tried again: ${error}`);
@@ -89,14 +107,22 @@ export class Scheduler {
     }
   }
 
+  /** The jobs in the code of this worker that are due some day. */
+  get #jobs(): (Definition & { readonly cron: CronJob })[] {
+    const { registry, calendar, clock } = this.#options;
+    return [...registry.values()].filter((definition) => {
+      const { cron } = definition;
+      return cron !== undefined && calendar.next(cron.expression, cron.timeZone, clock.now()) !== null;
+    }) as (Definition & { readonly cron: CronJob })[];
+  }
+
   /** Those that have changed take effect now. */
   async #scheduleAll(): Promise<void> {
-    const { broker, registry, logger } = this.#options;
+    const { broker, logger } = this.#options;
     const now = await broker.time();
-    for (const definition of registry.values()) {
-      if (!definition.cron) continue;
+    for (const definition of this.#jobs) {
       const repetition = this.#repetition(definition, now);
-      const first = this.#next(repetition, now);
+      const first = this.#next(repetition, now, now);
       if (!first) continue;
       const repeated = await broker.repeat(repetition, first);
       if (repeated === "unchanged") continue;
@@ -104,45 +130,47 @@ export class Scheduler {
     }
   }
 
-  /** Whether a job of the code is another worker's to see to. */
-  #isLeft({ name, isStatic, isKnown }: Agenda["due"][number]): boolean {
-    return isStatic && isKnown && !this.#options.registry.get(name)?.cron;
-  }
-
-  /** Whether a job was removed from the code: no living worker knows it. */
-  #isGone({ name, isStatic }: Agenda["due"][number]): boolean {
-    if (!isStatic || this.#options.registry.get(name)?.cron) return false;
-    this.#options.logger.warn(`cron job ${name} is in the code of no worker any more, and is removed`);
-    return true;
-  }
-
-  #following(job: Agenda["due"][number], now: number): Occurrence | null {
-    const { calendar } = this.#options;
+  /**
+   * What comes after an occurrence that is due: the next one, or none, as the job is over, or gone from all code, or left
+   * to others.
+   */
+  #following(job: Due, now: number): Occurrence | "over" | "gone" | "left" {
+    const { calendar, registry, idleTimeout, clock, logger } = this.#options;
+    const { name, isStatic, isKnown, expression, timeZone } = job;
+    if (isStatic && !registry.get(name)?.cron) {
+      // Where all were stopped, the worker that knows it may be about to start.
+      const isNew = now - job.time < idleTimeout || clock.monotonic() - this.#startTime < idleTimeout;
+      return isKnown || isNew ? "left" : "gone";
+    }
     try {
-      const time = calendar.next(job.expression, job.timeZone, job.time);
+      const time = calendar.next(expression, timeZone, job.time);
       const after = time !== null && time >= now - tolerance ? job.time : now;
-      return this.#next(job, after);
+      return this.#next(job, after, now) ?? "over";
     } catch (error) {
-      // Stored by somebody who reads expressions another way.
-      this.#options.logger.error(`cron job ${job.name} cannot be continued, and is removed: ${error}`);
-      return null;
+      // Its record is for workers with another secret, or its expression for other readers of expressions.
+      if (!this.#unreadable.has(name)) logger.error(`cron job ${name} is left to other workers: ${error}`);
+      this.#unreadable.add(name);
+      return "left";
     }
   }
 
   /** The next occurrence after a time, as a task of its own. */
-  #next({ name, data, expression, timeZone }: Repetition, after: number): Occurrence | null {
+  #next({ name, data, expression, timeZone }: Repetition, after: number, now: number): Occurrence | null {
     const { calendar, codec } = this.#options;
     const time = calendar.next(expression, timeZone, after);
     if (time === null) return null;
     const taskId = occurrenceId(name, time);
-    return { taskId, time, data: codec.encodeTask(taskId, codec.decodeTask(name, data)) };
+    return { taskId, time, data: codec.encodeTask(taskId, { ...codec.decodeTask(name, data), createdTime: now }) };
   }
 
-  #repetition({ fnName, cron, options }: Definition, now: number): Repetition {
+  #repetition({ fnName, cron, options }: Definition & { readonly cron: CronJob }, now: number): Repetition {
     const { codec, priorities } = this.#options;
     const { expire } = options;
     const data = codec.encodeTask(fnName, { fnName, args: [], kwargs: {}, createdTime: now, expire });
-    const { expression, timeZone } = cron!;
+    const { expression, timeZone } = cron;
     return { name: fnName, isStatic: true, expression, timeZone, priority: priorities[0]!, data };
   }
 }
+
+/** A job whose occurrence has become due. */
+type Due = Agenda["due"][number];
