@@ -314,8 +314,8 @@ export interface Consumer {
   agenda(): Promise<Agenda>;
   /** Enqueues the next occurrences, each once; how many were not enqueued by somebody else before. */
   tick(ticks: readonly Tick[]): Promise<number>;
-  /** Says that this worker has jobs in its code; answers how many of them are not scheduled. */
-  know(names: readonly string[]): Promise<number>;
+  /** Says that this worker has jobs in its code; answers with those that are not scheduled. */
+  know(names: readonly string[]): Promise<string[]>;
   /**
    * Takes a lock for `idleTimeout`, or takes it over from another run of the task.
    *

@@ -180,7 +180,7 @@ export class RedisConsumer implements Consumer {
     return await tick(this.#redis, this.#keys, ticks);
   }
 
-  async know(names: readonly string[]): Promise<number> {
+  async know(names: readonly string[]): Promise<string[]> {
     return await know(this.#redis, this.#keys, names, this.#idleTimeout);
   }
 

@@ -115,12 +115,14 @@ export class Request<R> implements EnqueueRequest<R> {
     if (delay !== undefined && schedule !== undefined) {
       throw new StreaqError("Invalid options, expected one of delay and schedule: both");
     }
-    if (id !== undefined) this.#id = checkId(id);
-    if (priority !== undefined) this.#priority = this.#queue.checkPriority(priority);
-    // A second call may say another time.
-    if (delay !== undefined || schedule !== undefined) this.#due = this.#expression = undefined;
-    if (delay !== undefined) this.#due = milliseconds(delay, "delay");
+    // Everything is checked before anything changes.
+    if (id !== undefined) checkId(id);
+    if (priority !== undefined) this.#queue.checkPriority(priority);
+    const due = delay === undefined ? undefined : milliseconds(delay, "delay");
     if (schedule !== undefined) this.#schedule(schedule);
+    else if (due !== undefined) [this.#due, this.#expression] = [due, undefined];
+    if (id !== undefined) this.#id = id;
+    if (priority !== undefined) this.#priority = priority;
     if (signal !== undefined) this.#signal = signal;
     return this;
   }
@@ -128,9 +130,9 @@ export class Request<R> implements EnqueueRequest<R> {
   #schedule(schedule: Date | string): void {
     if (typeof schedule === "string") {
       this.#queue.checkExpression(schedule);
-      this.#expression = schedule;
+      [this.#due, this.#expression] = [undefined, schedule];
     } else if (schedule instanceof Date && Number.isFinite(schedule.getTime())) {
-      this.#due = schedule;
+      [this.#due, this.#expression] = [schedule, undefined];
     } else {
       throw new StreaqError(`Invalid schedule, expected a valid Date or a cron expression: ${schedule}`);
     }

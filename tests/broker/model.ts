@@ -326,7 +326,9 @@ export class Rig {
   async #renew(worker: ModelWorker): Promise<void> {
     const options = { name: worker.name, priorities, idleTimeout: 60_000 };
     const life = { workerId: worker.name, summary: "" };
+    // Reads look the largest timeout up, and here they are to find every lease at any time.
     const { lost } = await renew(this.#redis, this.#keys, options, worker.known, life);
+    await this.#redis.command(["DEL", `${this.#keys.prefix}:ts:workers`]);
     assertEquals(new Set(lost), new Set(worker.known.filter((delivery) => !this.#holds(worker, delivery))));
   }
 

@@ -240,10 +240,8 @@ describe("a user with nothing but the permissions that the documentation lists",
     await admin.command(["HSET", `${prefix}:ts:running`, "gone", "1-1 1 0 low:dead-01234567"]);
     const run = running(worker);
     // Once within 5 to 15 idle timeouts; meanwhile it says ten times and more that it lives.
-    const left = [...streams.map((stream) => ["XINFO", "CONSUMERS", stream, "workers"]), [
-      "HGETALL",
-      `${prefix}:ts:running`,
-    ]];
+    const left: [string, ...string[]][] = streams.map((stream) => ["XINFO", "CONSUMERS", stream, "workers"]);
+    left.push(["HGETALL", `${prefix}:ts:running`]);
     await eventually(async () => {
       const found = JSON.stringify(await Promise.all(left.map((command) => admin.command(command))), showMaps);
       assertEquals(/dead|gone/.exec(found), null);

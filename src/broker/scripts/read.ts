@@ -58,15 +58,28 @@ local function takeover(priority, stream, cursor, held)
   return entries, numbers, next
 end
 
-local streams, i = {}, 6
+-- The largest idle timeout of the living counts: one that holds nothing learns of it late.
+local function lookUp()
+  local longest = redis.pcall('ZREVRANGE', KEYS[1] .. ':ts:workers', 0, 99, 'WITHSCORES')
+  for n = 1, #longest, 2 do
+    if redis.call('EXISTS', KEYS[1] .. ':health:' .. longest[n]) == 1 then
+      idle = math.max(idle, tonumber(longest[n + 1]))
+      return
+    end
+  end
+end
+
+local streams, i, searches = {}, 6, false
 while ARGV[i] do
   local past, held = i + 3 + ARGV[i + 2], {}
   for h = i + 3, past - 1 do held[ARGV[h]] = true end
   streams[#streams + 1] = {
     priority = ARGV[i], stream = KEYS[1] .. ':queues:' .. ARGV[i], cursor = ARGV[i + 1], held = held, entries = {}, numbers = {}
   }
+  searches = searches or ARGV[i + 1] ~= ''
   i = past
 end
+if searches then lookUp() end
 -- What was started before comes first, or work on a high priority would keep it from ever being taken over.
 for _, s in ipairs(streams) do
   if s.cursor ~= '' and count > 0 then

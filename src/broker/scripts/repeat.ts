@@ -52,6 +52,7 @@ if ARGV[2] == '1' then withdraw(name) end
 local removed = redis.call('HDEL', jobs, name)
 redis.call('ZREM', schedule, name)
 redis.call('HDEL', notes, name)
+redis.call('DEL', notes .. ':' .. name)
 redis.call('DEL', prefix .. ':cron:data:' .. name)
 return removed
 `);

@@ -46,6 +46,7 @@ for i = 1, #ARGV, 6 do
   local name = ARGV[i]
   local kind, place = string.match(redis.call('HGET', notes, name) or '', '^(%a) ([^:]*:%S+) ')
   if tonumber(redis.call('ZSCORE', schedule, name) or 0) == tonumber(ARGV[i + 1]) then
+    pass(name)
     await(name, kind or 'd', place or ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5])
     ticked = ticked + 1
   end
@@ -58,8 +59,8 @@ const knowScript = new Script(`
 -- Notes that a living worker has jobs in its code.
 -- KEYS[1]  the queue's prefix
 -- ARGV     for how long in ms; then names
--- returns  how many of them are not scheduled
-local missing = 0
+-- returns  those that are not scheduled
+local missing = {}
 local known = KEYS[1] .. ':ts:crons'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -70,7 +71,7 @@ for i = 2, #ARGV do
   local isThere = redis.call('HEXISTS', KEYS[1] .. ':ts:cron', ARGV[i]) == 1 and
     redis.call('HEXISTS', cron .. 'jobs', ARGV[i]) == 1 and redis.call('EXISTS', cron .. 'data:' .. ARGV[i]) == 1 and
     redis.call('ZSCORE', cron .. 'schedule', ARGV[i])
-  if not isThere then missing = missing + 1 end
+  if not isThere then missing[#missing + 1] = ARGV[i] end
 end
 -- Others may know theirs for longer.
 if redis.call('PTTL', known) < tonumber(ARGV[1]) then redis.call('PEXPIRE', known, ARGV[1]) end
@@ -107,9 +108,9 @@ export async function tick(redis: RedisClient, keys: Keys, ticks: readonly Tick[
   return await tickScript.run<number>(redis, [keys.prefix], args);
 }
 
-/** Notes that a living worker has jobs in its code; how many of them are not scheduled. */
-export async function know(redis: RedisClient, keys: Keys, names: readonly string[], ms: number): Promise<number> {
-  return await knowScript.run<number>(redis, [keys.prefix], [ms, ...names]);
+/** Notes that a living worker has jobs in its code; those that are not scheduled. */
+export async function know(redis: RedisClient, keys: Keys, names: readonly string[], ms: number): Promise<string[]> {
+  return await knowScript.run<string[]>(redis, [keys.prefix], [ms, ...names]);
 }
 
 /** Parts `<kind> <priority>:<zone> <id of an occurrence>`. */

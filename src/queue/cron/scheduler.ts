@@ -54,11 +54,13 @@ export class Scheduler {
   /** Schedules the jobs of the code, sees to it that they stay scheduled, and keeps on until told to stop. */
   async keep(signal: AbortSignal): Promise<void> {
     const { consumer, idleTimeout, clock, logger } = this.#options;
-    let missing = Infinity;
+    // All of them at the start, as they may have changed; later only what is gone.
+    let isStart = true;
     const operation = async () => {
-      const names = this.#jobs.map(({ fnName }) => fnName);
-      if (missing > 0) await this.#scheduleAll();
-      missing = names.length === 0 ? 0 : await consumer.know(names);
+      const jobs = this.#jobs;
+      const missing = new Set(await consumer.know(jobs.map(({ fnName }) => fnName)));
+      await this.#schedule(isStart ? jobs : jobs.filter(({ fnName }) => missing.has(fnName)));
+      isStart = false;
     };
     while (!signal.aborted && this.#jobs.length > 0) {
       try {
@@ -108,26 +110,26 @@ export class Scheduler {
   }
 
   /** The jobs in the code of this worker that are due some day. */
-  get #jobs(): (Definition & { readonly cron: CronJob })[] {
+  get #jobs(): Job[] {
     const { registry, calendar, clock } = this.#options;
     return [...registry.values()].filter((definition) => {
       const { cron } = definition;
       return cron !== undefined && calendar.next(cron.expression, cron.timeZone, clock.now()) !== null;
-    }) as (Definition & { readonly cron: CronJob })[];
+    }) as Job[];
   }
 
-  /** Those that have changed take effect now. */
-  async #scheduleAll(): Promise<void> {
+  /** Schedules jobs; those that have changed take effect now. */
+  async #schedule(jobs: readonly Job[]): Promise<void> {
     const { broker, logger } = this.#options;
+    if (jobs.length === 0) return;
     const now = await broker.time();
-    for (const definition of this.#jobs) {
-      const repetition = this.#repetition(definition, now);
+    await Promise.all(jobs.map(async (job) => {
+      const repetition = this.#repetition(job, now);
       const first = this.#next(repetition, now, now);
-      if (!first) continue;
-      const repeated = await broker.repeat(repetition, first);
-      if (repeated === "unchanged") continue;
-      logger.info(`cron job ${definition.fnName} ${repeated}, next at ${new Date(first.time).toISOString()}`);
-    }
+      const repeated = first && await broker.repeat(repetition, first);
+      if (!repeated || repeated === "unchanged") return;
+      logger.info(`cron job ${job.fnName} ${repeated}, next at ${new Date(first.time).toISOString()}`);
+    }));
   }
 
   /**
@@ -163,7 +165,7 @@ export class Scheduler {
     return { taskId, time, data: codec.encodeTask(taskId, { ...codec.decodeTask(name, data), createdTime: now }) };
   }
 
-  #repetition({ fnName, cron, options }: Definition & { readonly cron: CronJob }, now: number): Repetition {
+  #repetition({ fnName, cron, options }: Job, now: number): Repetition {
     const { codec, priorities } = this.#options;
     const { expire } = options;
     const data = codec.encodeTask(fnName, { fnName, args: [], kwargs: {}, createdTime: now, expire });
@@ -171,6 +173,9 @@ export class Scheduler {
     return { name: fnName, isStatic: true, expression, timeZone, priority: priorities[0]!, data };
   }
 }
+
+/** A function that runs by itself. */
+type Job = Definition & { readonly cron: CronJob };
 
 /** A job whose occurrence has become due. */
 type Due = Agenda["due"][number];
