@@ -1,5 +1,5 @@
 import { describe, it } from "node:test";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { occurrenceId } from "../../src/queue/cron/occurrence.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { running, sleep, Stage } from "../queue/stage.ts";
@@ -36,6 +36,28 @@ describe("a cron job every second", () => {
       const { success, tries } = await worker.resultById(id);
       assertEquals([success, crew.starts(id).length], [true, tries]);
     }
+  });
+
+  it("runs once for each occurrence, and delayed tasks are never early, whatever the clocks of the workers say", async () => {
+    const worker = await stage.worker();
+    const work = worker.task(async (_ms: number) => await Promise.resolve(), { name: "work" });
+    const options = { redisUrl: (await stage.broker).server.url, queueName: worker.queueName };
+    await using crew = new Crew({ ...options, idleTimeout: 2000, cron: "* * * * * *" });
+    const hour = 3_600_000;
+    await Promise.all([hour, -hour, 0].map((clockOffset) => crew.hire({ clockOffset })));
+    const begin = Math.floor(Date.now() / 1000) * 1000 + 1000;
+    const due = Array.from({ length: 60 }, (_, i) => begin + i * 50);
+    const requests = due.map((time) => work.enqueue(1).start({ schedule: new Date(time) }));
+    const tasks = await worker.enqueueMany(requests);
+    await Promise.all(tasks.map((task) => task.result({ timeout: "20s" })));
+    for (const [i, { id }] of tasks.entries()) {
+      const [start, ...others] = crew.starts(id);
+      assertEquals(others, []);
+      // Both clocks are of one machine, and count whole milliseconds.
+      assert(start!.time >= due[i]! - 1, `${due[i]! - start!.time} ms early`);
+    }
+    const expected = [0, 1, 2].map((i) => occurrenceId("job", begin + i * 1000));
+    await eventually(() => assertEquals(expected.map((id) => crew.starts(id).length), [1, 1, 1]), { timeout: 10_000 });
   });
 
   it("comes back by itself after Redis has lost everything", async () => {
