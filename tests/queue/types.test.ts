@@ -7,7 +7,10 @@ import { assert } from "@std/assert";
 import {
   type Duration,
   type EnqueueRequest,
+  kwargs,
   type RegisteredTask,
+  type Schedule,
+  StreaqRetry,
   type Task,
   taskContext,
   type TaskInfo,
@@ -104,6 +107,42 @@ async function inferred(): Promise<void> {
   const status: TaskStatus = await task.status();
   if (status === TaskStatus.Done || status === "missing") worker.registry.get("double")?.enqueue(1);
   await worker.run({ burst: true, signal: new AbortController().signal });
+
+  // Waiting for a time, and repeating.
+  await sleeper.enqueue(3).start({ delay: "10s" });
+  await sleeper.enqueue(3).start({ schedule: new Date() });
+  const repeating: boolean = await (await sleeper.enqueue(3).start({ schedule: "*/5 * * * *" })).unschedule();
+  const nightly = worker.cron("@daily", async function nightly({ db } = worker.context) {
+    return await db.q("x");
+  }, { maxScheduleDrift: "5m", timeZone: "Europe/Berlin" });
+  same<typeof nightly, RegisteredTask<[], number>>(true);
+  worker.cron("30 9 * * mon-fri", function report() {});
+  const schedules: Schedule[] = await worker.schedules({ limit: 10 });
+  const next: number | null = worker.nextRun("@hourly");
+
+  // Tasks of elsewhere.
+  const stub = worker.stub<typeof sleeper>("sleeper");
+  same<typeof stub, RegisteredTask<[seconds: number], number>>(true);
+  same<Awaited<ReturnType<typeof stub.enqueue>>, Task<number>>(true);
+  const unsafe = await worker.enqueueUnsafe<number>("fetch", "https://example.org", kwargs({ retries: 2 }));
+  same<typeof unsafe, Task<number>>(true);
+  same<Awaited<ReturnType<typeof worker.enqueueUnsafe>>, Task<unknown>>(true);
+  worker.include(plain);
+  plain.include(worker);
+
+  // Looking in, and aborting.
+  const queued: TaskInfo[] = await worker.getTasksByStatus(TaskStatus.Queued, { limit: 10, priority: "low" });
+  const done: TaskResult<unknown>[] = await worker.getTasksByStatus("done");
+  const size: number = await worker.queueSize({ includeScheduled: false });
+  const aborted: boolean[] = [await task.abort({ timeout: 0 }), await worker.abortById("x", { timeout: null })];
+
+  worker.middleware((next) => async (...args) => {
+    try {
+      return await next(...args);
+    } catch (cause) {
+      throw new StreaqRetry("again", { delay: "1s", cause });
+    }
+  });
   const durations: Duration[] = [1, "500ms", "5s", "10m", "1.5h", "7d"];
 
   const redis = createClient();
@@ -129,6 +168,22 @@ async function inferred(): Promise<void> {
   worker.task("no");
   // @ts-expect-error a class cannot be called
   worker.task(class {}, { name: "class" }).enqueue();
+  // @ts-expect-error a thread is a URL, as text
+  worker.task(() => 1, { name: "threaded", thread: true });
+  // @ts-expect-error a cron job takes no arguments
+  worker.cron("@daily", function job(_n: number) {});
+  // @ts-expect-error the stub has the types of its task
+  stub.enqueue("5");
+  // @ts-expect-error named arguments are for untyped enqueuing
+  sleeper.enqueue(kwargs({ seconds: 1 }));
+  // @ts-expect-error nothing can be listed that is missing
+  await worker.getTasksByStatus(TaskStatus.NotFound);
+  // @ts-expect-error results belong to no priority
+  await worker.getTasksByStatus("done", { priority: "low" });
+  // @ts-expect-error a schedule is a date or an expression
+  sleeper.enqueue(1).start({ schedule: 5 });
+  // @ts-expect-error middleware returns what is called
+  worker.middleware(() => 1);
   // @ts-expect-error no request
   await worker.enqueueMany([1]);
   // @ts-expect-error a task that was awaited is no request any more
@@ -146,7 +201,24 @@ async function inferred(): Promise<void> {
   // @ts-expect-error an object is no argument
   redis.command(["SET", "k", { a: 1 }]);
 
-  void [rows, local, started, request, byId, info, durations, bytes, unknown];
+  void [
+    repeating,
+    schedules,
+    next,
+    queued,
+    done,
+    size,
+    aborted,
+    rows,
+    local,
+    started,
+    request,
+    byId,
+    info,
+    durations,
+    bytes,
+    unknown,
+  ];
 }
 
 describe("types", () => {
