@@ -197,3 +197,24 @@ describe("a job of the code", () => {
     await run.stop();
   });
 });
+
+describe("a cron job that is over", () => {
+  it("ends by itself after its last time, and the worker is quiet", async () => {
+    const worker = await stage.worker({ timeZone: "UTC", idleTimeout: 2000 });
+    let runs = 0;
+    const at = new Date(Date.now() + 2000);
+    const [h, m, s] = [at.getUTCHours(), at.getUTCMinutes(), at.getUTCSeconds()];
+    const expression = `${s} ${m} ${h} ${at.getUTCDate()} ${at.getUTCMonth() + 1} * ${at.getUTCFullYear()}`;
+    worker.cron(expression, () => void runs++, { name: "last" });
+    const run = running(worker);
+    await eventually(() => runs > 0);
+    await eventually(async () => (await worker.schedules()).length === 0);
+    await worker.redis.command(["CONFIG", "RESETSTAT"]);
+    await sleep(2000);
+    const stats = await worker.redis.command<string>(["INFO", "commandstats"]);
+    const calls = Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+    assert(calls < 20, `${calls} scripts in 2 s`);
+    assertEquals(runs, 1);
+    await run.stop();
+  });
+});

@@ -1,4 +1,3 @@
-import process from "node:process";
 import { it } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { StreaqError, StreaqRetry } from "../../src/base/errors.ts";
@@ -7,7 +6,7 @@ import { occurrenceId } from "../../src/queue/cron/occurrence.ts";
 import { richSerializer } from "../../src/queue/rich_serializer.ts";
 import { eventually } from "../support/poll.ts";
 import { behaviour } from "./behaviour.ts";
-import { Lines, running, sleep } from "./stage.ts";
+import { running, sleep } from "./stage.ts";
 
 behaviour("a job that repeats", (stage) => {
   it("is withdrawn with the occurrence that is queued behind other work, though the one after it is there", async () => {
@@ -100,26 +99,6 @@ behaviour("a job that repeats", (stage) => {
     await eventually(() => dates.length > 1 && runs > 1, { timeout: 6000 });
     await run.stop();
     assertEquals(dates[1], new Date(5));
-  });
-
-  it("ends by itself after its last time, and the worker is quiet", async () => {
-    const lines = new Lines();
-    const worker = await stage.worker({ timeZone: "UTC", logger: lines, idleTimeout: 2000 });
-    let runs = 0;
-    const at = new Date(Date.now() + 2000);
-    const [h, m, s] = [at.getUTCHours(), at.getUTCMinutes(), at.getUTCSeconds()];
-    const expression = `${s} ${m} ${h} ${at.getUTCDate()} ${at.getUTCMonth() + 1} * ${at.getUTCFullYear()}`;
-    worker.cron(expression, () => void runs++, { name: "last" });
-    const run = running(worker);
-    await eventually(() => runs > 0);
-    await eventually(async () => (await worker.schedules()).length === 0);
-    await sleep(1500);
-    const cpu = process.cpuUsage();
-    await sleep(1000);
-    const { user, system } = process.cpuUsage(cpu);
-    assert(user + system < 300_000, `${(user + system) / 1000} ms of a second`);
-    assertEquals(runs, 1);
-    await run.stop();
   });
 
   it("runs with maxTries 1, expire, and ttl 0", async () => {
