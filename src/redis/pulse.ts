@@ -88,8 +88,8 @@ export class Pulse {
       wait = this.#heard + interval - now;
       if (wait <= 0) {
         patient.ping();
-        // Where something is at stake, the silence that led to the question counts.
-        this.#since = patient.atStake() ? this.#heard : now;
+        // Where something is at stake, the silence that led to the question counts; not that from before it was.
+        this.#since = patient.atStake() ? Math.max(this.#heard, now - pingInterval) : now;
         wait = silenceTimeout - (now - this.#since);
       }
     }

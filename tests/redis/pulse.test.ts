@@ -117,6 +117,17 @@ describe("Pulse", () => {
     assertEquals(clock.pending, 0);
   });
 
+  it("gives a connection that was idle the same time when something has come to be at stake", async () => {
+    const { clock, state, reply } = examine({});
+    await clock.advance(22_000);
+    state.atStake = true;
+    await clock.advance(4000);
+    assertEquals([state.pings, state.dead], [[25_000], undefined]);
+    reply();
+    await clock.advance(60_000);
+    assertEquals([state.pings, state.dead], [[25_000, 31_000], 36_000]);
+  });
+
   it("gives an idle connection 10 s to answer", async () => {
     const { clock, state } = examine({});
     await clock.advance(60_000);
