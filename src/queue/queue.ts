@@ -111,9 +111,9 @@ export class Queue {
     signal?.throwIfAborted();
     let published: Published;
     try {
-      const publishing = request.expression === undefined
-        ? this.#publishing.add(this.#encode(request))
-        : this.#repeat(request, request.expression);
+      const task = this.#encode(request);
+      const { expression } = request;
+      const publishing = expression === undefined ? this.#publishing.add(task) : this.#repeat(task, expression);
       published = await abortable(publishing, signal);
     } catch (error) {
       throw signal?.aborted || error instanceof StreaqError ? error : refusal(request, error);
@@ -148,24 +148,21 @@ export class Queue {
 
   /** Publishes tasks in order, all but those that repeat in one go; never rejects. */
   async #publishAll(requests: readonly Request<unknown>[], tasks: readonly NewTask[]): Promise<Published[]> {
-    const repeating = requests.filter(({ expression }) => expression !== undefined);
-    const plain = repeating.length === 0 ? tasks : tasks.filter((_, i) => requests[i]!.expression === undefined);
-    const failed = (error: unknown) => asError(error);
-    const [published, repeated] = await Promise.all([
-      plain.length === 0 ? [] : this.#options.broker.publish(plain).catch((error) => plain.map(() => failed(error))),
-      Promise.all(repeating.map((request) => this.#repeat(request, request.expression!).catch(failed))),
-    ]);
-    if (repeating.length === 0) return published;
-    const answers = { plain: published.values(), repeating: repeated.values() };
-    return requests.map(({ expression }) => {
-      return (expression === undefined ? answers.plain : answers.repeating).next().value as Published;
-    });
+    const plain = tasks.filter((_, i) => requests[i]!.expression === undefined);
+    const published = plain.length === 0
+      ? Promise.resolve<Published[]>([])
+      : this.#options.broker.publish(plain).catch((error) => plain.map(() => asError(error)));
+    if (plain.length === tasks.length) return await published;
+    const repeated = await Promise.all(requests.map(({ expression }, i) => {
+      return expression === undefined ? undefined : this.#repeat(tasks[i]!, expression).catch(asError);
+    }));
+    const answers = (await published).values();
+    return repeated.map((answer) => answer ?? answers.next().value as Published);
   }
 
   /** Lets a task repeat: its first occurrence has its id. */
-  async #repeat(request: Request<unknown>, expression: string): Promise<Published> {
+  async #repeat({ id, priority, data }: NewTask, expression: string): Promise<Published> {
     const { broker, calendar, timeZone } = this.#options;
-    const { id, priority, data } = this.#encode(request);
     // By the server's clock, like all that is due.
     const time = calendar.next(expression, timeZone, await broker.time());
     if (time === null) throw new StreaqError(`Invalid cron expression, it is never due: ${JSON.stringify(expression)}`);

@@ -23,8 +23,8 @@ for i = 1, #due, 2 do
   local note = redis.call('HGET', prefix .. ':ts:cron', name)
   local data = redis.call('GET', prefix .. ':cron:data:' .. name)
   -- Where that is no sorted set, nobody is said not to know it.
-  local until_ = redis.pcall('ZSCORE', prefix .. ':ts:crons', name)
-  local known = type(until_) == 'table' or tonumber(until_ or 0) > now
+  local knownUntil = redis.pcall('ZSCORE', prefix .. ':ts:crons', name)
+  local known = type(knownUntil) == 'table' or tonumber(knownUntil or 0) > now
   answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = name, due[i + 1], expression or ''
   answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = note or '', known and 1 or 0, data or ''
 end
