@@ -10,7 +10,9 @@ const LAYERS: readonly string[] = ["cli", "web", "queue", "broker", "redis", "re
 
 /** These layers know storage only as the `Broker` interface and the function that opens one. */
 const ABOVE_STORAGE: readonly string[] = ["queue", "web"];
-const STORAGE_ENTRANCES: readonly string[] = ["src/broker/broker.ts", "src/broker/open.ts"];
+const STORAGE_ENTRANCES: readonly string[] = ["broker", "consumer", "repetition", "open"].map((name) =>
+  `src/broker/${name}.ts`
+);
 const STORAGE_TYPES_ONLY: readonly string[] = ["redis", "resp"];
 
 /** Entry points of their own, which alone may need what not everybody installs: the optional peers in package.json. */

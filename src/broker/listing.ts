@@ -1,5 +1,6 @@
 import type { RedisClient } from "../redis/mod.ts";
-import type { Found, OpenState, Payload, ScheduledRepetition } from "./broker.ts";
+import type { Found, OpenState, Payload } from "./broker.ts";
+import type { ScheduledRepetition } from "./repetition.ts";
 import type { Keys } from "./keys.ts";
 import { find } from "./scripts/find.ts";
 import { readNote } from "./scripts/tick.ts";

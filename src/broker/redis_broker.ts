@@ -1,23 +1,9 @@
 import type { Clock } from "../base/clock.ts";
 import { StreaqError } from "../base/errors.ts";
 import type { RedisClient } from "../redis/mod.ts";
-import type {
-  Broker,
-  Cancellation,
-  Consumer,
-  ConsumerOptions,
-  Found,
-  NewTask,
-  Occurrence,
-  OpenState,
-  Payload,
-  Published,
-  Repeated,
-  Repetition,
-  ScheduledRepetition,
-  State,
-  Waiting,
-} from "./broker.ts";
+import type { Broker, Cancellation, Found, NewTask, OpenState, Payload, Published, State, Waiting } from "./broker.ts";
+import type { Consumer, ConsumerOptions } from "./consumer.ts";
+import type { Occurrence, Repeated, Repetition, ScheduledRepetition } from "./repetition.ts";
 import { Keys } from "./keys.ts";
 import { RedisConsumer } from "./redis_consumer.ts";
 import { Listing } from "./listing.ts";

@@ -1,8 +1,8 @@
 import type { Clock } from "../base/clock.ts";
 import { StreaqError } from "../base/errors.ts";
 import { adviceFor, ConnectionError, type RedisClient, ReplyError } from "../redis/mod.ts";
+import type { Waiting } from "./broker.ts";
 import type {
-  Agenda,
   BrokenEntry,
   Consumer,
   ConsumerOptions,
@@ -17,9 +17,8 @@ import type {
   SignOfLife,
   Start,
   Takeover,
-  Tick,
-  Waiting,
-} from "./broker.ts";
+} from "./consumer.ts";
+import type { Agenda, Tick } from "./repetition.ts";
 import { BlockingConnection, type Follow } from "./blocking_connection.ts";
 import { group, type Keys } from "./keys.ts";
 import { inParts } from "./parts.ts";

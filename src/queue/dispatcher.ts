@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
-import type { Consumer, Delivery, Start } from "../broker/broker.ts";
+import type { Consumer, Delivery, Start } from "../broker/consumer.ts";
 import { Execution } from "./execution.ts";
 import type { Executor } from "./executor.ts";
 import type { Held } from "./held.ts";

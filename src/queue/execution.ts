@@ -1,4 +1,4 @@
-import type { Delivery } from "../broker/broker.ts";
+import type { Delivery } from "../broker/consumer.ts";
 import type { TaskContext } from "./context.ts";
 import type { Definition } from "./definition.ts";
 import type { TaskRecord } from "./record.ts";

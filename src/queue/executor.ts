@@ -1,7 +1,7 @@
 import { abortable } from "../base/async.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { StreaqCancelled, StreaqError, TimeoutError } from "../base/errors.ts";
-import type { Started } from "../broker/broker.ts";
+import type { Started } from "../broker/consumer.ts";
 import { runInScope } from "./context.ts";
 import type { Definition } from "./definition.ts";
 import type { Execution } from "./execution.ts";

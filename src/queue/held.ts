@@ -1,4 +1,4 @@
-import type { Delivery } from "../broker/broker.ts";
+import type { Delivery } from "../broker/consumer.ts";
 import type { Execution } from "./execution.ts";
 
 /**

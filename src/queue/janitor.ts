@@ -1,7 +1,7 @@
 import { abortable, delay } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
-import type { Consumer } from "../broker/broker.ts";
+import type { Consumer } from "../broker/consumer.ts";
 
 /** What a {@linkcode Janitor} needs of its worker. */
 export interface JanitorOptions {

@@ -1,7 +1,7 @@
 import { abortable, Notice } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
-import type { Consumer, Delivery, Renewal, SignOfLife } from "../broker/broker.ts";
+import type { Consumer, Delivery, Renewal, SignOfLife } from "../broker/consumer.ts";
 import type { Held } from "./held.ts";
 import type { Locks } from "./locks.ts";
 

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { StreaqError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import type { Consumer, Lock } from "../broker/broker.ts";
+import type { Consumer, Lock } from "../broker/consumer.ts";
 import type { Execution } from "./execution.ts";
 import { persist } from "./persist.ts";
 import { randomId } from "./request.ts";

@@ -1,7 +1,7 @@
 import { abortable, Notice } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
-import type { Consumer } from "../broker/broker.ts";
+import type { Consumer } from "../broker/consumer.ts";
 import type { Scheduler } from "./cron/scheduler.ts";
 import { persist } from "./persist.ts";
 

@@ -1,7 +1,7 @@
 import { Notice } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
-import type { Consumer, Read, Takeover } from "../broker/broker.ts";
+import type { Consumer, Read, Takeover } from "../broker/consumer.ts";
 import type { Held } from "./held.ts";
 import { persist } from "./persist.ts";
 import type { Promoter } from "./promoter.ts";

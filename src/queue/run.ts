@@ -1,7 +1,8 @@
 import { abortable, Notice, within } from "../base/async.ts";
 import { TimeoutError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import type { Broker, Consumer, Delivery, News, SignOfLife } from "../broker/broker.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Consumer, Delivery, News, SignOfLife } from "../broker/consumer.ts";
 import type { Calendar } from "./cron/calendar.ts";
 import { Scheduler } from "./cron/scheduler.ts";
 import { Dispatcher } from "./dispatcher.ts";

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger, LogLevel } from "../base/log.ts";
-import type { Delivery, Payload } from "../broker/broker.ts";
+import type { Payload } from "../broker/broker.ts";
+import type { Delivery } from "../broker/consumer.ts";
 import type { Counters } from "./counters.ts";
 import type { Execution } from "./execution.ts";
 import type { Outcome } from "./outcome.ts";

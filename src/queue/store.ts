@@ -1,7 +1,7 @@
 import { Batch } from "../base/batch.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
-import type { Consumer, Deferral, Delivery, Ending } from "../broker/broker.ts";
+import type { Consumer, Deferral, Delivery, Ending } from "../broker/consumer.ts";
 import { persist } from "./persist.ts";
 
 /** How many ends go to the store in one call at most. */

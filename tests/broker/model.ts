@@ -1,6 +1,6 @@
 /** The scripts and a model of what they should do, side by side. */
 import { assertEquals } from "@std/assert";
-import type { Delivery, Ending, Start, Started } from "../../src/broker/broker.ts";
+import type { Delivery, Ending, Start, Started } from "../../src/broker/consumer.ts";
 import { Keys } from "../../src/broker/keys.ts";
 import { abort } from "../../src/broker/scripts/abort.ts";
 import { begin, begunKey } from "../../src/broker/scripts/begin.ts";

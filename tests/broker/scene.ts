@@ -1,5 +1,5 @@
 import { after, before } from "node:test";
-import type { Delivery } from "../../src/broker/broker.ts";
+import type { Delivery } from "../../src/broker/consumer.ts";
 import { Keys } from "../../src/broker/keys.ts";
 import { publish } from "../../src/broker/scripts/publish.ts";
 import { fromBeginning, read } from "../../src/broker/scripts/read.ts";

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { Ending, Started } from "../../src/broker/broker.ts";
+import type { Ending, Started } from "../../src/broker/consumer.ts";
 import { abort } from "../../src/broker/scripts/abort.ts";
 import { begin } from "../../src/broker/scripts/begin.ts";
 import { finish } from "../../src/broker/scripts/finish.ts";

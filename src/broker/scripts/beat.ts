@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { ConsumerOptions, SignOfLife } from "../broker.ts";
+import type { ConsumerOptions, SignOfLife } from "../consumer.ts";
 import { group, type Keys } from "../keys.ts";
 
 const script = new Script(`

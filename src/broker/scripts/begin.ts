@@ -1,5 +1,6 @@
 import { type DedicatedClient, type RedisClient, Script } from "../../redis/mod.ts";
-import type { ConsumerOptions, Delivery, Payload, Start } from "../broker.ts";
+import type { Payload } from "../broker.ts";
+import type { ConsumerOptions, Delivery, Start } from "../consumer.ts";
 import { group, type Keys } from "../keys.ts";
 import { readStarts, type StartReply } from "./start.ts";
 import { starting } from "./starting.ts";

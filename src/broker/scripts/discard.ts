@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { BrokenEntry } from "../broker.ts";
+import type { BrokenEntry } from "../consumer.ts";
 import { group, type Keys } from "../keys.ts";
 
 /** How many lines the dead-letter list keeps, the newest ones. */

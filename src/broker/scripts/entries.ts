@@ -1,5 +1,5 @@
 import type { Reply } from "../../resp/reply.ts";
-import type { Delivery, Read } from "../broker.ts";
+import type { Delivery, Read } from "../consumer.ts";
 
 /** A stream entry as Redis gives it: its id, then its fields and values in turn. */
 export type RawEntry = [id: string, fields: string[]];

@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { Ending } from "../broker.ts";
+import type { Ending } from "../consumer.ts";
 import { group, type Keys } from "../keys.ts";
 import { ending } from "./ending.ts";
 import { leaseRows, leases } from "./leases.ts";

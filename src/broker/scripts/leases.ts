@@ -1,5 +1,5 @@
 import type { Argument } from "../../resp/reply.ts";
-import type { Delivery } from "../broker.ts";
+import type { Delivery } from "../consumer.ts";
 
 /** How many deliveries one call takes; with the six values of an ending this stays below what Lua can unpack. */
 export const deliveryLimit = 500;

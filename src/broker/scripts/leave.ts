@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { ConsumerOptions } from "../broker.ts";
+import type { ConsumerOptions } from "../consumer.ts";
 import { group, type Keys } from "../keys.ts";
 import { longIdle, nobody } from "./release.ts";
 import { unmarking } from "./unmarking.ts";

@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { Lock } from "../broker.ts";
+import type { Lock } from "../consumer.ts";
 import type { Keys } from "../keys.ts";
 
 /** How long the token is that follows the task's id in a lock. */

@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { Promotion } from "../broker.ts";
+import type { Promotion } from "../consumer.ts";
 import type { Keys } from "../keys.ts";
 
 /** How many tasks one call promotes at most. */

@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { ConsumerOptions, Delivery, Read } from "../broker.ts";
+import type { ConsumerOptions, Delivery, Read } from "../consumer.ts";
 import { group, type Keys } from "../keys.ts";
 import { entryIdsByPriority, type RawEntry, sortEntries } from "./entries.ts";
 import { unmarking } from "./unmarking.ts";

@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { Delivery } from "../broker.ts";
+import type { Delivery } from "../consumer.ts";
 import { group, type Keys } from "../keys.ts";
 import { leaseRows, leases } from "./leases.ts";
 import { unmarking } from "./unmarking.ts";

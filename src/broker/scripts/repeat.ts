@@ -1,5 +1,6 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { Occurrence, Repeated, Repetition, Waiting } from "../broker.ts";
+import type { Waiting } from "../broker.ts";
+import type { Occurrence, Repeated, Repetition } from "../repetition.ts";
 import type { Keys } from "../keys.ts";
 import { delaying } from "./delaying.ts";
 import { repeating } from "./repeating.ts";

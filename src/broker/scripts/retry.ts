@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { Deferral } from "../broker.ts";
+import type { Deferral } from "../consumer.ts";
 import { group, type Keys } from "../keys.ts";
 import { delaying, showDue } from "./delaying.ts";
 import { leaseRows, leases } from "./leases.ts";

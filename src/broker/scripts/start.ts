@@ -1,5 +1,6 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { Delivery, Payload, Start } from "../broker.ts";
+import type { Payload } from "../broker.ts";
+import type { Delivery, Start } from "../consumer.ts";
 import { group, type Keys } from "../keys.ts";
 import { leaseRows, leases } from "./leases.ts";
 import { notStarted, starting } from "./starting.ts";

@@ -1,5 +1,6 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { Agenda, Payload, Repetition, Tick } from "../broker.ts";
+import type { Payload } from "../broker.ts";
+import type { Agenda, Repetition, Tick } from "../repetition.ts";
 import type { Keys } from "../keys.ts";
 import { delaying } from "./delaying.ts";
 import { repeating } from "./repeating.ts";

@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
-import type { ConsumerOptions } from "../broker.ts";
+import type { ConsumerOptions } from "../consumer.ts";
 import { group, type Keys } from "../keys.ts";
 
 /** How many notes of what runs are looked at in one call. */

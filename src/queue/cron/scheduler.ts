@@ -1,7 +1,9 @@
 import { abortable, deferred, delay } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Agenda, Broker, Consumer, Occurrence, Repetition, Tick } from "../../broker/broker.ts";
+import type { Broker } from "../../broker/broker.ts";
+import type { Consumer } from "../../broker/consumer.ts";
+import type { Agenda, Occurrence, Repetition, Tick } from "../../broker/repetition.ts";
 import type { CronJob, Definition } from "../definition.ts";
 import { persist } from "../persist.ts";
 import type { RecordCodec } from "../record.ts";
