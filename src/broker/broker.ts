@@ -12,20 +12,41 @@ export interface NewTask {
   readonly priority: string;
   /** Until when it waits: milliseconds from now on, or a time; `undefined` for a task that is ready. */
   readonly due?: number | Date | undefined;
+  /** Tasks that must have succeeded before it is queued. Those of the same call come before it. */
+  readonly after?: readonly string[] | undefined;
+  /** The task that has the result of this one as its input; stored in the same step. */
+  readonly next?: NewTask | undefined;
 }
 
 /**
- * What became of a {@linkcode NewTask}: stored now, already there, already ended, or refused by the store with an error
- * that concerns this task alone.
+ * What became of a {@linkcode NewTask} with all that it is piped into: stored now, already there, already ended, or
+ * refused by the store with an error that concerns this task alone.
  */
 export type Published = "created" | "exists" | "done" | Error;
 
-/** The end of a task from outside. */
-export interface Cancellation {
-  readonly taskId: string;
+/** A result to be stored. */
+export interface NewResult {
   readonly result: Payload;
-  /** How long the result is kept, in milliseconds; `null` for ever, 0 not at all. */
+  /** How long it is kept, in milliseconds; `null` for ever, 0 not at all. */
   readonly ttl: number | null;
+}
+
+/** What only those can tell who read records, which a broker does not. None of it ever throws. */
+export interface RecordReader {
+  /** Whether a result is that of a task that succeeded. */
+  hasSucceeded(taskId: string, result: Payload): boolean;
+  /**
+   * The end of a task that is not run because one that it depends on has failed.
+   *
+   * @param data The task's record.
+   * @param failedId The task that has failed, perhaps some way above it.
+   */
+  failDependent(taskId: string, data: Payload, failedId: string): NewResult;
+}
+
+/** The end of a task from outside. */
+export interface Cancellation extends NewResult {
+  readonly taskId: string;
   /** Text by which this very call knows itself again when it is repeated. */
   readonly mark: string;
 }
@@ -45,7 +66,9 @@ export interface Found {
   readonly state: OpenState;
   /** When it is due, in Unix milliseconds, if it waits for a time. */
   readonly dueTime: number | null;
+  /** Tasks that it still waits for, as many as were asked for at most. */
   readonly dependencies: readonly string[];
+  /** Tasks that wait for it, as many as were asked for at most. */
   readonly dependents: readonly string[];
 }
 
@@ -64,19 +87,28 @@ export interface Broker extends AsyncDisposable {
 
   /** Connects now instead of at the first operation. */
   connect(options?: Waiting): Promise<void>;
-  /** Stores tasks and queues them, answering in order. */
+  /**
+   * Stores tasks and queues them, or lets them wait for their time or for other tasks; answers in order. A task that
+   * depends on one that has failed has failed with it; one that depends on an unknown one is refused.
+   */
   publish(tasks: readonly NewTask[], options?: Waiting): Promise<Published[]>;
   /** Where a task is now. */
   state(taskId: string): Promise<State>;
-  /** What is stored of a task; `null` when it is unknown or has ended. */
-  find(taskId: string): Promise<Found | null>;
+  /**
+   * What is stored of a task; `null` when it is unknown or has ended.
+   *
+   * @param options.relatives How many dependencies and how many dependents to list at most.
+   */
+  find(taskId: string, options: { relatives: number }): Promise<Found | null>;
+  /** The results of tasks that have ended and whose results are kept; `null` in the place of others. */
+  results(taskIds: readonly string[]): Promise<(Payload | null)[]>;
   /**
    * Waits until the task has ended. A result that was stored before, during or after the call is not missed.
    *
    * @returns The result's record; `null` when there is no such task, or its result is gone.
    */
   result(taskId: string, options?: Waiting): Promise<Payload | null>;
-  /** Ends a task wherever it is; `false` when it had ended or is unknown. */
+  /** Ends a task wherever it is, and with it those that depend on it; `false` when it had ended or is unknown. */
   abort(cancellation: Cancellation, options?: Waiting): Promise<boolean>;
   /** Tasks in a state, at most `limit`; of one priority, or of all, highest first. */
   list(state: OpenState, options: { limit: number; priority?: string | undefined }): Promise<Found[]>;

@@ -1,4 +1,4 @@
-import type { Payload, Waiting } from "./broker.ts";
+import type { NewResult, Payload, Waiting } from "./broker.ts";
 import type { Agenda, Tick } from "./repetition.ts";
 
 /**
@@ -52,16 +52,17 @@ export interface Started {
   readonly isFirst: boolean;
   /** How many runs in a row the end of their worker has cut off before this one. */
   readonly crashes: number;
+  /** What was piped into it; `null` when nothing was. */
+  readonly input: Payload | null;
 }
 
 /** The end of a task. */
-export interface Ending {
+export interface Ending extends NewResult {
   readonly delivery: Delivery;
   /** A success counts from whoever comes first; a failure only from the holder of the lease. */
   readonly success: boolean;
-  readonly result: Payload;
-  /** How long the result is kept, in milliseconds; `null` for ever, 0 not at all. */
-  readonly ttl: number | null;
+  /** What is piped into another task, and which. */
+  readonly output?: { readonly next: string; readonly input: Payload } | undefined;
 }
 
 /** A task that is to be tried again later. */
@@ -94,12 +95,24 @@ export interface Lock {
 export type News =
   /** Tasks were handed back, or earlier news may have been missed. */
   | { readonly kind: "released" | "connected" }
+  /** Tasks have ended that others wait for, who are still to be told. */
+  | { readonly kind: "fan-out" }
   /** A worker has joined, whose idle timeout may be another. */
   | { readonly kind: "joined" }
   /** A task was aborted. */
   | { readonly kind: "aborted"; readonly taskId: string }
   /** A delayed task has become the earliest; it is due in so many milliseconds. */
   | { readonly kind: "due"; readonly ms: number };
+
+/** What became of tasks that waited for others which have ended. */
+export interface FanOutReport {
+  /** How many wait no longer. */
+  readonly released: number;
+  /** How many have failed with what they depended on. */
+  readonly failed: number;
+  /** Whether there are more. */
+  readonly unfinished: boolean;
+}
 
 /** What a worker says of itself with each sign of life. */
 export interface SignOfLife {
@@ -160,6 +173,8 @@ export interface Consumer {
   start(deliveries: readonly Delivery[]): Promise<Start[]>;
   /** Stores ends: `false` where somebody else ended the task, or holds it, an error where the store refuses it for good. */
   finish(endings: readonly Ending[]): Promise<(boolean | Error)[]>;
+  /** Tells a bounded number of tasks that others have ended which they waited for. */
+  fanOut(): Promise<FanOutReport>;
   /** Puts tasks back to be tried again later; answers like {@linkcode Consumer.finish}. */
   retry(deferrals: readonly Deferral[]): Promise<(boolean | Error)[]>;
   /** Moves tasks that are due to where they are read. */
@@ -189,7 +204,7 @@ export interface Consumer {
    * it should join again.
    */
   beat(life: SignOfLife): Promise<number | null>;
-  /** Clears a part of what dead workers leave behind; each call goes on where the last one stopped. */
+  /** Clears a part of what dead workers and lost data leave behind; each call goes on where the last one stopped. */
   tidy(): Promise<void>;
   /** Hands deliveries back for any worker to take at once, at the cost of no try. */
   release(deliveries: readonly Delivery[]): Promise<void>;

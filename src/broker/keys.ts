@@ -13,6 +13,8 @@ export class Keys {
   readonly dropped: string;
   /** The ids of the most recent results, latest first. */
   readonly recent: string;
+  /** The priorities of tasks that wait for others. */
+  readonly waiting: string;
 
   constructor(queueName: string) {
     this.prefix = `streaq:${queueName}`;
@@ -20,6 +22,7 @@ export class Keys {
     this.running = `${this.prefix}:ts:running`;
     this.dropped = `${this.prefix}:ts:dropped`;
     this.recent = `${this.prefix}:ts:results`;
+    this.waiting = `${this.prefix}:ts:waiting`;
   }
 
   stream(priority: string): string {

@@ -7,6 +7,10 @@ import { readNote } from "./scripts/tick.ts";
 
 /** How many ids are looked at in one step. */
 const page = 500;
+/** How many results, which may be large, are loaded in one call. */
+const resultsAtOnce = 50;
+/** How many dependencies and how many dependents of each task are listed. */
+const relatives = 100;
 /** How many ids are looked at for one listing, beyond those asked for. */
 const lookLimit = 20_000;
 
@@ -41,7 +45,9 @@ export class Listing {
     for await (const ids of this.#candidates(state, priority === undefined ? priorities.toReversed() : [priority])) {
       while (ids.length > 0 && listed.size < limit) {
         const part = ids.splice(0, limit - listed.size);
-        const found = await Promise.all(part.map((id) => find(this.#redis, this.#keys, priorities, id, { binary })));
+        const found = await Promise.all(
+          part.map((id) => find(this.#redis, this.#keys, priorities, id, { binary, relatives })),
+        );
         for (const task of found) if (task?.state === state) listed.set(task.taskId, task);
       }
       looked += page;
@@ -74,6 +80,7 @@ export class Listing {
       ...(includeScheduled ? priorities : []).map((priority) => {
         return this.#redis.command<number>(["ZCARD", this.#keys.delayed(priority)]);
       }),
+      ...(includeScheduled ? [this.#redis.command<number>(["HLEN", this.#keys.waiting])] : []),
     ]);
     // Entries of tasks that were aborted before anybody had started them are dropped later.
     return Math.max(0, counts.reduce((sum, count) => sum + count, 0) - dropped);
@@ -104,15 +111,21 @@ export class Listing {
 
   /** Ids of tasks that may be in a state, page by page. */
   async *#candidates(state: OpenState, priorities: readonly string[]): AsyncGenerator<string[]> {
-    if (state === "running") return yield* this.#running(priorities);
+    if (state === "running") return yield* this.#noted(this.#keys.running, priorities, priorityOf);
     for (const priority of priorities) yield* state === "queued" ? this.#queued(priority) : this.#delayed(priority);
+    if (state === "scheduled") yield* this.#noted(this.#keys.waiting, priorities, (note) => note);
   }
 
-  async *#running(priorities: readonly string[]): AsyncGenerator<string[]> {
+  /** The ids in a hash whose notes name one of the priorities; they come in no order. */
+  async *#noted(
+    key: string,
+    priorities: readonly string[],
+    priorityOf: (note: string) => string,
+  ): AsyncGenerator<string[]> {
     let cursor = "0";
     do {
       const [next, fields] = await this.#redis.command<[string, string[]]>(
-        ["HSCAN", this.#keys.running, cursor, "COUNT", page],
+        ["HSCAN", key, cursor, "COUNT", page],
       );
       const ids = fields.filter((_, i) => i % 2 === 0 && priorities.includes(priorityOf(fields[i + 1]!)));
       yield* pages(ids, page);
@@ -144,6 +157,21 @@ export class Listing {
       if (ids.length < page) return;
     }
   }
+}
+
+/** The results of tasks, `null` where there is none. */
+export async function loadResults(
+  redis: RedisClient,
+  keys: Keys,
+  ids: readonly string[],
+  { binary }: { binary: boolean },
+): Promise<(Payload | null)[]> {
+  const results: (Payload | null)[] = [];
+  for (const part of pages(ids, resultsAtOnce)) {
+    const names = part.map((id) => keys.result(id));
+    results.push(...await redis.command<(Payload | null)[]>(["MGET", ...names], { binary }));
+  }
+  return results;
 }
 
 /** Members with their scores: pairs in RESP3, in turn in RESP2. */

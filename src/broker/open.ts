@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { type ClientOptions, createClient, type RedisClient } from "../redis/mod.ts";
 import type { Logger } from "../base/log.ts";
-import type { Broker } from "./broker.ts";
+import type { Broker, RecordReader } from "./broker.ts";
 import { RedisBroker } from "./redis_broker.ts";
 
 /** Where a queue is and how its records look. */
@@ -15,6 +15,7 @@ export interface OpenOptions {
   readonly priorities: readonly string[];
   /** Whether records are bytes, not text. */
   readonly binary: boolean;
+  readonly reader: RecordReader;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -1,5 +1,5 @@
 /** How large the payloads of one call are together, in characters or bytes, unless one alone is larger. */
-const largest = 4 * 1024 * 1024;
+export const largestPart = 4 * 1024 * 1024;
 
 /**
  * Cuts a list into parts, each for one call: of bounded length, as Lua unpacks at most 8,000 values, and of bounded size,
@@ -16,7 +16,7 @@ export function inParts<T>(
   let [start, size] = [0, 0];
   items.forEach((item, i) => {
     const itemSize = sizeOf(item);
-    if (i > start && (i - start === limit || size + itemSize > largest)) {
+    if (i > start && (i - start === limit || size + itemSize > largestPart)) {
       parts.push(items.slice(start, i));
       [start, size] = [i, 0];
     }

@@ -1,12 +1,25 @@
 import type { Clock } from "../base/clock.ts";
 import { StreaqError } from "../base/errors.ts";
 import type { RedisClient } from "../redis/mod.ts";
-import type { Broker, Cancellation, Found, NewTask, OpenState, Payload, Published, State, Waiting } from "./broker.ts";
+import type {
+  Broker,
+  Cancellation,
+  Found,
+  NewTask,
+  OpenState,
+  Payload,
+  Published,
+  RecordReader,
+  State,
+  Waiting,
+} from "./broker.ts";
 import type { Consumer, ConsumerOptions } from "./consumer.ts";
 import type { Occurrence, Repeated, Repetition, ScheduledRepetition } from "./repetition.ts";
+import { tellDependents } from "./dependents.ts";
 import { Keys } from "./keys.ts";
 import { RedisConsumer } from "./redis_consumer.ts";
-import { Listing } from "./listing.ts";
+import { publishLinked } from "./linking.ts";
+import { Listing, loadResults } from "./listing.ts";
 import { Results } from "./results.ts";
 import { inParts } from "./parts.ts";
 import { repeat } from "./repeat.ts";
@@ -25,6 +38,7 @@ export interface RedisBrokerOptions {
   readonly priorities: readonly string[];
   /** Whether records are bytes, not text. */
   readonly binary: boolean;
+  readonly reader: RecordReader;
   readonly clock: Clock;
 }
 
@@ -53,6 +67,10 @@ export class RedisBroker implements Broker {
   }
 
   async publish(tasks: readonly NewTask[], options?: Waiting): Promise<Published[]> {
+    if (tasks.some(({ after, next }) => next !== undefined || after !== undefined)) {
+      this.#checkOpen();
+      return await publishLinked(tasks, { ...this.#options, ...options, keys: this.#keys });
+    }
     const parts = inParts(tasks, publishLimit, ({ data }) => data.length);
     if (parts.length === 1) return await this.#publish(tasks, options);
     // More than a client keeps while it has no connection.
@@ -71,9 +89,13 @@ export class RedisBroker implements Broker {
     return await repeat(() => findState(this.redis, this.#keys, priorities, taskId), { clock });
   }
 
-  async find(taskId: string): Promise<Found | null> {
-    const { priorities, clock } = this.#options;
-    return await repeat(() => find(this.redis, this.#keys, priorities, taskId, this.#options), { clock });
+  async find(taskId: string, { relatives }: { relatives: number }): Promise<Found | null> {
+    const { priorities, clock, binary } = this.#options;
+    return await repeat(() => find(this.redis, this.#keys, priorities, taskId, { binary, relatives }), { clock });
+  }
+
+  async results(taskIds: readonly string[]): Promise<(Payload | null)[]> {
+    return await loadResults(this.redis, this.#keys, taskIds, this.#options);
   }
 
   async result(taskId: string, { signal }: Waiting = {}): Promise<Payload | null> {
@@ -82,7 +104,10 @@ export class RedisBroker implements Broker {
 
   async abort(cancellation: Cancellation, { signal }: Waiting = {}): Promise<boolean> {
     const { priorities, clock } = this.#options;
-    return await repeat(() => abort(this.redis, this.#keys, priorities, cancellation, { signal }), { clock, signal });
+    const operation = () => abort(this.redis, this.#keys, priorities, cancellation, { signal });
+    const { aborted, listed } = await repeat(operation, { clock, signal });
+    if (listed) await this.#fanOut();
+    return aborted;
   }
 
   async list(
@@ -107,13 +132,19 @@ export class RedisBroker implements Broker {
 
   async repeat(repetition: Repetition, first: Occurrence, { signal }: Waiting = {}): Promise<Repeated> {
     const { clock } = this.#options;
-    if (this.#isClosed) throw new StreaqError("The worker is closed");
+    this.#checkOpen();
     const operation = () => repeatTask(this.redis, this.#keys, repetition, first, { signal });
-    return await repeat(operation, { clock, signal });
+    const repeated = await repeat(operation, { clock, signal });
+    // Occurrences that were taken back may have had dependents.
+    if (repeated === "changed") await this.#fanOut();
+    return repeated;
   }
 
   async unrepeat(name: string, options: { withdraw: boolean }): Promise<boolean> {
-    return await repeat(() => unrepeatTask(this.redis, this.#keys, name, options), this.#options);
+    const operation = () => unrepeatTask(this.redis, this.#keys, name, options);
+    const { removed, listed } = await repeat(operation, this.#options);
+    if (listed) await this.#fanOut();
+    return removed;
   }
 
   async repetitions(limit: number): Promise<ScheduledRepetition[]> {
@@ -125,6 +156,7 @@ export class RedisBroker implements Broker {
       ...options,
       binary: this.#options.binary,
       clock: this.#options.clock,
+      reader: this.#options.reader,
     });
   }
 
@@ -141,8 +173,17 @@ export class RedisBroker implements Broker {
   /** Publishing twice is the same as once, so what may have been executed is simply sent again. */
   async #publish(tasks: readonly NewTask[], { signal }: Waiting = {}): Promise<Published[]> {
     const { clock } = this.#options;
-    // A client that is shared goes on, and would take it.
-    if (this.#isClosed) throw new StreaqError("The worker is closed");
+    this.#checkOpen();
     return await repeat(() => publish(this.redis, this.#keys, tasks, { signal }), { clock, signal });
+  }
+
+  /** Tells dependents of what has just ended here. Where that fails it is listed, and a worker does it. */
+  async #fanOut(): Promise<void> {
+    await tellDependents(this.redis, this.#keys, this.#options).catch(() => {});
+  }
+
+  #checkOpen(): void {
+    // A client that is shared goes on, and would take what is published.
+    if (this.#isClosed) throw new StreaqError("The worker is closed");
   }
 }

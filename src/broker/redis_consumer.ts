@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { StreaqError } from "../base/errors.ts";
-import { adviceFor, ConnectionError, type RedisClient, ReplyError } from "../redis/mod.ts";
-import type { Waiting } from "./broker.ts";
+import { adviceFor, ConnectionError, type RedisClient } from "../redis/mod.ts";
+import type { RecordReader, Waiting } from "./broker.ts";
 import type {
   BrokenEntry,
   Consumer,
@@ -9,6 +9,7 @@ import type {
   Deferral,
   Delivery,
   Ending,
+  FanOutReport,
   Lock,
   News,
   Promotion,
@@ -20,6 +21,8 @@ import type {
 } from "./consumer.ts";
 import type { Agenda, Tick } from "./repetition.ts";
 import { BlockingConnection, type Follow } from "./blocking_connection.ts";
+import { Groups } from "./groups.ts";
+import { tellDependents } from "./dependents.ts";
 import { group, type Keys } from "./keys.ts";
 import { inParts } from "./parts.ts";
 import { repeat } from "./repeat.ts";
@@ -31,6 +34,7 @@ import { finish } from "./scripts/finish.ts";
 import { leave } from "./scripts/leave.ts";
 import { deliveryLimit, isBefore, startLimit } from "./scripts/leases.ts";
 import { extendLocks, releaseLock, takeLock } from "./scripts/lock.ts";
+import { mend } from "./scripts/mend.ts";
 import { promote } from "./scripts/promote.ts";
 import { type Cursors, fromBeginning, read } from "./scripts/read.ts";
 import { release } from "./scripts/release.ts";
@@ -44,6 +48,8 @@ import { agenda, know, tick } from "./scripts/tick.ts";
 export class RedisConsumer implements Consumer {
   readonly #redis: RedisClient;
   readonly #keys: Keys;
+  readonly #groups: Groups;
+  readonly #reader: RecordReader;
   readonly #options: ConsumerOptions;
   readonly #binary: boolean;
   readonly #clock: Clock;
@@ -61,15 +67,23 @@ export class RedisConsumer implements Consumer {
   #summary = "";
   /** How far clearing up has come. */
   #tidied = "0";
+  /** How far looking after those that wait has come. */
+  #mended = "0";
   #onNews: ((news: News) => void) | undefined;
 
   constructor(
     redis: RedisClient,
     keys: Keys,
-    { binary, clock, ...options }: ConsumerOptions & { readonly binary: boolean; readonly clock: Clock },
+    { binary, clock, reader, ...options }: ConsumerOptions & {
+      readonly binary: boolean;
+      readonly clock: Clock;
+      readonly reader: RecordReader;
+    },
   ) {
     this.#redis = redis;
     this.#keys = keys;
+    this.#groups = new Groups(redis, keys, options.priorities);
+    this.#reader = reader;
     this.#options = options;
     this.#binary = binary;
     this.#clock = clock;
@@ -80,7 +94,7 @@ export class RedisConsumer implements Consumer {
 
   async join(life: SignOfLife, { signal }: Waiting = {}): Promise<Renewal> {
     return await repeat(async () => {
-      await this.#createGroups();
+      await this.#groups.create();
       const renewal = await this.renew([], life);
       await this.#redis.command(["PUBLISH", this.#keys.wake, "joined"]);
       return renewal;
@@ -96,7 +110,7 @@ export class RedisConsumer implements Consumer {
     const options = { ...this.#options, idleTimeout: this.#idleTimeout };
     const known = takeover === "no" ? [] : [...held, ...this.#broken];
     return this.#know(
-      await this.#inGroup(() => read(this.#redis, this.#keys, options, count, { held: known, cursors })),
+      await this.#groups.within(() => read(this.#redis, this.#keys, options, count, { held: known, cursors })),
     );
   }
 
@@ -116,7 +130,7 @@ export class RedisConsumer implements Consumer {
         timeout,
       });
     };
-    const [reply, begun] = await this.#inGroup(() =>
+    const [reply, begun] = await this.#groups.within(() =>
       this.#blocking.read([...command, ...keys.map(() => ">")], ms, follow)
     );
     const [deliveries, broken]: [Delivery[], BrokenEntry[]] = [[], []];
@@ -148,7 +162,7 @@ export class RedisConsumer implements Consumer {
     const options = { binary: this.#binary };
     const parts = await Promise.all(
       inParts(deliveries, startLimit).map((part) =>
-        this.#inGroup(() => start(this.#redis, this.#keys, this.#options.name, part, options))
+        this.#groups.within(() => start(this.#redis, this.#keys, this.#options.name, part, options))
       ),
     );
     return parts.flat();
@@ -159,10 +173,14 @@ export class RedisConsumer implements Consumer {
     return (await Promise.all(parts.map((part) => this.#finish(part)))).flat();
   }
 
+  async fanOut(): Promise<FanOutReport> {
+    return await tellDependents(this.#redis, this.#keys, { reader: this.#reader, binary: this.#binary });
+  }
+
   async retry(deferrals: readonly Deferral[]): Promise<(boolean | Error)[]> {
     const parts = inParts(deferrals, deliveryLimit);
     const answers = parts.map((part) => {
-      return this.#inGroup(() => retry(this.#redis, this.#keys, this.#options.name, part));
+      return this.#groups.within(() => retry(this.#redis, this.#keys, this.#options.name, part));
     });
     return (await Promise.all(answers)).flat();
   }
@@ -206,32 +224,37 @@ export class RedisConsumer implements Consumer {
   async renew(held: readonly Delivery[], life: SignOfLife): Promise<Renewal> {
     const renewals = await Promise.all(
       inParts(held, deliveryLimit).map((part) =>
-        this.#inGroup(() => renew(this.#redis, this.#keys, this.#options, part, life))
+        this.#groups.within(() => renew(this.#redis, this.#keys, this.#options, part, life))
       ),
     );
     this.#agree(Math.max(...renewals.map(({ idleTimeout }) => idleTimeout)));
+    this.#tell(Math.max(...renewals.map(({ listed }) => listed)));
     return { idleTimeout: this.#idleTimeout, lost: renewals.flatMap(({ lost }) => lost) };
   }
 
   async beat(life: SignOfLife): Promise<number | null> {
     const isNew = life.summary !== this.#summary;
     this.#summary = life.summary;
-    const pending = await this.#inGroup(() => beat(this.#redis, this.#keys, this.#options, life, isNew));
+    const [pending, listed] = await this.#groups.within(() =>
+      beat(this.#redis, this.#keys, this.#options, life, isNew)
+    );
+    this.#tell(listed);
     return pending < 0 ? null : pending;
   }
 
   async tidy(): Promise<void> {
     const options = { ...this.#options, idleTimeout: this.#idleTimeout };
-    this.#tidied = await this.#inGroup(() => tidy(this.#redis, this.#keys, options, this.#tidied));
+    this.#tidied = await this.#groups.within(() => tidy(this.#redis, this.#keys, options, this.#tidied));
+    this.#mended = await mend(this.#redis, this.#keys, this.#mended);
   }
 
   async release(deliveries: readonly Delivery[]): Promise<void> {
-    await this.#inGroup(() => release(this.#redis, this.#keys, this.#options.name, deliveries));
+    await this.#groups.within(() => release(this.#redis, this.#keys, this.#options.name, deliveries));
   }
 
   async discard(entries: readonly BrokenEntry[]): Promise<void> {
     try {
-      await this.#inGroup(() => discard(this.#redis, this.#keys, entries));
+      await this.#groups.within(() => discard(this.#redis, this.#keys, entries));
     } finally {
       for (const entry of entries) this.#broken.delete(entry);
     }
@@ -241,7 +264,12 @@ export class RedisConsumer implements Consumer {
     // The blocking connection first: a read that still waits would lease an entry after the goodbye.
     await this.#blocking.close();
     const ids = ran.map(({ taskId }) => taskId);
-    await this.#inGroup(() => leave(this.#redis, this.#keys, this.#options, workerId, ids));
+    await this.#groups.within(() => leave(this.#redis, this.#keys, this.#options, workerId, ids));
+  }
+
+  /** Says how many tasks have ended whose dependents are still to be told. */
+  #tell(listed: number): void {
+    if (listed > 0) this.#onNews?.({ kind: "fan-out" });
   }
 
   /** Takes over with the largest idle timeout; one that is heard of no more counts for as long as it is. */
@@ -255,7 +283,9 @@ export class RedisConsumer implements Consumer {
   /** What is refused for good must not hold up the others, so a part that is refused is halved until it is found. */
   async #finish(endings: readonly Ending[]): Promise<(boolean | Error)[]> {
     try {
-      return await this.#inGroup(() => finish(this.#redis, this.#keys, this.#options.name, endings));
+      const finished = await this.#groups.within(() => finish(this.#redis, this.#keys, this.#options.name, endings));
+      this.#tell(finished.listed);
+      return finished.ends;
     } catch (error) {
       if (!isFinal(error)) throw error;
       if (endings.length === 1) return [error];
@@ -273,32 +303,6 @@ export class RedisConsumer implements Consumer {
       if (known === undefined || isBefore(known, entryId)) this.#known.set(priority, entryId);
     }
     return found;
-  }
-
-  /** Makes the group again when it is gone, with all data or by hand, and repeats what failed for the lack of it. */
-  async #inGroup<T>(operation: () => Promise<T>): Promise<T> {
-    try {
-      return await operation();
-    } catch (error) {
-      if (adviceFor(error) !== "regroup") throw error;
-      await this.#createGroups();
-      return await operation();
-    }
-  }
-
-  async #createGroups(): Promise<void> {
-    await Promise.all(this.#options.priorities.map((priority) => this.#createGroup(this.#keys.stream(priority))));
-  }
-
-  async #createGroup(stream: string): Promise<void> {
-    try {
-      await this.#redis.command(["XGROUP", "CREATE", stream, group, "0", "MKSTREAM"]);
-    } catch (error) {
-      if (error instanceof ReplyError && error.code === "BUSYGROUP") return;
-      if (adviceFor(error) !== "full") throw error;
-      // A server whose memory is full refuses before it looks; asking tells whether the group is there.
-      await this.#redis.command(["XPENDING", stream, group]).catch(() => Promise.reject(error));
-    }
   }
 }
 

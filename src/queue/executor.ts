@@ -90,12 +90,17 @@ export class Executor {
   }
 
   /** Fills in the record and the definition; returns why the function is not to be called. */
-  #prepare(execution: Execution, { data, time, isFirst, crashes }: Started): Error | undefined {
+  #prepare(execution: Execution, { data, time, isFirst, crashes, input }: Started): Error | undefined {
     const { codec, registry } = this.#options;
     const { taskId, enqueueTime } = execution.delivery;
     if (data === null) return new StreaqError(`The record of the task is gone: ${taskId}`);
     try {
-      execution.record = codec.decodeTask(taskId, data);
+      const record = execution.record = codec.decodeTask(taskId, data);
+      const { previous } = record;
+      if (previous !== undefined) {
+        if (input === null) return new StreaqError(`What was piped into the task is gone: ${taskId}`);
+        execution.record = { ...record, args: codec.decodeInput(previous, input) };
+      }
     } catch (error) {
       return error as Error;
     }

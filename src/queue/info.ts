@@ -8,7 +8,7 @@ export interface TaskInfo {
   readonly fnName: string;
   /** When the request was made, in Unix milliseconds. */
   readonly createdTime: number;
-  /** The positional arguments. */
+  /** The positional arguments; none yet where they are piped from another task. */
   readonly args: readonly unknown[];
   /** The named arguments. */
   readonly kwargs: Readonly<Record<string, unknown>>;
@@ -16,9 +16,9 @@ export interface TaskInfo {
   readonly tries: number;
   /** When it is due; `null` unless it waits for a time. */
   readonly scheduled: Date | null;
-  /** Ids of the tasks that it still waits for. */
+  /** Ids of the tasks that it still waits for, at most 1,000. */
   readonly dependencies: ReadonlySet<string>;
-  /** Ids of the tasks that wait for it. */
+  /** Ids of the tasks that wait for it, at most 1,000. */
   readonly dependents: ReadonlySet<string>;
   /** Where it is in its life. */
   readonly status: TaskStatus;

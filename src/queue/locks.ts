@@ -4,7 +4,7 @@ import type { Logger } from "../base/log.ts";
 import type { Consumer, Lock } from "../broker/consumer.ts";
 import type { Execution } from "./execution.ts";
 import { persist } from "./persist.ts";
-import { randomId } from "./request.ts";
+import { randomId } from "./id.ts";
 
 /** What {@linkcode Locks} need of their worker. */
 export interface LocksOptions {

@@ -79,11 +79,17 @@ export class Queue {
     calendar.check(expression, timeZone, clock.now());
   }
 
-  /** Sends a request, together with others of this turn of the event loop. */
+  /** The name of the queue. */
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** Sends a request with all that it is piped into, together with others of this turn of the event loop. */
   enqueue(request: Request<unknown>): void {
     const arrival = this.#enqueue(request);
-    request.sent(() => arrival);
-    arrival.catch(() => request.failed());
+    const pipeline = pipelineFrom(request);
+    for (const step of pipeline) step.sent(() => arrival);
+    arrival.catch(() => pipeline.forEach((step) => step.failed()));
   }
 
   /** Sends requests, all in one go, and tells which were stored when some were not. */
@@ -92,6 +98,10 @@ export class Queue {
       if (request instanceof Request) return request as Request<unknown>;
       throw new TypeError(`Could not enqueue, expected a request made with enqueue() at ${i}: ${typeof request}`);
     });
+    const piped = all.find(({ next, previous }) => next ?? previous);
+    if (piped) {
+      throw new StreaqError(`Could not enqueue a pipeline among many tasks, await it by itself: ${piped.call.fnName}`);
+    }
     const fresh = new Set(all.filter(({ isSent }) => !isSent));
     const failures = await this.#enqueueAll([...fresh]);
     for (const request of all) {
@@ -112,7 +122,7 @@ export class Queue {
     let published: Published;
     try {
       const task = this.#encode(request);
-      const { expression } = request;
+      const { expression } = request.condition;
       const publishing = expression === undefined ? this.#publishing.add(task) : this.#repeat(task, expression);
       published = await abortable(publishing, signal);
     } catch (error) {
@@ -148,12 +158,12 @@ export class Queue {
 
   /** Publishes tasks in order, all but those that repeat in one go; never rejects. */
   async #publishAll(requests: readonly Request<unknown>[], tasks: readonly NewTask[]): Promise<Published[]> {
-    const plain = tasks.filter((_, i) => requests[i]!.expression === undefined);
+    const plain = tasks.filter((_, i) => requests[i]!.condition.expression === undefined);
     const published = plain.length === 0
       ? Promise.resolve<Published[]>([])
       : this.#options.broker.publish(plain).catch((error) => plain.map(() => asError(error)));
     if (plain.length === tasks.length) return await published;
-    const repeated = await Promise.all(requests.map(({ expression }, i) => {
+    const repeated = await Promise.all(requests.map(({ condition: { expression } }, i) => {
       return expression === undefined ? undefined : this.#repeat(tasks[i]!, expression).catch(asError);
     }));
     const answers = (await published).values();
@@ -172,7 +182,7 @@ export class Queue {
   }
 
   #encode(request: Request<unknown>): NewTask {
-    const { id, priority, call, due } = request;
+    const { id, priority, call, condition: { due, after }, previous, next } = request;
     const { name } = this.#options;
     const inThread = queueInThread();
     if (inThread !== undefined && inThread !== name) {
@@ -180,9 +190,26 @@ export class Queue {
         `Could not enqueue ${call.fnName} from a thread, its module's worker has queue ${name} instead of: ${inThread}`,
       );
     }
-    const data = this.#options.codec.encodeTask(id, { ...call, createdTime: this.#options.clock.now() });
-    return { id, priority, data, due };
+    const record = { ...call, createdTime: this.#options.clock.now() };
+    if (!after && !previous && !next) {
+      return { id, priority, data: this.#options.codec.encodeTask(id, record), due };
+    }
+    const dependencies = previous ? [previous.id] : after;
+    const data = this.#options.codec.encodeTask(id, {
+      ...record,
+      dependencies,
+      previous: previous?.id,
+      next: next?.id,
+    });
+    return { id, priority, data, due, after, next: next && this.#encode(next) };
   }
+}
+
+/** A request with all that it is piped into. */
+function pipelineFrom(first: Request<unknown>): Request<unknown>[] {
+  const pipeline = [first];
+  for (let step = first.next; step; step = step.next) pipeline.push(step);
+  return pipeline;
 }
 
 function accept(request: Request<unknown>, answer: Published): void {

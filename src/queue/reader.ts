@@ -4,7 +4,6 @@ import type { Logger } from "../base/log.ts";
 import type { Consumer, Read, Takeover } from "../broker/consumer.ts";
 import type { Held } from "./held.ts";
 import { persist } from "./persist.ts";
-import type { Promoter } from "./promoter.ts";
 
 /** How long a worker that holds nothing waits for a task in one go, in milliseconds. */
 const longestWait = 60_000;
@@ -19,8 +18,8 @@ export interface ReaderOptions {
   readonly slots: () => number;
   /** End when nothing is left to read and nothing is held. */
   readonly burst: boolean;
-  /** Moves tasks that have become due to where they are read; with `burst` they come before the end. */
-  readonly promoter: Pick<Promoter, "promote" | "promoted">;
+  /** What makes more to read: tasks that have become due, or waited for others. With `burst` they come before the end. */
+  readonly arrivals: { readonly count: number; readonly bring: (signal: AbortSignal) => Promise<void> };
   /** How many streams there are: a blocking read knows no order among several. */
   readonly streams: number;
   /** How often to look for leases that ran out, in milliseconds. */
@@ -46,7 +45,7 @@ export class Reader {
 
   /** Yields what was leased, each time that something was, until told to stop. */
   async *read(signal: AbortSignal): AsyncGenerator<Read> {
-    const { consumer, room, held, burst, promoter } = this.#options;
+    const { consumer, room, held, burst, arrivals } = this.#options;
     const stop = () => {
       this.#changed.notify();
       consumer.wake();
@@ -54,16 +53,18 @@ export class Reader {
     signal.addEventListener("abort", stop, { once: true });
     try {
       while (!signal.aborted) {
-        const { promoted } = promoter;
+        const before = arrivals.count;
+        // What ends during the read may have left something behind it.
+        const wasIdle = held.isEmpty;
         const count = room();
         const found = count > 0 ? await this.#lease(count, signal) : null;
         if (found && found.deliveries.length + found.broken.length > 0) yield found;
         else if (found?.unfinished) continue;
         else if (found && burst && held.isEmpty) {
           // It rejects only when told to stop.
-          await promoter.promote(signal).catch(() => {});
+          await arrivals.bring(signal).catch(() => {});
           // None now, and none while the queue was read.
-          if (promoter.promoted === promoted) return;
+          if (wasIdle && arrivals.count === before) return;
         } else if (burst || !found) await this.#changed.wait();
       }
     } finally {

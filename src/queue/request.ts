@@ -1,33 +1,12 @@
-import { type Duration, milliseconds } from "../base/duration.ts";
+import { milliseconds } from "../base/duration.ts";
 import { StreaqError } from "../base/errors.ts";
+import { checkId, randomId } from "./id.ts";
 import type { Queue } from "./queue.ts";
+import type { RegisteredTask } from "./registered_task.ts";
+import { checkAfter, checkStartOptions, type StartOptions } from "./start_options.ts";
 import type { TaskStatus } from "./status.ts";
 import { Task } from "./task.ts";
-
-/** How a task is enqueued. */
-export interface StartOptions {
-  /**
-   * The task's id, at most 512 characters. An id that exists, or has ended, is not enqueued again.
-   *
-   * @default {32 random hex characters}
-   */
-  id?: string | undefined;
-  /**
-   * One of the worker's priorities.
-   *
-   * @default {the lowest}
-   */
-  priority?: string | undefined;
-  /** How long to wait before the task is ready to run; not together with `schedule`. */
-  delay?: Duration | undefined;
-  /**
-   * When the task is ready to run: a time, where one that has passed means now; or a cron expression in the worker's
-   * `timeZone`, by which it repeats until it is unscheduled.
-   */
-  schedule?: Date | string | undefined;
-  /** Gives up sending when it is aborted; the task may have been stored by then. */
-  signal?: AbortSignal | undefined;
-}
+import type { Piped } from "./tuple.ts";
 
 /** A task to be enqueued; it is sent when it is awaited, once, however often that happens. */
 export interface EnqueueRequest<R> extends PromiseLike<Task<R>> {
@@ -41,6 +20,39 @@ export interface EnqueueRequest<R> extends PromiseLike<Task<R>> {
    * @throws {StreaqError} When an option is not possible, or the request was sent already.
    */
   start(options?: StartOptions): EnqueueRequest<R>;
+  /**
+   * Runs another task with the result of this one: as one argument, spread over several where it was made with
+   * {@linkcode tuple}, or as none where this task returns nothing. The whole pipeline is stored in one call, of at most
+   * 500 tasks, when any of its requests is awaited; each resolves to its own task. Where the first has an `id` of yours,
+   * the later ones have that and their number: `order-17.2` and so on.
+   *
+   * @returns The request of the other task, which takes no option of `start()` but `priority`.
+   * @throws {StreaqError} When this request was sent already, repeats, is piped into another one, or in another queue.
+   *
+   * @example
+   * ```ts
+   * import { Worker } from "@q/streaq";
+   *
+   * const worker = new Worker();
+   * const double = worker.task(function double(value: number) {
+   *   return value * 2;
+   * });
+   * const isEven = worker.task(function isEven(value: number) {
+   *   return value % 2 === 0;
+   * });
+   * const pipeline = double.enqueue(21).pipe(isEven); // awaited, it is a task whose result is `true`
+   * ```
+   */
+  pipe<A extends unknown[], R2>(next: Piped<R> extends A ? RegisteredTask<A, R2> : never): EnqueueRequest<R2>;
+  /**
+   * Runs another task with the result of this one, and with named arguments.
+   *
+   * @param kwargs They arrive as one object behind what is piped; one without properties counts as none.
+   */
+  pipe<A extends unknown[], R2, K extends object>(
+    next: [...Piped<R>, K] extends A ? RegisteredTask<A, R2> : never,
+    kwargs: K,
+  ): EnqueueRequest<R2>;
 }
 
 /** What is to be called, and with what. */
@@ -52,44 +64,73 @@ export interface Call {
   readonly expire: number | null;
 }
 
-/** The longest id, in UTF-16 units. */
-const longestId = 512;
+/** What a task waits for before it is ready; nothing of it when it does not wait. */
+interface Condition {
+  /** Until when: milliseconds from now on, or a time. */
+  readonly due?: number | Date | undefined;
+  /** When it repeats. */
+  readonly expression?: string | undefined;
+  /** Other tasks. */
+  readonly after?: readonly string[] | undefined;
+}
+
+/** How many tasks are piped into each other at most: as many as are stored in one call. */
+const longestPipeline = 500;
 
 /** The one implementation of {@linkcode EnqueueRequest}. */
 export class Request<R> implements EnqueueRequest<R> {
   readonly call: Call;
   readonly #queue: Queue;
+  /** What is piped into it, and how many come before that. */
+  readonly #previous: Request<unknown> | undefined;
+  readonly #place: number;
+  #next: Request<unknown> | undefined;
   #id: string | undefined;
+  /** Whether the id is the caller's. */
+  #isNamed = false;
   #priority: string;
-  #due: number | Date | undefined;
-  #expression: string | undefined;
+  #condition: Condition = {};
   #signal: AbortSignal | undefined;
   /** Tells whether it arrived; `undefined` until it is on its way. */
   #arrival: (() => Promise<void>) | undefined;
   #task: Task<R> | undefined;
 
-  constructor(queue: Queue, call: Call) {
+  constructor(queue: Queue, call: Call, previous?: Request<unknown>) {
     this.#queue = queue;
     this.#priority = queue.lowestPriority;
+    this.#previous = previous;
+    this.#place = previous ? previous.#place + 1 : 0;
     this.call = call;
   }
 
   get id(): string {
-    return this.#id ??= randomId();
+    return this.#id ??= this.#idInPipeline() ?? randomId();
   }
 
   get priority(): string {
     return this.#priority;
   }
 
-  /** Until when it waits; `undefined` when it does not. */
-  get due(): number | Date | undefined {
-    return this.#due;
+  /** What it waits for, apart from its input. */
+  get condition(): Condition {
+    return this.#condition;
   }
 
-  /** When it repeats; `undefined` when it does not. */
-  get expression(): string | undefined {
-    return this.#expression;
+  /** What is piped into it. */
+  get previous(): Request<unknown> | undefined {
+    return this.#previous;
+  }
+
+  /** What it is piped into. */
+  get next(): Request<unknown> | undefined {
+    return this.#next;
+  }
+
+  /** The first of its pipeline: itself, when nothing is piped into it. */
+  get first(): Request<unknown> {
+    let first = this as Request<unknown>;
+    while (first.#previous) first = first.#previous;
+    return first;
   }
 
   get signal(): AbortSignal | undefined {
@@ -110,32 +151,35 @@ export class Request<R> implements EnqueueRequest<R> {
     return await this.#queue.tasks.status(this.id);
   }
 
-  start({ id, priority, delay, schedule, signal }: StartOptions = {}): this {
+  start(options: StartOptions = {}): this {
     if (this.isSent) throw new StreaqError(`Could not change a task that was enqueued already: ${this.id}`);
-    if (delay !== undefined && schedule !== undefined) {
-      throw new StreaqError("Invalid options, expected one of delay and schedule: both");
-    }
     // Everything is checked before anything changes.
+    checkStartOptions(options, this.#previous !== undefined);
+    const { id, priority, signal } = options;
     if (id !== undefined) checkId(id);
     if (priority !== undefined) this.#queue.checkPriority(priority);
-    const due = delay === undefined ? undefined : milliseconds(delay, "delay");
-    if (schedule !== undefined) this.#schedule(schedule);
-    else if (due !== undefined) [this.#due, this.#expression] = [due, undefined];
-    if (id !== undefined) this.#id = id;
+    const condition = this.#conditionFrom(options) ?? this.#condition;
+    if (this.#next && condition.expression !== undefined) {
+      throw new StreaqError(`Could not repeat a task that is piped into another one: ${this.#next.call.fnName}`);
+    }
+    this.#condition = { ...condition, after: checkAfter(condition.after, id ?? this.#id) };
+    if (id !== undefined) [this.#id, this.#isNamed] = [id, true];
     if (priority !== undefined) this.#priority = priority;
     if (signal !== undefined) this.#signal = signal;
     return this;
   }
 
-  #schedule(schedule: Date | string): void {
-    if (typeof schedule === "string") {
-      this.#queue.checkExpression(schedule);
-      [this.#due, this.#expression] = [undefined, schedule];
-    } else if (schedule instanceof Date && Number.isFinite(schedule.getTime())) {
-      [this.#due, this.#expression] = [schedule, undefined];
-    } else {
-      throw new StreaqError(`Invalid schedule, expected a valid Date or a cron expression: ${schedule}`);
+  pipe(next: unknown, kwargs: object = {}): Request<never> {
+    const other: unknown = (next as RegisteredTask<[], unknown> | undefined)?.enqueue?.();
+    if (!(other instanceof Request)) throw new TypeError(`Could not pipe, expected a registered task: ${typeof next}`);
+    if (typeof kwargs !== "object" || kwargs === null || Array.isArray(kwargs)) {
+      throw new TypeError(`Could not pipe, expected an object with named arguments: ${kwargs}`);
     }
+    const obstacle = this.#obstacleTo(other);
+    if (obstacle) throw new StreaqError(`Could not pipe ${this.call.fnName} into ${other.call.fnName}, ${obstacle}`);
+    const step = new Request<never>(this.#queue, { ...other.call, kwargs: { ...kwargs } }, this as Request<unknown>);
+    this.#next = step;
+    return step;
   }
 
   /** Notes that it is on its way to the store, and how to learn whether it arrived: who asks costs a promise. */
@@ -153,36 +197,35 @@ export class Request<R> implements EnqueueRequest<R> {
     onFulfilled?: ((task: Task<R>) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    if (!this.#arrival) this.#queue.enqueue(this);
+    if (!this.#arrival) this.#queue.enqueue(this.first);
     return this.#arrival!().then(() => this.task).then(onFulfilled, onRejected);
   }
-}
 
-/**
- * Checks an id given by a caller.
- *
- * @throws {StreaqError} When it cannot be one.
- */
-export function checkId(id: unknown): string {
-  if (typeof id !== "string" || id === "" || id.length > longestId || !id.isWellFormed()) {
-    const shown = typeof id === "string" ? JSON.stringify(id.slice(0, 60)) : String(id);
-    throw new StreaqError(`Invalid id, expected 1 to ${longestId} characters of well-formed text: ${shown}`);
+  #conditionFrom({ delay, schedule, after }: StartOptions): Condition | undefined {
+    if (delay !== undefined) return { due: milliseconds(delay, "delay") };
+    if (after !== undefined) return { after: checkAfter(after, undefined) };
+    if (schedule === undefined) return undefined;
+    if (typeof schedule === "string") {
+      this.#queue.checkExpression(schedule);
+      return { expression: schedule };
+    }
+    if (schedule instanceof Date && Number.isFinite(schedule.getTime())) return { due: schedule };
+    throw new StreaqError(`Invalid schedule, expected a valid Date or a cron expression: ${schedule}`);
   }
-  return id;
-}
 
-const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-/** Random bytes come cheaper by the page. */
-const page = new Uint8Array(4096);
-let used = page.length;
-
-/** 128 random bits as 32 hex characters. */
-export function randomId(): string {
-  if (used === page.length) {
-    crypto.getRandomValues(page);
-    used = 0;
+  /** Why another one cannot be piped into. */
+  #obstacleTo(other: Request<unknown>): string | undefined {
+    if (this.isSent) return `it was enqueued already: ${this.id}`;
+    if (this.#next) return `it is piped into another task: ${this.#next.call.fnName}`;
+    if (this.#condition.expression !== undefined) return `it repeats: ${this.#condition.expression}`;
+    if (this.#place + 2 > longestPipeline) return `a pipeline has at most ${longestPipeline} tasks`;
+    const [name, otherName] = [this.#queue.name, other.#queue.name];
+    return name === otherName ? undefined : `which is in another queue than ${name}: ${otherName}`;
   }
-  let id = "";
-  for (const end = used + 16; used < end; used++) id += hex[page[used]!];
-  return id;
+
+  /** A pipeline whose first task is named by the caller can be sent again as a whole. */
+  #idInPipeline(): string | undefined {
+    const { first } = this;
+    return first.#isNamed ? checkId(`${first.#id}.${this.#place + 1}`) : undefined;
+  }
 }

@@ -7,6 +7,7 @@ import type { Calendar } from "./cron/calendar.ts";
 import { Scheduler } from "./cron/scheduler.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type Counters, summarize } from "./counters.ts";
+import { FanOut } from "./fan_out.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
 import { Held } from "./held.ts";
 import { Janitor } from "./janitor.ts";
@@ -57,6 +58,7 @@ export class Run {
   readonly #keeper: Keeper;
   readonly #promoter: Promoter;
   readonly #scheduler: Scheduler;
+  readonly #fanOut: FanOut;
   readonly #janitor: Janitor;
   readonly #threads: ThreadPool;
   readonly #dispatcher: Dispatcher;
@@ -76,13 +78,19 @@ export class Run {
     this.#prefetch = new Prefetch(options.prefetch);
     const scheduler = this.#scheduler = new Scheduler(options);
     const promoter = this.#promoter = new Promoter({ ...options, scheduler });
+    const fanOut = this.#fanOut = new FanOut(options);
     this.#reader = new Reader({
       consumer,
       held,
       clock,
       logger,
       burst: options.burst,
-      promoter,
+      arrivals: {
+        get count() {
+          return promoter.promoted + fanOut.told;
+        },
+        bring: async (signal) => void await Promise.all([promoter.promote(signal), fanOut.tell(signal)]),
+      },
       room: () => {
         const free = concurrency + this.#prefetch.allowance(clock.monotonic()) - held.running - held.buffered;
         // A store that does not keep up slows reading down.
@@ -169,7 +177,9 @@ export class Run {
     if (!await this.#begin(signal)) return;
     const keeping = new AbortController();
     const kept = this.#keeper.keep(keeping.signal);
-    const roles = [this.#promoter, this.#scheduler, this.#janitor].map((role) => role.keep(this.#stop.signal));
+    const roles = [this.#promoter, this.#scheduler, this.#janitor, this.#fanOut].map((role) =>
+      role.keep(this.#stop.signal)
+    );
     const unlisten = consumer.onNews((news) => this.#hear(news), { isPatient: () => this.#held.isEmpty });
     try {
       await this.#work(signal);
@@ -190,6 +200,8 @@ export class Run {
         return this.#reader.lookForTakeovers();
       case "joined":
         return this.#keeper.renewSoon();
+      case "fan-out":
+        return this.#fanOut.listed();
       case "due":
         return this.#promoter.due(news.ms);
       case "aborted":

@@ -6,7 +6,7 @@ import type { Definition } from "./definition.ts";
 import { withLifespan } from "./lifespan.ts";
 import type { Middleware } from "./middleware.ts";
 import type { RecordCodec } from "./record.ts";
-import { randomId } from "./request.ts";
+import { randomId } from "./id.ts";
 import { Run } from "./run.ts";
 import { listenForSignals } from "./signals.ts";
 import type { ResolvedWorkerOptions } from "./worker_options.ts";

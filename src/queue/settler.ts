@@ -1,7 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger, LogLevel } from "../base/log.ts";
-import type { Payload } from "../broker/broker.ts";
-import type { Delivery } from "../broker/consumer.ts";
+import type { Delivery, Ending } from "../broker/consumer.ts";
 import type { Counters } from "./counters.ts";
 import type { Execution } from "./execution.ts";
 import type { Outcome } from "./outcome.ts";
@@ -107,12 +106,12 @@ export class Settler {
     const { counters, held, logger, store } = this.#options;
     const { delivery, definition } = execution;
     held.settle(delivery);
-    const { end, result } = this.#encode(execution, wanted);
+    const { end, result, output } = this.#encode(execution, wanted);
     const { success } = end;
     const ttl = definition ? definition.options.ttl : defaultTtl;
     let counts: boolean | Error;
     try {
-      counts = await store.finish({ delivery, success, result, ttl });
+      counts = await store.finish({ delivery, success, result, ttl, output });
     } catch {
       // Given up, which the log says.
       return;
@@ -136,7 +135,7 @@ export class Settler {
   }
 
   /** The record of a result; a value that cannot be stored makes a failure that says so. */
-  #encode(execution: Execution, end: End): { end: End; result: Payload } {
+  #encode(execution: Execution, end: End): { end: End } & Pick<Ending, "result" | "output"> {
     const { codec, clock, workerId } = this.#options;
     const { delivery, record, startTime, tries, hasBegun } = execution;
     const fields = {
@@ -151,10 +150,13 @@ export class Settler {
       workerId,
     };
     try {
-      return { end, result: codec.encodeResult(fields, end) };
+      const result = codec.encodeResult(fields, end, record?.dependencies);
+      const next = record?.next;
+      if (next === undefined || !end.success) return { end, result };
+      return { end, result, output: { next, input: codec.encodeInput(fields, end.value) } };
     } catch (error) {
       const failure: End = { success: false, error };
-      return { end: failure, result: codec.encodeResult(fields, failure) };
+      return { end: failure, result: codec.encodeResult(fields, failure, record?.dependencies) };
     }
   }
 }

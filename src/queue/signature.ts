@@ -19,20 +19,20 @@ export class Signature {
     }
   }
 
-  /** The bytes with their signature behind them. */
-  seal(bytes: Uint8Array): Uint8Array {
+  /** The bytes with their signature behind them; it is good only together with the same context. */
+  seal(bytes: Uint8Array, context?: string): Uint8Array {
     const sealed = new Uint8Array(bytes.length + size);
     sealed.set(bytes);
-    sealed.set(sign(bytes, this.#secrets[0]!), bytes.length);
+    sealed.set(sign(bytes, this.#secrets[0]!, context), bytes.length);
     return sealed;
   }
 
   /** The bytes without their signature; `null` when it is missing or wrong. */
-  open(sealed: Uint8Array): Uint8Array | null {
+  open(sealed: Uint8Array, context?: string): Uint8Array | null {
     if (sealed.length < size) return null;
     const bytes = sealed.subarray(0, -size);
     const signature = sealed.subarray(-size);
-    return this.#secrets.some((secret) => timingSafeEqual(sign(bytes, secret), signature)) ? bytes : null;
+    return this.#secrets.some((secret) => timingSafeEqual(sign(bytes, secret, context), signature)) ? bytes : null;
   }
 }
 
@@ -49,6 +49,8 @@ function describe(value: unknown): string {
   return value === null ? "null" : `a ${typeof value}`;
 }
 
-function sign(bytes: Uint8Array, secret: string): Uint8Array {
-  return createHmac("sha256", secret).update(bytes).digest();
+function sign(bytes: Uint8Array, secret: string, context: string | undefined): Uint8Array {
+  const hmac = createHmac("sha256", secret).update(bytes);
+  // No text holds a zero byte by accident, so that bytes and context cannot pass for other ones.
+  return (context === undefined ? hmac : hmac.update(`\0${context}`)).digest();
 }

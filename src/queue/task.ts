@@ -3,6 +3,7 @@ import type { TaskInfo } from "./info.ts";
 import type { TaskResult } from "./result.ts";
 import type { TaskStatus } from "./status.ts";
 import type { Tasks } from "./tasks.ts";
+import type { Unmarked } from "./tuple.ts";
 
 /** How long to wait. */
 export interface ResultOptions {
@@ -53,8 +54,8 @@ export class Task<R> {
    * @throws {TimeoutError} When `timeout` passes first.
    * @throws {StreaqError} When the task is unknown, or its result is gone.
    */
-  async result(options?: ResultOptions): Promise<TaskResult<R>> {
-    return await this.#tasks.result(this.id, options) as TaskResult<R>;
+  async result(options?: ResultOptions): Promise<TaskResult<Unmarked<R>>> {
+    return await this.#tasks.result(this.id, options) as TaskResult<Unmarked<R>>;
   }
 
   /** What is known of the task; `null` when it is unknown or has ended. */

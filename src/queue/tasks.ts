@@ -1,15 +1,15 @@
 import type { Clock } from "../base/clock.ts";
 import { millisecondsOrNull } from "../base/duration.ts";
 import { StreaqCancelled, StreaqError, TimeoutError } from "../base/errors.ts";
-import type { Broker, Found, Payload } from "../broker/broker.ts";
-import type { Definition } from "./definition.ts";
+import type { Broker, Found } from "../broker/broker.ts";
+import { explore, type TaskGraph } from "./graph.ts";
 import type { TaskInfo } from "./info.ts";
 import type { RecordCodec, TaskRecord } from "./record.ts";
-import { checkId, randomId } from "./request.ts";
-import { failure, type TaskResult } from "./result.ts";
+import { checkId, randomId } from "./id.ts";
+import type { Records } from "./records.ts";
+import type { TaskResult } from "./result.ts";
 import { TaskStatus } from "./status.ts";
 import type { AbortOptions, ResultOptions } from "./task.ts";
-import { defaultTtl } from "./task_options.ts";
 
 /** Which tasks to list. */
 export interface ListOptions {
@@ -59,10 +59,7 @@ export interface Schedule {
 export interface TasksOptions {
   readonly broker: Broker;
   readonly codec: RecordCodec;
-  /** The function of a name, where it is known. */
-  readonly definition: (fnName: string) => Definition | undefined;
-  /** Who looks, for results that are made here. */
-  readonly workerId: string;
+  readonly records: Records;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
   readonly clock: Clock;
@@ -70,9 +67,8 @@ export interface TasksOptions {
 
 /** How many tasks are listed at most. */
 const longestList = 10_000;
-
-/** What stands for a record that cannot be read. */
-const unknownRecord: TaskRecord = { fnName: "Unknown", args: [], kwargs: {}, createdTime: 0, expire: null };
+/** How many dependencies and how many dependents of a task are listed. */
+const mostRelatives = 1000;
 
 /** The tasks of a queue, as one looks at them from outside. */
 export class Tasks {
@@ -108,36 +104,24 @@ export class Tasks {
 
   async info(id: string): Promise<TaskInfo | null> {
     const { broker, codec } = this.#options;
-    const found = await broker.find(checkId(id));
+    const found = await broker.find(checkId(id), { relatives: mostRelatives });
     return found && describe(found, codec.decodeTask(id, found.data));
   }
 
   /** Ends a task wherever it is; `false` when it had ended, or is unknown. */
   async abort(id: string, { timeout = "5s", signal }: AbortOptions = {}): Promise<boolean> {
     millisecondsOrNull(timeout, "timeout");
-    const { broker, codec, clock, workerId } = this.#options;
-    const found = await broker.find(checkId(id));
+    const { broker, records } = this.#options;
+    const found = await broker.find(checkId(id), { relatives: 0 });
     if (!found) return false;
     signal?.throwIfAborted();
-    const record = this.#read(id, found.data);
-    const time = clock.now();
-    const fields = {
-      taskId: id,
-      fnName: record.fnName,
-      createdTime: record.createdTime,
-      enqueueTime: record.createdTime,
-      startTime: time,
-      finishTime: time,
-      tries: found.tries,
-      workerId,
-    };
-    const definition = this.#options.definition(record.fnName);
-    return await broker.abort({
-      taskId: id,
-      result: codec.encodeResult(fields, { success: false, error: new StreaqCancelled(`The task was aborted: ${id}`) }),
-      ttl: definition ? definition.options.ttl : defaultTtl,
-      mark: randomId(),
-    }, { signal });
+    const error = new StreaqCancelled(`The task was aborted: ${id}`);
+    const end = records.fail(id, records.read(id, found.data), error, found);
+    return await broker.abort({ taskId: id, ...end, mark: randomId() }, { signal });
+  }
+
+  async graph(id: string, { limit = 100 }: { limit?: number | undefined } = {}): Promise<TaskGraph> {
+    return await explore(id, limit, this.#options);
   }
 
   async unschedule(id: string): Promise<boolean> {
@@ -147,7 +131,7 @@ export class Tasks {
   async schedules({ limit = 100 }: { limit?: number | undefined } = {}): Promise<Schedule[]> {
     const repetitions = await this.#options.broker.repetitions(checkLimit(limit));
     return repetitions.map(({ name, isStatic, expression, timeZone, priority, time, data }) => {
-      const { fnName, args, kwargs } = this.#read(name, data);
+      const { fnName, args, kwargs } = this.#options.records.read(name, data);
       return { id: name, fnName, args, kwargs, expression, timeZone, priority, nextRun: time, dynamic: !isStatic };
     });
   }
@@ -164,13 +148,13 @@ export class Tasks {
       case TaskStatus.Queued:
       case TaskStatus.Running:
         return (await broker.list(status, { limit, priority })).map((found) =>
-          describe(found, this.#read(found.taskId, found.data))
+          describe(found, this.#options.records.read(found.taskId, found.data))
         );
       case TaskStatus.Done:
         if (priority !== undefined) {
           throw new StreaqError(`Could not list results by priority, they have none: ${priority}`);
         }
-        return (await broker.recent(limit)).map(([id, data]) => this.#readResult(id, data));
+        return (await broker.recent(limit)).map(([id, data]) => this.#options.records.readResult(id, data));
       default:
         throw new StreaqError(`Could not list tasks, expected scheduled, queued, running or done: ${status}`);
     }
@@ -178,25 +162,6 @@ export class Tasks {
 
   async size({ includeScheduled = true }: SizeOptions = {}): Promise<number> {
     return await this.#options.broker.size({ includeScheduled });
-  }
-
-  /** A record that cannot be read does not keep a task from being listed, or aborted. */
-  #read(taskId: string, data: Payload): TaskRecord {
-    try {
-      return this.#options.codec.decodeTask(taskId, data);
-    } catch {
-      return unknownRecord;
-    }
-  }
-
-  #readResult(taskId: string, data: Payload): TaskResult<unknown> {
-    try {
-      return this.#options.codec.decodeResult(taskId, data);
-    } catch (error) {
-      const { fnName, createdTime } = unknownRecord;
-      const times = { createdTime, enqueueTime: 0, startTime: 0, finishTime: 0 };
-      return failure({ taskId, fnName, ...times, tries: 0, workerId: "" }, error as Error);
-    }
   }
 }
 

@@ -1,16 +1,14 @@
-import type { Broker } from "../broker/broker.ts";
-import { openBroker } from "../broker/open.ts";
 import { millisecondsOrNull } from "../base/duration.ts";
 import { StreaqError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import type { RedisClient } from "../redis/mod.ts";
-import { Calendar } from "./cron/calendar.ts";
 import type { Counters } from "./counters.ts";
+import type { TaskGraph } from "./graph.ts";
 import type { TaskInfo } from "./info.ts";
 import { partArguments } from "./kwargs.ts";
 import type { Middleware } from "./middleware.ts";
-import { type Enqueued, Queue } from "./queue.ts";
-import { RecordCodec } from "./record.ts";
+import { type OpenQueue, openQueue } from "./open_queue.ts";
+import type { Enqueued } from "./queue.ts";
 import type { Registered, RegisteredTask } from "./registered_task.ts";
 import { makeStub, Registry } from "./registry.ts";
 import { type EnqueueRequest, Request } from "./request.ts";
@@ -19,7 +17,7 @@ import { Session } from "./session.ts";
 import type { TaskStatus } from "./status.ts";
 import type { AbortOptions, ResultOptions } from "./task.ts";
 import { checkTaskName, type CronOptions, type TaskOptions } from "./task_options.ts";
-import { type ListOptions, type Schedule, type SizeOptions, Tasks } from "./tasks.ts";
+import type { ListOptions, Schedule, SizeOptions } from "./tasks.ts";
 import { inside } from "./threads/inside.ts";
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from "./worker_options.ts";
 
@@ -46,11 +44,7 @@ import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } 
  */
 export class Worker<C = undefined> implements AsyncDisposable {
   readonly #options: ResolvedWorkerOptions<C>;
-  readonly #broker: Broker;
-  readonly #codec: RecordCodec;
-  readonly #calendar = new Calendar();
-  readonly #queue: Queue;
-  readonly #tasks: Tasks;
+  readonly #queue: OpenQueue;
   readonly #registry: Registry;
   readonly #middleware: Middleware[] = [];
   readonly #counters: Counters = { completed: 0, failed: 0, retried: 0, aborted: 0, relinquished: 0 };
@@ -65,20 +59,8 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   constructor(options: WorkerOptions<C> = {}) {
     this.#options = resolveWorkerOptions(options);
-    const { queueName } = this.#options;
-    this.#codec = new RecordCodec(this.#options);
-    this.#broker = openBroker({ ...this.#options, binary: this.#codec.binary });
-    const shared = {
-      ...this.#options,
-      broker: this.#broker,
-      codec: this.#codec,
-      calendar: this.#calendar,
-      name: queueName,
-    };
-    const definitions = () => this.#registry.definitions;
-    this.#tasks = new Tasks({ ...shared, workerId: this.id, definition: (fnName) => definitions().get(fnName) });
-    this.#queue = new Queue({ ...shared, tasks: this.#tasks });
-    this.#registry = new Registry({ worker: this, queue: this.#queue });
+    this.#queue = openQueue(this.#options, (fnName) => this.#registry.definitions.get(fnName));
+    this.#registry = new Registry({ worker: this, queue: this.#queue.queue });
   }
 
   /** The worker's id in results and logs. */
@@ -93,7 +75,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
 
   /** The client that the worker uses. */
   get redis(): RedisClient {
-    return this.#broker.redis;
+    return this.#queue.broker.redis;
   }
 
   /** Registered tasks by name. */
@@ -169,7 +151,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   cron<R>(expression: string, fn: () => R, options: CronOptions = {}): RegisteredTask<[], Awaited<R>> {
     const { maxScheduleDrift = null, timeZone = this.#options.timeZone, ...rest } = options;
-    this.#calendar.check(expression, timeZone, this.#options.clock.now());
+    this.#queue.calendar.check(expression, timeZone, this.#options.clock.now());
     const drift = millisecondsOrNull(maxScheduleDrift, "maxScheduleDrift");
     const { timeout = "1h", unique = true } = rest;
     const job = { expression, timeZone, maxScheduleDrift: drift };
@@ -195,7 +177,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   // deno-lint-ignore ban-types -- As for task().
   stub<F extends Function>(name: string): Registered<F> {
-    return makeStub({ worker: this, queue: this.#queue }, name) as unknown as Registered<F>;
+    return makeStub({ worker: this, queue: this.#queue.queue }, name) as unknown as Registered<F>;
   }
 
   /**
@@ -224,7 +206,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   async connect(options?: { signal?: AbortSignal | undefined }): Promise<void> {
     this.#checkOpen();
-    await this.#broker.connect(options);
+    await this.#queue.broker.connect(options);
   }
 
   /**
@@ -234,7 +216,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @throws {EnqueueError} When some could not be stored; its `tasks` are those that were.
    */
   async enqueueMany<const T extends readonly EnqueueRequest<unknown>[]>(requests: T): Promise<Enqueued<T>> {
-    return await this.#queue.enqueueMany(requests);
+    return await this.#queue.queue.enqueueMany(requests);
   }
 
   /**
@@ -245,12 +227,12 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   enqueueUnsafe<R = unknown>(name: string, ...args: unknown[]): EnqueueRequest<R> {
     const fnName = checkTaskName(name);
-    return new Request<R>(this.#queue, { fnName, ...partArguments(args), expire: null });
+    return new Request<R>(this.#queue.queue, { fnName, ...partArguments(args), expire: null });
   }
 
   /** Where a task is in its life. */
   async statusById(id: string): Promise<TaskStatus> {
-    return await this.#tasks.status(id);
+    return await this.#queue.tasks.status(id);
   }
 
   /**
@@ -260,12 +242,12 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @throws {StreaqError} When the task is unknown, or its result is gone.
    */
   async resultById<R = unknown>(id: string, options?: ResultOptions): Promise<TaskResult<R>> {
-    return await this.#tasks.result(id, options) as TaskResult<R>;
+    return await this.#queue.tasks.result(id, options) as TaskResult<R>;
   }
 
   /** What is known of a task; `null` when it is unknown or has ended. */
   async infoById(id: string): Promise<TaskInfo | null> {
-    return await this.#tasks.info(id);
+    return await this.#queue.tasks.info(id);
   }
 
   /**
@@ -274,7 +256,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @returns `true` when that is its result now; `false` when it had ended before, or is unknown.
    */
   async abortById(id: string, options?: AbortOptions): Promise<boolean> {
-    return await this.#tasks.abort(id, options);
+    return await this.#queue.tasks.abort(id, options);
   }
 
   /** The most recent results that are kept, latest first. */
@@ -294,7 +276,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
     options?: ListOptions,
   ): Promise<TaskInfo[]>;
   async getTasksByStatus(status: TaskStatus, options?: ListOptions): Promise<unknown[]> {
-    return await this.#tasks.list(status, options);
+    return await this.#queue.tasks.list(status, options);
   }
 
   /**
@@ -304,7 +286,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @param options.limit How many at most, up to 10,000; 100 unless given.
    */
   async schedules(options?: { limit?: number | undefined }): Promise<Schedule[]> {
-    return await this.#tasks.schedules(options);
+    return await this.#queue.tasks.schedules(options);
   }
 
   /**
@@ -314,17 +296,28 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   nextRun(expression: string): number | null {
     const { timeZone, clock } = this.#options;
-    return this.#calendar.next(expression, timeZone, clock.now());
+    return this.#queue.calendar.next(expression, timeZone, clock.now());
+  }
+
+  /**
+   * The tasks around one: what it waits for, what waits for it, and so on from there, the nearest first. What has ended is
+   * shown as long as its result is kept, and a task remembers 100 of those that it was enqueued after.
+   *
+   * @param options.limit How many tasks at most, up to 1,000; 100 unless given.
+   * @returns Without any nodes when the task is unknown.
+   */
+  async graph(id: string, options?: { limit?: number | undefined }): Promise<TaskGraph> {
+    return await this.#queue.tasks.graph(id, options);
   }
 
   /** Lets a task repeat no more, as {@linkcode Task.unschedule} does; also a cron job, until a worker that has it schedules it again. */
   async unscheduleById(id: string): Promise<boolean> {
-    return await this.#tasks.unschedule(id);
+    return await this.#queue.tasks.unschedule(id);
   }
 
   /** How many tasks have not ended, running ones included. */
   async queueSize(options?: SizeOptions): Promise<number> {
-    return await this.#tasks.size(options);
+    return await this.#queue.tasks.size(options);
   }
 
   /**
@@ -345,9 +338,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
     if (signal?.aborted) return;
     const session = this.#session = new Session<C>({
       ...this.#options,
-      broker: this.#broker,
-      codec: this.#codec,
-      calendar: this.#calendar,
+      ...this.#queue,
       registry: this.#registry.definitions,
       middleware: [...this.#middleware],
       counters: this.#counters,
@@ -385,7 +376,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
     session?.stop();
     // Whoever called run() hears of its error.
     await session?.ended.catch(() => {});
-    await this.#broker.close();
+    await this.#queue.broker.close();
   }
 
   #checkOpen(): void {

@@ -3,7 +3,7 @@ import { type Duration, milliseconds } from "../base/duration.ts";
 import { consoleLogger, type LeveledLogger, type Logger, safeLogger } from "../base/log.ts";
 import type { ClientOptions, RedisClient } from "../redis/mod.ts";
 import type { Lifespan } from "./lifespan.ts";
-import { randomId } from "./request.ts";
+import { randomId } from "./id.ts";
 import { jsonSerializer, type Serializer } from "./serializer.ts";
 
 /** What a worker is; every field has a default. */

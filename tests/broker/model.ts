@@ -127,7 +127,7 @@ export class Rig {
       const state = stateOf(task);
       assertEquals(await findState(this.#redis, this.#keys, priorities, id), state, id);
       assertEquals(await this.#redis.command(["GET", this.#keys.result(id)]), task.result, id);
-      const found = await find(this.#redis, this.#keys, priorities, id, { binary: false });
+      const found = await find(this.#redis, this.#keys, priorities, id, { binary: false, relatives: 0 });
       assertEquals(found?.data ?? null, task.result !== null ? null : `data of ${id}`);
       if (found) assertEquals(found.tries, task.tries + (state === "running" ? 1 : 0), `tries of ${id}`);
     }
@@ -268,13 +268,14 @@ export class Rig {
       data: `data of ${delivery.taskId}`,
       isFirst: task.tries === 0 && !task.resumed,
       crashes: task.crashes,
+      input: null,
     };
   }
 
   async #finish(worker: ModelWorker, delivery: Delivery, success: boolean): Promise<void> {
     const result = `${success} by ${worker.name}`;
     const ending: Ending = { delivery, success, result, ttl: 60_000 };
-    const [counts] = await finish(this.#redis, this.#keys, worker.name, [ending]);
+    const { ends: [counts] } = await finish(this.#redis, this.#keys, worker.name, [ending]);
     const task = this.#tasks.get(delivery.taskId)!;
     if (task.result !== null) return assertEquals(counts, task.result === result);
     const isPending = task.place === "pending" && task.entryId === delivery.entryId;
@@ -306,7 +307,7 @@ export class Rig {
   async #abort(taskId: string): Promise<void> {
     const result = `aborted ${this.#named}`;
     const cancellation = { taskId, result, ttl: 60_000, mark: `mark ${this.#named}` };
-    const counts = await abort(this.#redis, this.#keys, priorities, cancellation);
+    const { aborted: counts } = await abort(this.#redis, this.#keys, priorities, cancellation);
     const task = this.#tasks.get(taskId);
     if (!task || task.result !== null) return assertEquals(counts, task?.result === result);
     assertEquals(counts, true);

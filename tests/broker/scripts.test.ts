@@ -20,8 +20,8 @@ describe("the script", () => {
     const [delivery] = await lease("one");
     await start(redis, keys, "one", [delivery!], { binary: false });
     const ending: Ending = { delivery: delivery!, success: true, result: "result", ttl: 0 };
-    assertEquals(await finish(redis, keys, "one", [ending]), [true]);
-    assertEquals(await finish(redis, keys, "one", [ending]), [true]);
+    assertEquals(await finish(redis, keys, "one", [ending]), { ends: [true], listed: 0 });
+    assertEquals(await finish(redis, keys, "one", [ending]), { ends: [true], listed: 0 });
   });
 
   it("finish ends the others when the result of one is a key of the wrong type", async () => {
@@ -31,7 +31,7 @@ describe("the script", () => {
     await redis.command(["XACK", keys.stream("normal"), "workers", deliveries[1]!.entryId]);
     await redis.command(["LPUSH", keys.result("two"), "x"]);
     const endings = deliveries.map((delivery) => ({ delivery, success: true, result: "result", ttl: 60_000 }));
-    assertEquals(await finish(redis, keys, "one", endings), [true, false, true]);
+    assertEquals((await finish(redis, keys, "one", endings)).ends, [true, false, true]);
     assertEquals(await redis.command(["EXISTS", keys.data("one"), keys.data("three")]), 0);
   });
 
@@ -80,7 +80,7 @@ describe("the script", () => {
     const { redis } = scene;
     const { keys, lease } = await scene.rig(["task"]);
     const cancellation = { taskId: "task", result: "aborted", ttl: 60_000, mark: "mark" };
-    assertEquals(await abort(redis, keys, ["normal"], cancellation), true);
+    assertEquals((await abort(redis, keys, ["normal"], cancellation)).aborted, true);
     await redis.command(["DEL", keys.result("task"), keys.ended("task")]);
     await publish(redis, keys, [{ id: "task", priority: "normal", data: "new" }]);
     const leased = [...await lease("one"), ...await lease("one")];

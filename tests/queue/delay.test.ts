@@ -1,7 +1,7 @@
 import { it } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { StreaqError } from "../../src/base/errors.ts";
-import type { StartOptions } from "../../src/queue/request.ts";
+import type { StartOptions } from "../../src/queue/start_options.ts";
 import { eventually } from "../support/poll.ts";
 import { behaviour } from "./behaviour.ts";
 import { running } from "./stage.ts";
@@ -93,7 +93,7 @@ behaviour("a delayed task", (stage) => {
   it("is refused at once where the time cannot be", async () => {
     const { job } = await setUp();
     const refused: [StartOptions, new (message: string) => Error, string][] = [
-      [{ delay: 1, schedule: new Date() }, StreaqError, "one of delay and schedule"],
+      [{ delay: 1, schedule: new Date() }, StreaqError, "delay and schedule"],
       [{ delay: -1 }, RangeError, "-1"],
       [{ delay: "soon" as "1s" }, TypeError, "soon"],
       [{ schedule: new Date(NaN) }, StreaqError, "Invalid Date"],

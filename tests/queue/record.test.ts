@@ -8,7 +8,16 @@ import { jsonSerializer, type Serializer } from "../../src/queue/serializer.ts";
 import { Signature } from "../../src/queue/signature.ts";
 
 const structured: Serializer = { serialize: (value) => serialize(value), deserialize: (data) => deserialize(data) };
-const task = { fnName: "note", args: [1, "two"], kwargs: {}, createdTime: 1_795_445_182_914, expire: null };
+const task = {
+  fnName: "note",
+  args: [1, "two"],
+  kwargs: {},
+  createdTime: 1_795_445_182_914,
+  expire: null,
+  previous: undefined,
+  next: undefined,
+  dependencies: [],
+};
 const fields = {
   taskId: "id",
   fnName: "note",

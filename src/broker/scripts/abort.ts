@@ -2,16 +2,18 @@ import { type RedisClient, Script } from "../../redis/mod.ts";
 import type { Cancellation, Waiting } from "../broker.ts";
 import { group, type Keys } from "../keys.ts";
 import { ending, remembered } from "./ending.ts";
+import { waiting } from "./waiting.ts";
 
 const script = new Script(`
 -- Ends a task wherever it is: stores and publishes the result, removes all else that is known of it, and tells the worker
 -- that runs it. Sent twice, it answers the same.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, task id, ttl in ms or '' for ever, result, mark of this very abort; then priorities
--- returns  1, or 0 when the task had ended or is unknown
+-- returns  1, or 0 when the task had ended or is unknown; 2 when it has dependents, who are still to be told
 local prefix, group, id, result, mark = KEYS[1], ARGV[1], ARGV[2], ARGV[4], ARGV[5]
 local running = prefix .. ':ts:running'
 ${ending}
+${waiting}
 -- The first write is one that is allowed when memory is full.
 if redis.call('DEL', prefix .. ':task:data:' .. id) == 0 then
   -- The mark alone tells whose abort it was: two of them can make the same result.
@@ -28,6 +30,7 @@ if entry then
   redis.call('XDEL', stream, entry)
   redis.call('HDEL', running, id)
 else
+  found = stopWaiting(id)
   for i = 6, #ARGV do
     local removed = redis.pcall('ZREM', prefix .. ':queues:delayed:' .. ARGV[i], id)
     if removed == 1 then found = 1 end
@@ -39,17 +42,19 @@ store(id, ARGV[3], result, mark)
 redis.call('SET', prefix .. ':ts:ended:' .. id, mark, 'PX', ${remembered})
 list()
 redis.call('PUBLISH', prefix .. ':ts:wake', 'aborted ' .. id)
-return 1
+forgetInput(id)
+return 1 + fanOut(id, '0 ' .. id)
 `);
 
-/** Ends a task wherever it is; `false` when it had ended, or is unknown. */
+/** Ends a task wherever it is; tells whether it did, and whether it has dependents that are still to be told. */
 export async function abort(
   redis: RedisClient,
   keys: Keys,
   priorities: readonly string[],
   { taskId, result, ttl, mark }: Cancellation,
   options?: Waiting,
-): Promise<boolean> {
+): Promise<{ aborted: boolean; listed: boolean }> {
   const args = [group, taskId, ttl ?? "", result, mark, ...priorities];
-  return await script.run<number>(redis, [keys.prefix], args, options) === 1;
+  const answer = await script.run<number>(redis, [keys.prefix], args, options);
+  return { aborted: answer > 0, listed: answer === 2 };
 }

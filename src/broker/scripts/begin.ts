@@ -31,8 +31,7 @@ for i = 4, #ARGV, 2 do
     end
   end
 end
-local tries, records, now, past = begin(rows)
-return { names, tries, records, now, past }
+return { names, begin(rows) }
 `);
 
 /** Starts by priority and entry id. */

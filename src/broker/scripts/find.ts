@@ -2,14 +2,12 @@ import { type RedisClient, Script } from "../../redis/mod.ts";
 import type { Found, Payload, State } from "../broker.ts";
 import type { Keys } from "../keys.ts";
 
-/** How many dependencies, and how many dependents, are listed at most. */
-const relativesLimit = 1000;
-
 // A script and no transaction: a server whose memory is full takes no commands between MULTI and EXEC.
 const script = new Script(`
 -- Where a task is in its life, and what is stored of it, at one moment.
 -- KEYS[1]  the queue's prefix
--- ARGV     task id, 1 to load what is stored or 0, priorities
+-- ARGV     task id, how many dependencies and dependents to load with what is stored at most, or -1 for none of that;
+--          priorities
 -- returns  state; then, loaded: record, tries counted so far, due time or '', dependencies, dependents
 local prefix, id = KEYS[1], ARGV[1]
 if redis.call('EXISTS', prefix .. ':task:results:' .. id, prefix .. ':ts:ended:' .. id) > 0 then return { 'done' } end
@@ -19,7 +17,7 @@ if redis.call('EXISTS', data) == 0 then return { 'missing' } end
 local state, due = 'queued', ''
 if redis.call('HEXISTS', prefix .. ':ts:running', id) == 1 then
   state = 'running'
-elseif redis.call('EXISTS', prefix .. ':task:dependencies:' .. id) == 1 then
+elseif redis.call('HEXISTS', prefix .. ':ts:waiting', id) == 1 then
   state = 'scheduled'
 else
   for i = 3, #ARGV do
@@ -27,10 +25,11 @@ else
     if score then state, due = 'scheduled', score end
   end
 end
-if ARGV[2] == '0' then return { state } end
+if ARGV[2] == '-1' then return { state } end
 
 local function relatives(kind)
-  return redis.call('SSCAN', prefix .. ':task:' .. kind .. ':' .. id, 0, 'COUNT', ${relativesLimit})[2]
+  if ARGV[2] == '0' then return {} end
+  return redis.call('SRANDMEMBER', prefix .. ':task:' .. kind .. ':' .. id, ARGV[2])
 end
 local tries = redis.call('GET', prefix .. ':task:retry:' .. id) or '0'
 return { state, redis.call('GET', data), tries, due, relatives('dependencies'), relatives('dependents') }
@@ -43,7 +42,7 @@ export async function findState(
   priorities: readonly string[],
   taskId: string,
 ): Promise<State> {
-  const [state] = await script.run<[State]>(redis, [keys.prefix], [taskId, 0, ...priorities]);
+  const [state] = await script.run<[State]>(redis, [keys.prefix], [taskId, -1, ...priorities]);
   return state;
 }
 
@@ -53,14 +52,14 @@ export async function find(
   keys: Keys,
   priorities: readonly string[],
   taskId: string,
-  { binary }: { binary: boolean },
+  { binary, relatives }: { binary: boolean; relatives: number },
 ): Promise<Found | null> {
   const text = new TextDecoder();
   const show = (value: Payload) => typeof value === "string" ? value : text.decode(value);
   const reply = await script.run<[Payload, Payload, Payload, Payload, Payload[], Payload[]]>(
     redis,
     [keys.prefix],
-    [taskId, 1, ...priorities],
+    [taskId, relatives, ...priorities],
     { binary },
   );
   const state = show(reply[0]) as State;

@@ -10,10 +10,11 @@ const script = new Script(`
 -- Extends the leases of all that a worker holds, and notes that it lives.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer, idle timeout in ms, worker id, what the worker says of itself; then rows of leases
--- returns  the largest idle timeout of a living worker in ms, then the rows, from 0 on, whose lease is lost
+-- returns  the largest idle timeout of a living worker in ms, how many tasks have ended whose dependents are still to be
+--          told, then the rows, from 0 on, whose lease is lost
 ${leases}
 local idle = tonumber(ARGV[3])
-local answer, row, held, mine = { idle }, 0, nil, {}
+local answer, row, held, mine = { idle, redis.pcall('HLEN', prefix .. ':ts:fanouts') }, 0, nil, {}
 deliveries(6, 3, function(stream, low, high)
   held = pending(stream, low, high)
   mine[stream] = {}
@@ -55,12 +56,12 @@ export async function renew(
   { name, idleTimeout }: ConsumerOptions,
   held: readonly Delivery[],
   { workerId, summary }: SignOfLife,
-): Promise<Renewal> {
+): Promise<Renewal & { listed: number }> {
   const { args, places } = leaseRows(held, (delivery) => delivery);
-  const [longest, ...lost] = await script.run<[number, ...number[]]>(
+  const [longest, listed, ...lost] = await script.run<[number, number, ...number[]]>(
     redis,
     [keys.prefix],
     [group, name, idleTimeout, workerId, summary, ...args],
   );
-  return { idleTimeout: longest, lost: lost.map((row) => held[places[row]!]!) };
+  return { idleTimeout: longest, listed, lost: lost.map((row) => held[places[row]!]!) };
 }

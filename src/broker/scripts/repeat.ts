@@ -4,6 +4,8 @@ import type { Occurrence, Repeated, Repetition } from "../repetition.ts";
 import type { Keys } from "../keys.ts";
 import { delaying } from "./delaying.ts";
 import { repeating } from "./repeating.ts";
+import { waiting } from "./waiting.ts";
+import { withdrawing } from "./withdrawing.ts";
 
 const repeatScript = new Script(`
 -- Lets a task repeat, with its next occurrence. A job of the code that is there with another expression, priority or zone
@@ -17,6 +19,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 ${delaying}
 ${repeating}
+${waiting}
+${withdrawing}
 local before = redis.call('HGET', jobs, name)
 local data = prefix .. ':cron:data:' .. name
 if kind == 'd' then
@@ -44,18 +48,20 @@ const unrepeatScript = new Script(`
 -- Lets a task repeat no more.
 -- KEYS[1]  the queue's prefix
 -- ARGV     name, 1 to take back the occurrence that waits or 0
--- returns  1, or 0 when it did not repeat
+-- returns  1, or 0 when it did not repeat; 1 when others waited for an occurrence, who are still to be told, or 0
 local prefix, name = KEYS[1], ARGV[1]
 local now = 0
 ${delaying}
 ${repeating}
+${waiting}
+${withdrawing}
 if ARGV[2] == '1' then withdraw(name) end
 local removed = redis.call('HDEL', jobs, name)
 redis.call('ZREM', schedule, name)
 redis.call('HDEL', notes, name)
 redis.call('DEL', notes .. ':' .. name)
 redis.call('DEL', prefix .. ':cron:data:' .. name)
-return removed
+return { removed, listed }
 `);
 
 /** Lets a task repeat. @throws The error of the server, where it concerns this task alone. */
@@ -73,12 +79,13 @@ export async function repeatTask(
   return answer as Repeated;
 }
 
-/** Lets a task repeat no more; `false` when it did not. */
+/** Lets a task repeat no more; tells whether it did, and whether others waited for it who are still to be told. */
 export async function unrepeatTask(
   redis: RedisClient,
   keys: Keys,
   name: string,
   { withdraw }: { withdraw: boolean },
-): Promise<boolean> {
-  return await unrepeatScript.run<number>(redis, [keys.prefix], [name, withdraw ? 1 : 0]) === 1;
+): Promise<{ removed: boolean; listed: boolean }> {
+  const [removed, listed] = await unrepeatScript.run<[number, number]>(redis, [keys.prefix], [name, withdraw ? 1 : 0]);
+  return { removed: removed === 1, listed: listed > 0 };
 }

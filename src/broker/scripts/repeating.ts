@@ -37,23 +37,4 @@ local function await(name, kind, place, id, data, due)
     end
   end
 end
-
-local function takeBack(priority, id)
-  if redis.call('HEXISTS', prefix .. ':ts:running', id) == 1 then return end
-  if redis.call('DEL', prefix .. ':task:data:' .. id) == 0 then return end
-  redis.call('DEL', prefix .. ':task:retry:' .. id)
-  if redis.call('ZREM', prefix .. ':queues:delayed:' .. priority, id) == 0 then
-    redis.call('HINCRBY', prefix .. ':ts:dropped', id, 1)
-  end
-end
-
--- Takes back the occurrences that wait; what runs already goes on.
-local function withdraw(name)
-  local priority, id = string.match(redis.call('HGET', notes, name) or '', '^%a ([^:]*):%S+ (.*)$')
-  if not id then return end
-  takeBack(priority, id)
-  local passed = notes .. ':' .. name
-  for _, earlier in ipairs(redis.call('LRANGE', passed, 0, -1)) do takeBack(priority, earlier) end
-  redis.call('DEL', passed)
-end
 `;

@@ -10,7 +10,8 @@ const script = new Script(`
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer; then rows of leases
 -- returns  for each row ${notStarted.lost} (somebody else holds it), ${notStarted.ended} (it had ended) or its tries;
---          the records of those with tries, in order; the time in ms; by pairs of row and number, what they went through
+--          the records of those with tries, in order; the time in ms; by pairs of row and number, what they went through;
+--          by pairs of row and input, what was piped into them
 ${leases}
 ${starting}
 local held
@@ -24,10 +25,11 @@ end, function(stream, i, priority)
     owned[#owned + 1], places[#places + 1] = row, #answers
   end
 end)
-local tries, records, now, past = begin(owned)
+local tries, records, now, past, given = begin(owned)
 for n, place in ipairs(places) do answers[place] = tries[n] end
 for i = 1, #past, 2 do past[i] = places[past[i] + 1] - 1 end
-return { answers, records, now, past }
+for i = 1, #given, 2 do given[i] = places[given[i] + 1] - 1 end
+return { answers, records, now, past, given }
 `);
 
 /**
@@ -51,12 +53,20 @@ export async function start(
 }
 
 /** What scripts that start deliveries answer. */
-export type StartReply = [tries: number[], records: (Payload | null)[], now: number, past: number[]];
+export type StartReply = [
+  tries: number[],
+  records: (Payload | null)[],
+  now: number,
+  past: number[],
+  given: (number | Payload)[],
+];
 
 /** Reads what scripts that start deliveries answer. */
-export function readStarts([tries, records, now, past]: StartReply): Start[] {
+export function readStarts([tries, records, now, past, given]: StartReply): Start[] {
   const crashes = new Map<number, number>();
   for (let i = 0; i < past.length; i += 2) crashes.set(past[i]!, past[i + 1]!);
+  const inputs = new Map<number, Payload>();
+  for (let i = 0; i < given.length; i += 2) inputs.set(given[i] as number, given[i + 1] as Payload);
   let record = 0;
   return tries.map((count, row) => {
     if (count === notStarted.lost) return "lost";
@@ -67,6 +77,7 @@ export function readStarts([tries, records, now, past]: StartReply): Start[] {
       time: now,
       isFirst: count === 1 && !crashes.has(row),
       crashes: crashes.get(row) ?? 0,
+      input: inputs.get(row) ?? null,
     };
   });
 }

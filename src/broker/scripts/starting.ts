@@ -8,11 +8,12 @@ export const notStarted: { readonly lost: 0; readonly ended: -1 } = { lost: 0, e
  */
 export const starting: string = `
 -- rows: priority, stream, entry, deliveries and id of each. Returns for each its number of tries, or ${notStarted.ended}
--- when the task had ended; the records of those with tries, in order; the time in ms; and, by pairs of row and number,
--- how often in a row a run was cut off by the end of its worker, 0 for a run that was only handed back.
+-- when the task had ended; the records of those with tries, in order; the time in ms; by pairs of row and number, how
+-- often in a row a run was cut off by the end of its worker, 0 for a run that was only handed back; and, by pairs of row
+-- and input, what was piped into tasks.
 local function begin(rows)
-  local tries, records, past = {}, {}, {}
-  if #rows == 0 then return tries, records, 0, past end
+  local tries, records, past, given = {}, {}, {}, {}
+  if #rows == 0 then return tries, records, 0, past, given end
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   local ids, owners, wanted = {}, {}, {}
@@ -64,6 +65,15 @@ local function begin(rows)
       if retries == '0' or (crashes[n] or 0) > 0 then past[#past + 1], past[#past + 2] = n - 1, crashes[n] or 0 end
     end
   end
-  return tries, records, now, past
+
+  local inputs = prefix .. ':ts:inputs'
+  if redis.call('EXISTS', inputs) == 1 then
+    local sources = redis.pcall('HMGET', inputs, unpack(ids))
+    for n = 1, #rows do
+      local input = sources[n] and redis.pcall('GET', prefix .. ':task:previous:' .. sources[n])
+      if type(input) == 'string' then given[#given + 1], given[#given + 2] = n - 1, input end
+    end
+  end
+  return tries, records, now, past, given
 end
 `;

@@ -25,7 +25,7 @@ export type Order =
 /** From a thread to the main thread. */
 export type Report =
   | { readonly kind: "streaq:ready" }
-  | { readonly kind: "streaq:done"; readonly value: unknown }
+  | { readonly kind: "streaq:done"; readonly value: unknown; readonly isTuple?: boolean }
   /** It fell over an error that nobody caught. */
   | { readonly kind: "streaq:dying"; readonly thrown: ThrownRecord }
   /** A thread whose import failed is of no more use: the module stays broken in it. */

@@ -6,6 +6,7 @@ import { restoreFailure } from "../failure.ts";
 import type { Inside } from "./inside.ts";
 import type { Order, Report, ThreadCall } from "./messages.ts";
 import { describeThrown } from "./thrown.ts";
+import { isTuple } from "../tuple.ts";
 import { findTsx, needsTsx, registerTsx } from "./typescript.ts";
 
 /** The inner end of a thread: runs the functions that it is told to, one at a time. */
@@ -84,7 +85,9 @@ export class Runner {
     if (!fn) return failed(new StreaqError(`The module does not register the task ${fnName}: ${module}`));
     const scope = { task: { ...context, signal }, workerContext: undefined, queueName, inThread: true };
     try {
-      return { kind: "streaq:done", value: await runInScope(scope, () => fn(...args)) };
+      const value = await runInScope(scope, () => fn(...args));
+      // The mark of a tuple does not survive the trip.
+      return { kind: "streaq:done", value, isTuple: isTuple(value) };
     } catch (error) {
       return failed(error);
     }

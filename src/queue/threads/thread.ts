@@ -4,6 +4,7 @@ import { StreaqError } from "../../base/errors.ts";
 import { describeFailure } from "../failure.ts";
 import type { Order, Report, ThreadCall } from "./messages.ts";
 import { restoreThrown } from "./thrown.ts";
+import { markTuple } from "../tuple.ts";
 
 /** Whose a {@linkcode Thread} is. */
 export interface ThreadOwner {
@@ -122,7 +123,7 @@ export class Thread {
       case "streaq:ready":
         return this.#begin();
       case "streaq:done":
-        return this.#settle(undefined, report.value);
+        return this.#settle(undefined, report.isTuple ? markTuple(report.value as unknown[]) : report.value);
       case "streaq:dying":
         this.#cause = { error: restoreThrown(report.thrown) };
         return this.terminate(this.#death(this.#running?.fnName));

@@ -1,0 +1,37 @@
+import type { Broker } from "../broker/broker.ts";
+import { openBroker } from "../broker/open.ts";
+import { Calendar } from "./cron/calendar.ts";
+import type { Definition } from "./definition.ts";
+import { Queue } from "./queue.ts";
+import { RecordCodec } from "./record.ts";
+import { Records } from "./records.ts";
+import { Tasks } from "./tasks.ts";
+import type { ResolvedWorkerOptions } from "./worker_options.ts";
+
+/** A queue with all that reads and writes it. */
+export interface OpenQueue {
+  readonly broker: Broker;
+  readonly codec: RecordCodec;
+  readonly calendar: Calendar;
+  readonly queue: Queue;
+  readonly tasks: Tasks;
+}
+
+/**
+ * Wires up a queue; nothing connects yet.
+ *
+ * @param definition The function of a name, where it is known.
+ * @throws {TypeError} When the URL, or the secret, is none.
+ */
+export function openQueue<C>(
+  options: ResolvedWorkerOptions<C>,
+  definition: (fnName: string) => Definition | undefined,
+): OpenQueue {
+  const codec = new RecordCodec(options);
+  const calendar = new Calendar();
+  const records = new Records({ ...options, codec, definition, workerId: options.id });
+  const broker = openBroker({ ...options, binary: codec.binary, reader: records });
+  const tasks = new Tasks({ ...options, broker, codec, records });
+  const queue = new Queue({ ...options, name: options.queueName, broker, codec, calendar, tasks });
+  return { broker, codec, calendar, queue, tasks };
+}
