@@ -30,7 +30,7 @@ export type { EnqueueRequest } from "./src/queue/request.ts";
 export type { StartOptions } from "./src/queue/start_options.ts";
 export { Kwargs, kwargs } from "./src/queue/kwargs.ts";
 export type { Handler, Middleware } from "./src/queue/middleware.ts";
-export { type Tuple, tuple } from "./src/queue/tuple.ts";
+export { type Piped, spread, type Tuple, tuple, type Unmarked } from "./src/queue/tuple.ts";
 export type { TaskEdge, TaskGraph, TaskNode } from "./src/queue/graph.ts";
 export { type AbortOptions, type ResultOptions, Task } from "./src/queue/task.ts";
 export type { ListOptions, Schedule, SizeOptions } from "./src/queue/tasks.ts";

@@ -1,5 +1,5 @@
 /** How large the payloads of one call are together, in characters or bytes, unless one alone is larger. */
-export const largestPart = 4 * 1024 * 1024;
+export const largestPart: number = 4 * 1024 * 1024;
 
 /**
  * Cuts a list into parts, each for one call: of bounded length, as Lua unpacks at most 8,000 values, and of bounded size,

@@ -1,4 +1,4 @@
-import type { Payload, Published } from "./broker.ts";
+import type { Payload } from "./broker.ts";
 
 /** A task that repeats. */
 export interface Repetition {
@@ -26,7 +26,7 @@ export interface Occurrence {
   readonly time: number;
 }
 
-/** What became of a {@linkcode Repetition}; like {@linkcode Published} for one that is no job of the code. */
+/** What became of a {@linkcode Repetition}; as of a task that is published, for one that is no job of the code. */
 export type Repeated = "created" | "changed" | "unchanged" | "exists" | "done";
 
 /** What is to be done about tasks that repeat. */

@@ -55,7 +55,7 @@ export class Records implements RecordReader {
   }
 
   /** The result of a task that ends without having run to its end. */
-  fail(taskId: string, record: TaskRecord, error: StreaqError, { tries }: { tries: number }): NewResult {
+  fail(taskId: string, record: TaskRecord, error: Pick<Error, "name" | "message">, { tries }: { tries: number }): NewResult {
     const { codec, clock, workerId, definition } = this.#options;
     const { fnName, createdTime, dependencies } = record;
     const time = clock.now();
@@ -83,7 +83,9 @@ export class Records implements RecordReader {
   }
 
   failDependent(taskId: string, data: Payload, failedId: string): NewResult {
-    const error = new StreaqError(`Not run, as a task that it depends on has failed: ${failedId}`);
+    // Without a stack: it would show where the worker told it, once for each of perhaps many thousand.
+    const message = `Not run, as a task that it depends on has failed: ${failedId}`;
+    const error = { name: "StreaqError", message };
     return this.fail(taskId, this.read(taskId, data), error, { tries: 0 });
   }
 }

@@ -1,5 +1,5 @@
-/** Marks an array that a pipe spreads; a registered symbol, so that two copies of this library agree. */
-const spread: unique symbol = Symbol.for("streaq.tuple");
+/** What marks an array that a pipe spreads; a registered symbol, so that two copies of this library agree. */
+export const spread: unique symbol = Symbol.for("streaq.tuple");
 
 /** An array that a pipe spreads over several parameters; made with {@linkcode tuple}. */
 export type Tuple<T extends readonly unknown[]> = T & { readonly [spread]: true };

@@ -6,7 +6,7 @@ import { failedWith } from "./standing.ts";
 import { waiting } from "./waiting.ts";
 
 /** How many dependents one call tells. */
-const fanOutLimit = 500;
+const fanOutLimit = 250;
 /** How many characters or bytes of records one call loads, unless a single one is larger. */
 const loadLimit = 1024 * 1024;
 

@@ -6,8 +6,8 @@ import { ending, remembered } from "./ending.ts";
 import { failedWith, type Obstacle, readObstacle, showVerdict, standing, type Verdicts } from "./standing.ts";
 import { waiting } from "./waiting.ts";
 
-/** How many tasks one call stores. */
-export const linkLimit = 500;
+/** How many tasks one call stores, unless they are a single pipeline. */
+export const linkLimit = 250;
 /** How many dependencies one call looks at; a task that has more is stored in several. */
 export const edgeLimit = 1000;
 
@@ -155,7 +155,7 @@ announce()
 return answers
 `);
 
-/** Stores at most {@linkcode linkLimit} tasks with at most {@linkcode edgeLimit} dependencies; answers what was in the way. */
+/** Stores tasks with at most {@linkcode edgeLimit} dependencies in all; answers what was in the way. */
 export async function link(
   redis: RedisClient,
   keys: Keys,
