@@ -1,5 +1,4 @@
 import type { Clock } from "../base/clock.ts";
-import { StreaqError } from "../base/errors.ts";
 import type { NewResult, Payload, RecordReader } from "../broker/broker.ts";
 import type { Definition } from "./definition.ts";
 import type { RecordCodec, TaskRecord } from "./record.ts";
@@ -55,7 +54,12 @@ export class Records implements RecordReader {
   }
 
   /** The result of a task that ends without having run to its end. */
-  fail(taskId: string, record: TaskRecord, error: Pick<Error, "name" | "message">, { tries }: { tries: number }): NewResult {
+  fail(
+    taskId: string,
+    record: TaskRecord,
+    error: Pick<Error, "name" | "message">,
+    { tries }: { tries: number },
+  ): NewResult {
     const { codec, clock, workerId, definition } = this.#options;
     const { fnName, createdTime, dependencies } = record;
     const time = clock.now();
