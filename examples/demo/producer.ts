@@ -1,48 +1,44 @@
-/** The producer of `npm run demo`: it enqueues a task for each file of this repository, and merges what comes back. */
+/**
+ * The producer of `npm run demo`: it enqueues a graph of tasks, one for each file of this repository, and one that merges
+ * what they have counted and depends on all of them.
+ */
 import { execFileSync } from "node:child_process";
 import { extname } from "node:path";
 import { Progress } from "./progress.ts";
 import { printWords, printWorkers } from "./report.ts";
-import { countWords, worker } from "./worker.ts";
+import { countWords, mergeWords, worker } from "./worker.ts";
 
 const extensions = new Set([".ts", ".mjs", ".md", ".json", ".yml", ".sh"]);
-const prose = new Set([".md"]);
 
 const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" })
   .split("\n")
   .filter((file) => extensions.has(extname(file)) && !file.endsWith("package-lock.json"));
 
-const words = { code: new Map<string, number>(), documentation: new Map<string, number>() };
 const tasksByWorker = new Map<string, number>();
 const progress = new Progress(files.length);
 
 const started = performance.now();
-const tasks = await worker.enqueueMany(files.map((file) => countWords.enqueue(file)));
+const counts = files.map((file) => countWords.enqueue(file));
+const ids = counts.map(({ id }) => id);
+// It holds no slot while it waits.
+const merge = mergeWords.enqueue(Object.fromEntries(files.map((file, i) => [file, ids[i]!]))).start({ after: ids });
+const tasks = await worker.enqueueMany(counts);
+const merged = await merge;
 const enqueued = performance.now();
 
-await Promise.all(tasks.map(async (task, i) => {
-  const outcome = await task.result({ timeout: "60s" });
-  if (!outcome.success) throw new Error(`Could not count the words of ${files[i]}`, { cause: outcome.exception });
-  const merged = words[prose.has(extname(files[i]!)) ? "documentation" : "code"];
-  let sum = 0;
-  for (const [word, count] of outcome.result) {
-    add(merged, word, count);
-    sum += count;
-  }
-  add(tasksByWorker, outcome.workerId, 1);
-  progress.step(sum);
+await Promise.all(tasks.map(async (task) => {
+  const { workerId, result } = await task.result({ timeout: "60s" });
+  tasksByWorker.set(workerId, (tasksByWorker.get(workerId) ?? 0) + 1);
+  progress.step(result.reduce((sum, [, count]) => sum + count, 0));
 }));
+const words = await merged.result({ timeout: "60s" });
 const ended = performance.now();
 
 progress.end();
-printWords(words);
+printWords(words.result);
 printWorkers(tasksByWorker);
 const rate = Math.round(files.length / (ended - started) * 1000);
 const [sent, done] = [enqueued - started, ended - started].map((ms) => `${(ms / 1000).toFixed(2)} s`);
-console.log(`\n${files.length} tasks, enqueued in ${sent}, done in ${done}: ${rate} a second`);
+console.log(`\n${files.length} tasks and one for all of them, enqueued in ${sent}, done in ${done}: ${rate} a second`);
 
 await worker.close();
-
-function add(counts: Map<string, number>, key: string, count: number): void {
-  counts.set(key, (counts.get(key) ?? 0) + count);
-}

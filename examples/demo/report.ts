@@ -1,29 +1,28 @@
 import process from "node:process";
+import type { Counts } from "./worker.ts";
 
-const top = 10;
 const barWidth = 18;
-
-type Counts = ReadonlyMap<string, number>;
 
 /** The most frequent words, side by side. */
 export function printWords({ code, documentation }: { code: Counts; documentation: Counts }): void {
   const left = table(code);
   const right = table(documentation);
   console.log(`\n${bold("Most frequent in code".padEnd(48))}${bold("in documentation")}`);
-  for (let i = 0; i < top; i++) console.log(`${(left[i] ?? "").padEnd(48)}${right[i] ?? ""}`.trimEnd());
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    console.log(`${(left[i] ?? "").padEnd(48)}${right[i] ?? ""}`.trimEnd());
+  }
 }
 
 /** Who did how much. */
-export function printWorkers(tasksByWorker: Counts): void {
+export function printWorkers(tasksByWorker: ReadonlyMap<string, number>): void {
   console.log(`\n${bold("Worker processes")}`);
   for (const [workerId, count] of [...tasksByWorker].sort()) console.log(`${workerId}  ${count} files`);
 }
 
 /** Lines like `const          ██████████  1,234`. */
 function table(counts: Counts): string[] {
-  const rows = [...counts].sort(([, a], [, b]) => b - a).slice(0, top);
-  const most = rows[0]?.[1] ?? 1;
-  return rows.map(([word, count]) => {
+  const most = counts[0]?.[1] ?? 1;
+  return counts.map(([word, count]) => {
     const bar = "█".repeat(Math.max(1, Math.round(barWidth * count / most)));
     return `${word.padEnd(14)} ${bar.padEnd(barWidth)} ${count.toLocaleString("en").padStart(6)}`;
   });
