@@ -4,6 +4,7 @@ import type { Keys } from "../keys.ts";
 import { ending, remembered } from "./ending.ts";
 import { failedWith } from "./standing.ts";
 import { waiting } from "./waiting.ts";
+import { serverTime } from "./server_time.ts";
 
 /** How many dependents one call tells. */
 const fanOutLimit = 250;
@@ -40,8 +41,7 @@ const script = new Script(`
 -- returns  how many were released, have failed, and tasks are listed; for each that is to fail: dependency, id, the task to
 --          blame, record
 local prefix, left = KEYS[1], tonumber(ARGV[1])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${serverTime}
 ${ending}
 ${waiting}
 local data, sets = prefix .. ':task:data:', prefix .. ':ts:fanout:'

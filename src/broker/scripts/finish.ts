@@ -4,6 +4,7 @@ import { group, type Keys } from "../keys.ts";
 import { ending } from "./ending.ts";
 import { leaseRows, leases } from "./leases.ts";
 import { waiting } from "./waiting.ts";
+import { serverTime } from "./server_time.ts";
 
 /** How many dependents are told within one call that ends tasks. */
 const atOnce = 500;
@@ -69,8 +70,7 @@ local function tell(id)
     return
   end
   budget = budget - count
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  ${serverTime}
   local waiters = redis.call('SMEMBERS', dependents .. id)
   redis.call('DEL', dependents .. id)
   for _, waiter in ipairs(waiters) do satisfy(waiter, id, now) end

@@ -3,6 +3,7 @@ import type { Waiting } from "../broker.ts";
 import type { Keys } from "../keys.ts";
 import { type Obstacle, readObstacle, showVerdict, standing, type Verdicts } from "./standing.ts";
 import { waiting } from "./waiting.ts";
+import { serverTime } from "./server_time.ts";
 
 const script = new Script(`
 -- Stores dependencies of a task that has too many for one call, before the task itself is stored. Until then its note tells
@@ -12,8 +13,7 @@ const script = new Script(`
 -- returns  nothing when they are stored, or what is in the way, with details: of those that have ended the results have to
 --          be read, and the others are stored
 local prefix, id, token = KEYS[1], ARGV[1], ARGV[2]
-local time = redis.call('TIME')
-local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
+${serverTime}
 ${standing}
 ${waiting}
 if redis.call('EXISTS', prefix .. ':task:data:' .. id) == 1 then return { 'exists' } end
@@ -33,7 +33,7 @@ for i = 4, #ARGV, 2 do
   if found.kind == 'ended' then unread[#unread + 1] = dependency end
   if found.kind == 'open' then open[#open + 1] = dependency end
 end
-redis.call('HSET', waiting, id, ':' .. now .. ' ' .. token)
+redis.call('HSET', waiting, id, ':' .. string.format('%.0f', now) .. ' ' .. token)
 -- What an earlier task of this id has left, or somebody else has begun.
 if noted ~= token then redis.call('UNLINK', dependencies .. id) end
 for _, dependency in ipairs(open) do redis.call('SADD', dependents .. dependency, id) end

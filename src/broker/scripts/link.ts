@@ -5,6 +5,7 @@ import { delaying, showDue } from "./delaying.ts";
 import { ending, remembered } from "./ending.ts";
 import { failedWith, type Obstacle, readObstacle, showVerdict, standing, type Verdicts } from "./standing.ts";
 import { waiting } from "./waiting.ts";
+import { serverTime } from "./server_time.ts";
 
 /** How many tasks one call stores, unless they are a single pipeline. */
 export const linkLimit = 250;
@@ -33,8 +34,7 @@ const script = new Script(`
 --          of dependencies; for each of them id and verdict
 -- returns  for each that is not stored as it is: place from 0, what is in the way, details
 local prefix = KEYS[1]
-local time = redis.call('TIME')
-local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
+${serverTime}
 ${delaying}
 ${ending}
 ${standing}
@@ -109,7 +109,7 @@ if #records > 0 then redis.call('MSET', unpack(records)) end
 local function queue(id, where)
   local priority, due = where, nil
   if string.find(where, ':', 1, true) then priority, due = string.match(where, '^([^:]*):(.*)$') end
-  if due and timeOf(due) > tonumber(now) then return delay(priority, id, due) end
+  if due and timeOf(due) > now then return delay(priority, id, due) end
   return redis.pcall('XADD', prefix .. ':queues:' .. priority, '*', 'task_id', id, 'enqueue_time', now).err
 end
 

@@ -1,6 +1,7 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
 import type { Keys } from "../keys.ts";
 import { waiting } from "./waiting.ts";
+import { serverTime } from "./server_time.ts";
 
 /** How many waiting tasks are looked at in one call, and how many of the dependencies of each. */
 const mendLimits = { tasks: 100, dependencies: 3 };
@@ -13,8 +14,7 @@ const script = new Script(`
 -- ARGV     cursor of the tasks that wait
 -- returns  the next cursor
 local prefix = KEYS[1]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${serverTime}
 ${waiting}
 local data = prefix .. ':task:data:'
 

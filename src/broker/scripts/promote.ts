@@ -1,6 +1,7 @@
 import { type RedisClient, Script } from "../../redis/mod.ts";
 import type { Promotion } from "../consumer.ts";
 import type { Keys } from "../keys.ts";
+import { serverTime } from "./server_time.ts";
 
 /** How many tasks one call promotes at most. */
 const promoteLimit = 500;
@@ -12,8 +13,7 @@ const script = new Script(`
 -- returns  how many were moved, in how many ms the next one is due, or '' when there is none, and the same for the tasks
 --          that repeat
 local prefix, left, moved, next = KEYS[1], tonumber(ARGV[1]), 0, nil
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+${serverTime}
 for i = 2, #ARGV do
   local delayed, stream = prefix .. ':queues:delayed:' .. ARGV[i], prefix .. ':queues:' .. ARGV[i]
   -- A key that is no sorted set, or no stream, holds up nothing else.

@@ -2,6 +2,7 @@ import { type RedisClient, Script } from "../../redis/mod.ts";
 import type { NewTask, Published, Waiting } from "../broker.ts";
 import type { Keys } from "../keys.ts";
 import { delaying, showDue } from "./delaying.ts";
+import { serverTime } from "./server_time.ts";
 
 /** How many tasks one call stores: Lua unpacks at most 8,000 values, and a task takes three. */
 export const publishLimit = 500;
@@ -15,8 +16,7 @@ const script = new Script(`
 -- returns  the exceptions: place in the batch from 0, "exists" or "done" or an error; and so on
 local prefix = KEYS[1]
 local data, result, ended = prefix .. ':task:data:', prefix .. ':task:results:', prefix .. ':ts:ended:'
-local time = redis.call('TIME')
-local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
+${serverTime}
 
 local known = {}
 for i = 1, #ARGV, 3 do
@@ -51,7 +51,7 @@ for i = 1, #ARGV, 3 do
     local id, priority, due = ARGV[i], ARGV[i + 1], nil
     if string.find(priority, ':', 1, true) then priority, due = string.match(priority, '^([^:]*):(.*)$') end
     local err
-    if due and timeOf(due) > tonumber(now) then
+    if due and timeOf(due) > now then
       err = delay(priority, id, due)
     else
       err = redis.pcall('XADD', prefix .. ':queues:' .. priority, '*', 'task_id', id, 'enqueue_time', now).err

@@ -6,6 +6,7 @@ import { delaying } from "./delaying.ts";
 import { repeating } from "./repeating.ts";
 import { waiting } from "./waiting.ts";
 import { withdrawing } from "./withdrawing.ts";
+import { serverTime } from "./server_time.ts";
 
 const repeatScript = new Script(`
 -- Lets a task repeat, with its next occurrence. A job of the code that is there with another expression, priority or zone
@@ -15,8 +16,7 @@ const repeatScript = new Script(`
 --          record, time in ms
 -- returns  'created', 'changed', 'unchanged', 'exists', 'done' or an error
 local prefix, name, kind, expression, place = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${serverTime}
 ${delaying}
 ${repeating}
 ${waiting}

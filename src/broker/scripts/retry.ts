@@ -3,6 +3,7 @@ import type { Deferral } from "../consumer.ts";
 import { group, type Keys } from "../keys.ts";
 import { delaying, showDue } from "./delaying.ts";
 import { leaseRows, leases } from "./leases.ts";
+import { serverTime } from "./server_time.ts";
 
 const script = new Script(`
 -- Puts tasks back to be tried again later: the try is spent. Sent twice, it answers the same.
@@ -11,8 +12,7 @@ const script = new Script(`
 --          leading +, or as a time in ms
 -- returns  for each row 1, 0 when somebody else ended the task or holds it, or an error that concerns it alone
 ${leases}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${serverTime}
 -- A write that is allowed when memory is full lets the others pass.
 redis.call('HDEL', running, '')
 

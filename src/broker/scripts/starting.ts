@@ -1,3 +1,5 @@
+import { serverTime } from "./server_time.ts";
+
 /** A start that is none: somebody else holds the delivery, or the task had ended. Otherwise it is the number of tries. */
 export const notStarted: { readonly lost: 0; readonly ended: -1 } = { lost: 0, ended: -1 };
 
@@ -14,8 +16,7 @@ export const starting: string = `
 local function begin(rows)
   local tries, records, past, given = {}, {}, {}, {}
   if #rows == 0 then return tries, records, 0, past, given end
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  ${serverTime}
   local ids, owners, wanted = {}, {}, {}
   for n, row in ipairs(rows) do
     ids[n] = row.id

@@ -4,6 +4,7 @@ import type { Agenda, Repetition, Tick } from "../repetition.ts";
 import type { Keys } from "../keys.ts";
 import { delaying } from "./delaying.ts";
 import { repeating } from "./repeating.ts";
+import { serverTime } from "./server_time.ts";
 
 /** How many jobs are looked at in one call. */
 const agendaLimit = 100;
@@ -14,8 +15,7 @@ const agendaScript = new Script(`
 -- ARGV     how many at most
 -- returns  the time in ms; then for each: name, time, expression, note, whether a living worker has it in its code, record
 local prefix = KEYS[1]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${serverTime}
 local schedule, answer = prefix .. ':cron:schedule', { now }
 local due = redis.call('ZRANGEBYSCORE', schedule, '-inf', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', 0, ARGV[1])
 for i = 1, #due, 2 do
@@ -39,8 +39,7 @@ const tickScript = new Script(`
 --          of the next one: id, record, time in ms
 -- returns  how many were enqueued here
 local prefix, ticked = KEYS[1], 0
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${serverTime}
 ${delaying}
 ${repeating}
 for i = 1, #ARGV, 6 do
@@ -63,8 +62,7 @@ const knowScript = new Script(`
 -- returns  those that are not scheduled
 local missing = {}
 local known = KEYS[1] .. ':ts:crons'
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${serverTime}
 redis.call('ZREMRANGEBYSCORE', known, '-inf', now)
 for i = 2, #ARGV do
   redis.call('ZADD', known, now + ARGV[1], ARGV[i])

@@ -1,0 +1,5 @@
+/** Lua that reads the server's clock: `now`, in Unix milliseconds. */
+export const serverTime: string = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`.trim();
