@@ -74,6 +74,9 @@ interface Condition {
   readonly after?: readonly string[] | undefined;
 }
 
+/** Most wait for nothing. */
+const none: Condition = {};
+
 /** How many tasks are piped into each other at most: as many as are stored in one call. */
 const longestPipeline = 500;
 
@@ -89,7 +92,7 @@ export class Request<R> implements EnqueueRequest<R> {
   /** Whether the id is the caller's. */
   #isNamed = false;
   #priority: string;
-  #condition: Condition = {};
+  #condition = none;
   #signal: AbortSignal | undefined;
   /** Tells whether it arrived; `undefined` until it is on its way. */
   #arrival: (() => Promise<void>) | undefined;
@@ -104,7 +107,7 @@ export class Request<R> implements EnqueueRequest<R> {
   }
 
   get id(): string {
-    return this.#id ??= this.#idInPipeline() ?? randomId();
+    return this.#id ??= this.#previous ? this.#idInPipeline() : randomId();
   }
 
   get priority(): string {
@@ -224,8 +227,8 @@ export class Request<R> implements EnqueueRequest<R> {
   }
 
   /** A pipeline whose first task is named by the caller can be sent again as a whole. */
-  #idInPipeline(): string | undefined {
+  #idInPipeline(): string {
     const { first } = this;
-    return first.#isNamed ? checkId(`${first.#id}.${this.#place + 1}`) : undefined;
+    return first.#isNamed ? checkId(`${first.#id}.${this.#place + 1}`) : randomId();
   }
 }
