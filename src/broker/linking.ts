@@ -72,18 +72,21 @@ class Linking {
 
   async store(part: readonly Row[]): Promise<void> {
     let rows = part;
-    for (let round = 0; rows.length > 0; round++) {
+    let round = 0;
+    while (rows.length > 0) {
       if (round === roundLimit) throw new StreaqError("What it depends on keeps changing while it is stored");
-      const [first] = rows;
+      const [first, count] = [rows[0], rows.length];
       // With all that it is piped into, which is stored in the same call.
       const pipeline = rows.filter(({ place }) => place === first!.place);
-      const isHard = round >= patience && first!.after.length > 0;
+      const isHard = round >= patience && first!.after.length > 0 && !first!.failure;
       if (first!.after.length > edgeLimit || (isHard && !first!.isPiped)) {
         const obstacles = await this.#storeWide(first!, pipeline.slice(1));
         rows = [...await this.#settle(pipeline, obstacles), ...rows.slice(pipeline.length)];
       } else {
         rows = await this.#settle(rows, await this.#link(rows));
       }
+      // Only those that bring nothing count.
+      round = rows.length < count ? 0 : round + 1;
     }
   }
 
@@ -135,7 +138,8 @@ class Linking {
         return;
       }
       failing.set(row.task.id, blamed);
-      again.push({ ...row, failure: reader.failDependent(row.task.id, row.task.data, blamed) });
+      const failure = { ...reader.failDependent(row.task.id, row.task.data, blamed), failedId: blamed };
+      again.push({ ...row, failure });
     });
     await this.#readResults(obstacles.flatMap((obstacle) => obstacle?.kind === "ended" ? obstacle.taskIds : []));
     return again;

@@ -44,6 +44,8 @@ export interface RedisBrokerOptions {
 
 /** How many calls are under way at once. */
 const partsAtOnce = 8;
+/** How often dependents are told by who has ended a task, before that is left to a worker: a pipeline is told whole. */
+const tellingLimit = 50;
 
 /** A queue on a Redis server. */
 export class RedisBroker implements Broker {
@@ -179,7 +181,10 @@ export class RedisBroker implements Broker {
 
   /** Tells dependents of what has just ended here. Where that fails it is listed, and a worker does it. */
   async #fanOut(): Promise<void> {
-    await tellDependents(this.redis, this.#keys, this.#options).catch(() => {});
+    const tell = () => tellDependents(this.redis, this.#keys, this.#options).catch(() => ({ unfinished: false }));
+    for (let round = 0; round < tellingLimit; round++) {
+      if (!(await tell()).unfinished) return;
+    }
   }
 
   #checkOpen(): void {

@@ -21,6 +21,7 @@ export class FanOut {
   /** Another worker may have left some. */
   #isListed = true;
   #told = 0;
+  #telling: Promise<void> | undefined;
 
   constructor(options: FanOutOptions) {
     this.#options = options;
@@ -45,11 +46,17 @@ export class FanOut {
   }
 
   /**
-   * Tells all that are there now.
+   * Tells all that are there now. Who asks while that is under way waits for its end.
    *
    * @throws When told to stop meanwhile.
    */
   async tell(signal: AbortSignal): Promise<void> {
+    do {
+      await (this.#telling ??= this.#tell(signal).finally(() => this.#telling = undefined));
+    } while (this.#isListed && !signal.aborted);
+  }
+
+  async #tell(signal: AbortSignal): Promise<void> {
     const { consumer, clock, logger } = this.#options;
     const what = "Telling dependents of tasks that have ended";
     while (this.#isListed && !signal.aborted) {

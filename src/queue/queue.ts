@@ -46,14 +46,21 @@ export interface QueueOptions {
   readonly clock: Clock;
 }
 
+/** Tasks that are on their way to the store. */
+interface UnderWay {
+  readonly tasks: readonly NewTask[];
+  readonly ended: Promise<unknown>;
+}
+
 /** A queue as those see it who put tasks in. */
 export class Queue {
   readonly #options: QueueOptions;
   readonly #publishing: Batch<NewTask, Published>;
+  readonly #underWay = new Set<UnderWay>();
 
   constructor(options: QueueOptions) {
     this.#options = options;
-    this.#publishing = new Batch((tasks) => options.broker.publish(tasks), batchLimit);
+    this.#publishing = new Batch((tasks) => this.#publish(tasks), batchLimit);
   }
 
   /** What is known of the tasks in it. */
@@ -159,19 +166,47 @@ export class Queue {
   /** Publishes tasks in order, all but those that repeat in one go; never rejects. */
   async #publishAll(requests: readonly Request<unknown>[], tasks: readonly NewTask[]): Promise<Published[]> {
     const plain = tasks.filter((_, i) => requests[i]!.condition.expression === undefined);
+    // On their way first, so that others that depend on them wait for that.
+    const repeating = requests.map(({ condition: { expression } }, i) => {
+      return expression === undefined ? undefined : this.#repeat(tasks[i]!, expression).catch(asError);
+    });
     const published = plain.length === 0
       ? Promise.resolve<Published[]>([])
-      : this.#options.broker.publish(plain).catch((error) => plain.map(() => asError(error)));
+      : this.#publish(plain).catch((error) => plain.map(() => asError(error)));
     if (plain.length === tasks.length) return await published;
-    const repeated = await Promise.all(requests.map(({ condition: { expression } }, i) => {
-      return expression === undefined ? undefined : this.#repeat(tasks[i]!, expression).catch(asError);
-    }));
+    const repeated = await Promise.all(repeating);
     const answers = (await published).values();
     return repeated.map((answer) => answer ?? answers.next().value as Published);
   }
 
+  /** Publishes tasks, after those on their way that they depend on: calls may arrive in any order. */
+  #publish(tasks: readonly NewTask[]): Promise<Published[]> {
+    const { broker } = this.#options;
+    const after = new Set(tasks.flatMap(({ after = [] }) => after));
+    const before = after.size === 0 ? [] : [...this.#underWay].filter(({ tasks }) => hasAny(tasks, after));
+    const published = before.length === 0
+      ? broker.publish(tasks)
+      : Promise.allSettled(before.map(({ ended }) => ended)).then(() => broker.publish(tasks));
+    return this.#note(tasks, published);
+  }
+
+  /** Notes tasks as being on their way for as long as they are. */
+  async #note<T>(tasks: readonly NewTask[], ended: Promise<T>): Promise<T> {
+    const underWay = { tasks, ended };
+    this.#underWay.add(underWay);
+    try {
+      return await ended;
+    } finally {
+      this.#underWay.delete(underWay);
+    }
+  }
+
   /** Lets a task repeat: its first occurrence has its id. */
-  async #repeat({ id, priority, data }: NewTask, expression: string): Promise<Published> {
+  #repeat(task: NewTask, expression: string): Promise<Published> {
+    return this.#note([task], this.#storeRepetition(task, expression));
+  }
+
+  async #storeRepetition({ id, priority, data }: NewTask, expression: string): Promise<Published> {
     const { broker, calendar, timeZone } = this.#options;
     // By the server's clock, like all that is due.
     const time = calendar.next(expression, timeZone, await broker.time());
@@ -203,6 +238,16 @@ export class Queue {
     });
     return { id, priority, data, due, after, next: next && this.#encode(next) };
   }
+}
+
+/** Whether any of the ids is that of one of the tasks, or of what these are piped into. */
+function hasAny(tasks: readonly NewTask[], ids: ReadonlySet<string>): boolean {
+  return tasks.some((first) => {
+    for (let task: NewTask | undefined = first; task; task = task.next) {
+      if (ids.has(task.id)) return true;
+    }
+    return false;
+  });
 }
 
 /** A request with all that it is piped into. */

@@ -173,7 +173,7 @@ export class Request<R> implements EnqueueRequest<R> {
   }
 
   pipe(next: unknown, kwargs: object = {}): Request<never> {
-    const other: unknown = (next as RegisteredTask<[], unknown> | undefined)?.enqueue?.();
+    const other: unknown = typeof next === "function" && (next as RegisteredTask<[], unknown>).enqueue?.();
     if (!(other instanceof Request)) throw new TypeError(`Could not pipe, expected a registered task: ${typeof next}`);
     if (typeof kwargs !== "object" || kwargs === null || Array.isArray(kwargs)) {
       throw new TypeError(`Could not pipe, expected an object with named arguments: ${kwargs}`);

@@ -17,7 +17,7 @@ if redis.call('EXISTS', data) == 0 then return { 'missing' } end
 local state, due = 'queued', ''
 if redis.call('HEXISTS', prefix .. ':ts:running', id) == 1 then
   state = 'running'
-elseif redis.call('HEXISTS', prefix .. ':ts:waiting', id) == 1 then
+elseif redis.pcall('HEXISTS', prefix .. ':ts:waiting', id) == 1 then
   state = 'scheduled'
 else
   for i = 3, #ARGV do

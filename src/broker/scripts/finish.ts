@@ -57,8 +57,9 @@ local listed, budget = 0, ${atOnce}
 -- Stores what a task has made for another, if that one still waits for it.
 local function pipe(id, other, input)
   if redis.pcall('SISMEMBER', dependencies .. other, id) ~= 1 or redis.pcall('HEXISTS', waiting, other) ~= 1 then return end
+  -- Without a note it would be left behind.
+  if type(redis.pcall('HSET', inputs, other, id)) == 'table' then return end
   redis.call('SET', prefix .. ':task:previous:' .. id, input)
-  redis.pcall('HSET', inputs, other, id)
 end
 
 -- Tells those that wait for a task; many are left to be worked off.

@@ -20,7 +20,7 @@ export interface Linked {
   /** Whether the one dependency is stored in this call too, and piped into it. */
   readonly isPiped: boolean;
   /** What it ends with, if a dependency has failed. */
-  readonly failure: NewResult | undefined;
+  readonly failure: (NewResult & { readonly failedId: string }) | undefined;
   /** Where other calls have stored the rest of its dependencies: what they have noted it with. */
   readonly token: string | undefined;
 }
@@ -30,7 +30,7 @@ const script = new Script(`
 -- one that has failed ends at once. Each depends on what is stored already or comes before it.
 -- KEYS[1]  the queue's prefix
 -- ARGV     for each task: id; where to, as for publish; 1 if it is piped into from a task of this call or 0; the token of
---          edges that are stored already or ''; record; ttl in ms and result of a failure, '' where none is known; number
+--          edges that are stored already or ''; record; ttl in ms, result and task to blame of a failure, '' where none is known; number
 --          of dependencies; for each of them id and verdict
 -- returns  for each that is not stored as it is: place from 0, what is in the way, details
 local prefix = KEYS[1]
@@ -51,9 +51,9 @@ end
 -- own: how the tasks of this call stand
 local own = {}
 while ARGV[i] do
-  local id, token, past = ARGV[i], ARGV[i + 3], i + 8 + 2 * ARGV[i + 7]
+  local id, token, past = ARGV[i], ARGV[i + 3], i + 9 + 2 * ARGV[i + 8]
   local row = { place = place, id = id, where = ARGV[i + 1], token = token, record = ARGV[i + 4], ttl = ARGV[i + 5],
-    failure = ARGV[i + 6], open = {} }
+    failure = ARGV[i + 6], blamed = ARGV[i + 7], open = {} }
   local answer = own[id] and { place, own[id].kind == 'later' and 'later' or 'exists' }
   if not answer then
     local known = isKnown(id, token)
@@ -62,7 +62,7 @@ while ARGV[i] do
   end
   if not answer then
     local unread, missing, isLater = { place, 'ended' }, nil, false
-    for d = i + 8, past - 1, 2 do
+    for d = i + 9, past - 1, 2 do
       local dependency = ARGV[d]
       local found = own[dependency] or standingOf(dependency, ARGV[d + 1])
       if found.kind == 'unknown' then
@@ -82,6 +82,8 @@ while ARGV[i] do
     if missing then
       answer = missing
     elseif row.root and row.failure ~= '' then
+      -- The one that its result names: which one is found first may be another by now.
+      row.root = row.blamed
       own[id] = { kind = 'failed', root = row.root }
       rows[#rows + 1] = row
     elseif row.root then
@@ -127,7 +129,7 @@ local function link(row)
     local noted = redis.pcall('HSET', waiting, row.id, row.where)
     return type(noted) == 'table' and noted.err or nil
   end
-  if row.token ~= '' then redis.call('HDEL', waiting, row.id) end
+  redis.pcall('HDEL', waiting, row.id)
   return queue(row.id, row.where)
 end
 
@@ -138,14 +140,25 @@ local function fail(row)
   stopWaiting(row.id)
 end
 
+-- Errors by task: what is piped from one that is refused is refused with it.
+local refused = {}
+
+local function refuse(row, err)
+  refused[row.id] = err
+  stopWaiting(row.id)
+  redis.call('DEL', data .. row.id, dependencies .. row.id)
+  for _, dependency in ipairs(row.open) do redis.pcall('SREM', dependents .. dependency, row.id) end
+end
+
 for _, row in ipairs(rows) do
   if row.root then
     fail(row)
   else
-    local err = link(row)
+    local err
+    for _, dependency in ipairs(row.open) do err = err or refused[dependency] end
+    err = err or link(row)
     if err then
-      redis.call('DEL', data .. row.id)
-      stopWaiting(row.id)
+      refuse(row, err)
       answers[#answers + 1] = { row.place, 'refused', err }
     end
   end
@@ -167,7 +180,17 @@ export async function link(
   for (const { task, after, isPiped, failure, token } of tasks) {
     const { id, priority, due, data } = task;
     const where = due === undefined ? priority : `${priority}:${showDue(due)}`;
-    args.push(id, where, isPiped ? 1 : 0, token ?? "", data, failure?.ttl ?? "", failure?.result ?? "", after.length);
+    args.push(
+      id,
+      where,
+      isPiped ? 1 : 0,
+      token ?? "",
+      data,
+      failure?.ttl ?? "",
+      failure?.result ?? "",
+      failure?.failedId ?? "",
+      after.length,
+    );
     for (const dependency of after) args.push(dependency, showVerdict(verdicts, dependency));
   }
   const answers = new Array<Obstacle | undefined>(tasks.length).fill(undefined);
