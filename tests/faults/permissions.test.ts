@@ -183,6 +183,35 @@ describe("a user with nothing but the permissions that the documentation lists",
     await assertClean(admin, "orders");
   });
 
+  it("can let tasks wait for others, few or many, tell them of the ends, and pipe", async () => {
+    await using all = await scene({ idleTimeout: 100 });
+    const { admin, worker, other, tasks: { job, long } } = all;
+    const held = await long.enqueue(60_000).start({ delay: "1h", id: "held" });
+    const sources = await worker.enqueueMany(Array.from({ length: 1100 }, (_, n) => job.enqueue(n)));
+    const wide = await job.enqueue(1).start({ after: sources.map(({ id }) => id), priority: "high" });
+    const bad = await job.enqueue(-1);
+    const many = await worker.enqueueMany(
+      Array.from({ length: 1100 }, (_, n) => job.enqueue(n).start({ after: n % 2 ? wide.id : bad.id })),
+    );
+    const aborted = await job.enqueue(1).start({ after: held.id });
+    const runs = [running(worker), running(other)];
+    const results = await Promise.all(many.map((task) => task.result({ timeout: "10s" })));
+    assertEquals(results.filter(({ success }) => success).length, 550);
+    assertEquals((await (await job.enqueue(7).pipe(job).pipe(job)).result({ timeout: "5s" })).result, 7);
+    assertEquals((await (await job.enqueue(7).start({ after: [wide.id] })).result({ timeout: "5s" })).result, 7);
+    assertEquals([(await aborted.info())?.dependencies, await worker.queueSize()], [new Set(["held"]), 2]);
+    assertEquals([await aborted.abort(), await held.abort()], [true, true]);
+    // The janitor looks after one whose dependencies got lost.
+    const last = await long.enqueue(60_000).start({ delay: "1h", id: "last" });
+    const lost = await job.enqueue(1).start({ after: last.id, id: "lost" });
+    await admin.command(["DEL", `${prefix}:task:dependencies:lost`]);
+    assertEquals((await lost.result({ timeout: "10s" })).success, false);
+    assertEquals(await last.abort(), true);
+    for (const run of runs) await run.stop();
+    assertEquals(await refusals(admin), []);
+    await assertClean(admin, "orders");
+  });
+
   it("can schedule cron jobs, replace them, and forget those that are gone", async () => {
     await using all = await scene();
     const { admin, worker, other } = all;

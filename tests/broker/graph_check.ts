@@ -1,0 +1,64 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Keys } from "../../src/broker/keys.ts";
+import { findState } from "../../src/broker/scripts/find.ts";
+import type { Obstacle } from "../../src/broker/scripts/standing.ts";
+import type { RedisClient } from "../../src/redis/mod.ts";
+import type { GraphModel } from "./graph_model.ts";
+
+/** From lowest to highest. */
+export const priorities = ["low", "high"];
+
+/** Checks that Redis holds what the model says. */
+export async function checkGraph(redis: RedisClient, keys: Keys, model: GraphModel): Promise<void> {
+  const { tasks, edges, dependents, gathering, listed } = model;
+  for (const [id, task] of tasks) {
+    assertEquals(await findState(redis, keys, priorities, id), model.stateOf(id), id);
+    assertEquals(await redis.command(["GET", keys.result(id)]), task.result ?? null, `result of ${id}`);
+  }
+  for (const [sets, name] of [[edges, "dependencies"], [dependents, "dependents"]] as const) {
+    for (const id of [...tasks.keys(), ...gathering.keys()]) {
+      assertEquals(
+        await membersOf(redis, `${keys.prefix}:task:${name}:${id}`),
+        sorted(sets.get(id) ?? []),
+        `${name} of ${id}`,
+      );
+    }
+  }
+  const notes = await hash(redis, keys.waiting);
+  const waiting = [...tasks.values()].filter(({ place }) => place === "waiting");
+  assertEquals(sorted(notes.keys()), sorted(new Set([...waiting.map(({ id }) => id), ...gathering.keys()])));
+  for (const { id, priority } of waiting) assertEquals(notes.get(id), priority);
+  for (const [id, token] of gathering) assert(notes.get(id)!.endsWith(` ${token}`), `note of ${id}`);
+  const lists = await hash(redis, `${keys.prefix}:ts:fanouts`);
+  assertEquals(sorted(lists.keys()), sorted(listed.keys()), "who is listed");
+  for (const [id, { outcome, ids }] of listed) {
+    assertEquals([lists.get(id), await membersOf(redis, `${keys.prefix}:ts:fanout:${id}`)], [outcome, sorted(ids)]);
+  }
+  // Whoever waits is known to those that it waits for.
+  for (const [id, ids] of edges) {
+    for (const dependency of ids) {
+      const isKnown = dependents.get(dependency)?.has(id) || listed.get(dependency)?.ids.has(id);
+      assert(isKnown, `${dependency} tells ${id}`);
+    }
+  }
+}
+
+/** The members of a set, in order. */
+export async function membersOf(redis: RedisClient, key: string): Promise<string[]> {
+  return sorted(await redis.command<string[]>(["SMEMBERS", key]));
+}
+
+/** What is in the way of a task, as the model says it. */
+export function show(obstacle: Obstacle | undefined): string[] {
+  if (!obstacle) return [];
+  if ("taskIds" in obstacle) return [obstacle.kind, ...obstacle.taskIds];
+  return "taskId" in obstacle ? [obstacle.kind, obstacle.taskId] : [obstacle.kind];
+}
+
+async function hash(redis: RedisClient, key: string): Promise<Map<string, string>> {
+  return await redis.command<Map<string, string>>(["HGETALL", key]);
+}
+
+function sorted(values: Iterable<string>): string[] {
+  return [...values].sort();
+}

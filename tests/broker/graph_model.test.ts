@@ -1,0 +1,43 @@
+/**
+ * The scripts about tasks that depend on each other against a model of what they should do: random interleavings of three
+ * workers, who store edges, end tasks and tell dependents, say everything twice, and act on what they have learned long ago.
+ */
+import { after, before, describe, it } from "node:test";
+import fc from "fast-check";
+import { createClient, type RedisClient } from "../../src/redis/mod.ts";
+import { type RedisServer, startRedis } from "../support/redis_server.ts";
+import { GraphRig } from "./graph_rig.ts";
+import { graphStep } from "./graph_steps.ts";
+
+/** How many interleavings are tried. */
+const runs = 60;
+
+describe("the scripts about dependencies", () => {
+  let server: RedisServer;
+  let redis: RedisClient;
+  let queues = 0;
+  before(async () => {
+    server = await startRedis();
+    redis = createClient(server.url);
+  });
+  after(async () => {
+    await redis.close();
+    await server.stop();
+  });
+
+  it("do what the model says, whoever does what in whatever order", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(graphStep, { maxLength: 80, size: "max" }), async (steps) => {
+        const rig = new GraphRig(redis, `graph-${queues++}`);
+        await rig.open();
+        for (const step of steps) {
+          await rig.take(step);
+          await rig.check();
+        }
+        await rig.drain();
+        await redis.command(["FLUSHALL"]);
+      }),
+      { numRuns: runs },
+    );
+  });
+});

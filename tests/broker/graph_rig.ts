@@ -1,0 +1,303 @@
+/** The scripts about tasks that depend on each other and a model of what they should do, side by side. */
+import { assert, assertEquals } from "@std/assert";
+import { systemClock } from "../../src/base/clock.ts";
+import type { Published, RecordReader } from "../../src/broker/broker.ts";
+import type { Delivery, Ending } from "../../src/broker/consumer.ts";
+import { Keys } from "../../src/broker/keys.ts";
+import { publishLinked } from "../../src/broker/linking.ts";
+import { abort } from "../../src/broker/scripts/abort.ts";
+import { type Doomed, fanOut } from "../../src/broker/scripts/fan_out.ts";
+import { finish } from "../../src/broker/scripts/finish.ts";
+import { gather } from "../../src/broker/scripts/gather.ts";
+import { link } from "../../src/broker/scripts/link.ts";
+import { mend } from "../../src/broker/scripts/mend.ts";
+import { fromBeginning, read } from "../../src/broker/scripts/read.ts";
+import type { Verdicts } from "../../src/broker/scripts/standing.ts";
+import { start } from "../../src/broker/scripts/start.ts";
+import type { RedisClient } from "../../src/redis/mod.ts";
+import { keysOf } from "../queue/keyspace.ts";
+import { checkGraph, membersOf, priorities, show } from "./graph_check.ts";
+import { GraphModel } from "./graph_model.ts";
+import { type GraphStep, nameOf, pipedCount } from "./graph_steps.ts";
+
+const ttl = 600_000;
+
+/** Records and results are plain words here. */
+const reader: RecordReader = {
+  hasSucceeded: (_taskId, result) => String(result).startsWith("done"),
+  failDependent: (taskId, _data, failedId) => ({ result: `${taskId} failed with ${failedId}`, ttl }),
+};
+
+/** A worker, or who stores the edges of a task. */
+interface Actor {
+  readonly name: string;
+  /** All that it ever leased, lost or not. */
+  readonly leased: Delivery[];
+  /** What it is to fail, as far as it knows. */
+  doomed: readonly Doomed[];
+  /** What it stores edge by edge. */
+  wide: { readonly id: string; readonly token: string } | undefined;
+}
+
+/** The real thing and the model, side by side. */
+export class GraphRig {
+  readonly #redis: RedisClient;
+  readonly #keys: Keys;
+  readonly #model = new GraphModel();
+  readonly #leases = new Map<string, Delivery & { readonly name: string }>();
+  readonly #actors: Actor[] = [0, 1, 2].map((n) => newActor(`worker-${n}`));
+  #count = 0;
+
+  constructor(redis: RedisClient, queue: string) {
+    this.#redis = redis;
+    this.#keys = new Keys(queue);
+  }
+
+  async open(): Promise<void> {
+    for (const priority of priorities) {
+      await this.#redis.command(["XGROUP", "CREATE", this.#keys.stream(priority), "workers", "0", "MKSTREAM"]);
+    }
+  }
+
+  async take(step: GraphStep): Promise<void> {
+    for (let time = 0; time < ("twice" in step && step.twice ? 2 : 1); time++) await this.#take(step, time > 0);
+    this.#count++;
+  }
+
+  async #take(step: GraphStep, again: boolean): Promise<void> {
+    switch (step.do) {
+      case "publish":
+        return await this.#publish(step.id, step.after);
+      case "gather": {
+        const actor = this.#actors[step.who]!;
+        actor.wide = { id: nameOf(step.id), token: `token-${this.#count}` };
+        return await this.#gather(actor, step, { isFirst: true });
+      }
+      case "more":
+        return await this.#gather(this.#actors[step.who]!, step, { isFirst: false });
+      case "link":
+        return await this.#link(this.#actors[step.who]!);
+      case "run":
+        return await this.#run(this.#actors[step.who]!, step.takeover);
+      case "finish":
+        return await this.#finish(this.#actors[step.who]!, step.which, step.success);
+      case "abort":
+        return await this.#abort(nameOf(step.id), again);
+      case "crowd":
+        return await this.#crowd(nameOf(step.id));
+      case "fanOut":
+        return await this.#fanOut(this.#actors[step.who]!);
+      case "mend":
+        // Where nothing got lost there is nothing to mend.
+        assertEquals(await mend(this.#redis, this.#keys, "0"), "0");
+    }
+  }
+
+  /** What Redis holds is what the model says. */
+  async check(): Promise<void> {
+    await checkGraph(this.#redis, this.#keys, this.#model);
+  }
+
+  /** Whatever has happened, one worker that is left ends everything, and nothing remains but results. */
+  async drain(): Promise<void> {
+    const last = newActor("last");
+    const { tasks, gathering, listed } = this.#model;
+    while (listed.size > 0 || [...tasks.values()].some(({ place }) => place !== "ended")) {
+      await this.#fanOut(last);
+      last.leased.length = 0;
+      await this.#run(last, true);
+      if (last.leased.length > 0) await this.#finish(last, 0, true);
+      await this.check();
+    }
+    // Who stores edges may have gone away; it had a minute's time.
+    for (const [id, token] of gathering) {
+      await this.#redis.command(["HSET", this.#keys.waiting, id, `:1000 ${token}`]);
+    }
+    await mend(this.#redis, this.#keys, "0");
+    // Entries of those that were aborted before they were started.
+    await this.#run(last, true);
+    const left = await keysOf(this.#redis, this.#keys.prefix);
+    assertEquals(left.filter((key) => !/:(queues:\w+|task:results:.*|ts:ended:.*|ts:results)$/.test(key)), []);
+    for (const priority of priorities) {
+      assertEquals(await this.#redis.command(["XLEN", this.#keys.stream(priority)]), 0);
+    }
+  }
+
+  async #publish(number: number, numbers: readonly number[]): Promise<void> {
+    const id = nameOf(number);
+    const after = [...new Set(numbers)].map(nameOf).filter((dependency) => dependency !== id);
+    const priority = priorities[number % 2]!;
+    const next = number < pipedCount ? { id: `${id}.2`, priority: "low", data: "data" } : undefined;
+    const [answer] = await publishLinked([{ id, priority, data: "data", after, next }], {
+      redis: this.#redis,
+      keys: this.#keys,
+      binary: false,
+      reader,
+      clock: systemClock,
+    });
+    const task = this.#model.tasks.get(id);
+    if (task) return assertEquals(answer, task.place === "ended" ? "done" : "exists");
+    const standings = after.map((dependency) => this.#model.standing(dependency, true));
+    const unknown = after.find((_, i) => standings[i]!.kind === "unknown");
+    if (unknown !== undefined) return this.#assertRefused(answer!, unknown);
+    assertEquals(answer, "created");
+    const roots = standings.flatMap((standing) => standing.kind === "failed" ? [standing.root] : []);
+    const rows = next ? [id, next.id] : [id];
+    if (roots.length > 0) {
+      for (const row of rows) {
+        const result = await this.#redis.command<string>(["GET", this.#keys.result(row)]);
+        const root = roots.find((root) => result === `${row} failed with ${root}`);
+        assert(root !== undefined, `${row} failed with one of ${roots}: ${result}`);
+        assertEquals(await this.#redis.command(["GET", this.#keys.ended(row)]), `0 :${root}`);
+        this.#model.refuse(row, priority, root, result);
+      }
+      return;
+    }
+    this.#model.link(id, priority, after, { ...next && { next: next.id } });
+    if (next) this.#model.link(next.id, "low", [id], {});
+  }
+
+  #assertRefused(answer: Published, dependency: string): void {
+    assert(answer instanceof Error && answer.message.includes(dependency), `${answer} names ${dependency}`);
+  }
+
+  async #gather(
+    { wide }: Actor,
+    { after, isRead }: { after: readonly number[]; isRead: boolean },
+    { isFirst }: { isFirst: boolean },
+  ): Promise<void> {
+    if (!wide) return;
+    const ids = [...new Set(after)].map(nameOf).filter((id) => id !== wide.id);
+    const verdicts = isRead ? this.#verdicts() : new Map();
+    const edges = { token: wide.token, isFirst, after: ids };
+    const obstacle = await gather(this.#redis, this.#keys, wide.id, edges, verdicts);
+    assertEquals(show(obstacle), this.#model.gather(wide.id, wide.token, ids, { isFirst, isRead }));
+  }
+
+  async #link({ wide }: Actor): Promise<void> {
+    if (!wide) return;
+    const { id, token } = wide;
+    const task = { id, priority: "high", data: "data" };
+    const row = { task, after: [], isPiped: false, failure: undefined, token };
+    const [obstacle] = await link(this.#redis, this.#keys, [row], this.#verdicts());
+    const before = this.#model.tasks.get(id);
+    if (before) return assertEquals(show(obstacle), [before.place === "ended" ? "done" : "exists"]);
+    if (this.#model.gathering.get(id) !== token) return assertEquals(show(obstacle), ["changed"]);
+    assertEquals(show(obstacle), []);
+    this.#model.link(id, "high", [], { token });
+  }
+
+  /** Leases a task and starts it. */
+  async #run(actor: Actor, takeover: boolean): Promise<void> {
+    const { name } = actor;
+    const options = { name, priorities, idleTimeout: 0 };
+    const cursors = takeover ? fromBeginning(priorities) : new Map<string, string>();
+    const held = actor.leased.filter((delivery) => this.#holds(actor, delivery));
+    const { deliveries } = await read(this.#redis, this.#keys, options, 4, { held, cursors });
+    const starts = await start(this.#redis, this.#keys, name, deliveries, { binary: false });
+    for (const [i, delivery] of deliveries.entries()) {
+      const task = this.#model.tasks.get(delivery.taskId)!;
+      if (task.place === "ended") {
+        assertEquals(starts[i], "ended");
+        continue;
+      }
+      const answer = starts[i]!;
+      assert(typeof answer === "object", `${task.id} starts`);
+      assert(task.place === "queued" || task.place === "leased", `${task.id} does not wait any more`);
+      const source = [...this.#model.tasks.values()].find(({ next }) => next === task.id);
+      assertEquals([answer.data, answer.input], ["data", source ? `from ${source.id}` : null]);
+      task.place = "leased";
+      this.#leases.set(task.id, { ...delivery, name });
+      actor.leased.push(delivery);
+    }
+  }
+
+  async #finish(actor: Actor, which: number, success: boolean): Promise<void> {
+    const delivery = actor.leased[which % actor.leased.length];
+    if (!delivery) return;
+    const { taskId } = delivery;
+    const task = this.#model.tasks.get(taskId)!;
+    const result = `${success ? "done" : "failed"} by ${actor.name}`;
+    const output = task.next === undefined ? undefined : { next: task.next, input: `from ${taskId}` };
+    const ending: Ending = { delivery, success, result, ttl, ...success && { output } };
+    const { ends: [counts], listed } = await finish(this.#redis, this.#keys, actor.name, [ending]);
+    if (task.place === "ended") return assertEquals([counts, listed], [task.result === result, 0]);
+    const expected = success || this.#holds(actor, delivery);
+    assertEquals(counts, expected);
+    if (!expected) return;
+    this.#model.end(taskId, success, result, { isMarked: false });
+    assertEquals(listed, this.#model.listed.has(taskId) ? 1 : 0);
+  }
+
+  async #abort(taskId: string, again: boolean): Promise<void> {
+    const result = `aborted ${this.#count}`;
+    const cancellation = { taskId, result, ttl, mark: `mark ${this.#count}` };
+    const answer = await abort(this.#redis, this.#keys, priorities, cancellation);
+    const task = this.#model.tasks.get(taskId);
+    if (!task || task.place === "ended") {
+      assertEquals(answer, { aborted: again && task?.result === result, listed: false });
+      return;
+    }
+    this.#model.end(taskId, false, result, { isMarked: true });
+    assertEquals(answer, { aborted: true, listed: this.#model.listed.has(taskId) });
+  }
+
+  /** Adds so many dependents to a task that they are not told in the step that ends it; none of them waits. */
+  async #crowd(id: string): Promise<void> {
+    const task = this.#model.tasks.get(id);
+    if (!task || task.place === "ended" || !this.#model.dependents.has(id)) return;
+    const crowd = Array.from({ length: 501 }, (_, n) => `nobody-${n}`);
+    await this.#redis.command(["SADD", `${this.#keys.prefix}:task:dependents:${id}`, ...crowd]);
+    for (const one of crowd) this.#model.dependents.get(id)!.add(one);
+  }
+
+  /** Fails what it was told to fail the last time, and learns what is next. */
+  async #fanOut(actor: Actor): Promise<void> {
+    const { listed } = this.#model;
+    const ends = actor.doomed.map(({ taskId, dependency, failedId, data }) => {
+      return { taskId, dependency, ...reader.failDependent(taskId, data, failedId) };
+    });
+    const reply = await fanOut(this.#redis, this.#keys, ends, { binary: false });
+    let failed = 0;
+    for (const { dependency, taskId, result } of ends) {
+      if (this.#model.fail(taskId, dependency, String(result))) failed++;
+    }
+    // Which of many are told in one call is left open; what they are told is not.
+    let released = 0;
+    for (const [dependency, { outcome, ids }] of [...listed]) {
+      const left = new Set(await membersOf(this.#redis, `${this.#keys.prefix}:ts:fanout:${dependency}`));
+      for (const id of [...ids]) {
+        if (left.has(id)) continue;
+        ids.delete(id);
+        if (outcome === "1") {
+          const before = this.#model.tasks.get(id)?.place;
+          this.#model.satisfy(id, dependency);
+          if (before === "waiting" && this.#model.tasks.get(id)!.place === "queued") released++;
+        } else {
+          assert(!this.#model.isDoomed(id, dependency), `${id} is still to fail with ${dependency}`);
+        }
+      }
+      if (ids.size === 0) listed.delete(dependency);
+    }
+    assertEquals([reply.released, reply.failed, reply.listed], [released, failed, listed.size]);
+    for (const { taskId, dependency, failedId } of reply.doomed) {
+      assert(this.#model.isDoomed(taskId, dependency), `${taskId} is to fail with ${dependency}`);
+      assertEquals(`0 ${failedId}`, listed.get(dependency)!.outcome);
+    }
+    actor.doomed = reply.doomed;
+  }
+
+  #verdicts(): Verdicts {
+    const ended = [...this.#model.tasks.values()].filter(({ place }) => place === "ended");
+    return new Map(ended.map(({ id, success }) => [id, success]));
+  }
+
+  #holds({ name }: Actor, { taskId, entryId, deliveries }: Delivery): boolean {
+    const lease = this.#leases.get(taskId);
+    return lease?.name === name && lease.entryId === entryId && lease.deliveries === deliveries;
+  }
+}
+
+function newActor(name: string): Actor {
+  return { name, leased: [], doomed: [], wide: undefined };
+}
