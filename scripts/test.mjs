@@ -3,7 +3,8 @@
  *
  * The last line is the total, `N passed, N failed[, N skipped]`, added up over the runtimes.
  */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,17 +16,21 @@ import { ROOT, TEST_COMMANDS } from "./runtimes.mjs";
 
 /** How long one runtime may take. Deno has no limit of its own for a test that hangs. */
 const PATIENCE = 15 * 60_000;
+/** How many processes share the files of one runtime: tests wait more than they compute. */
+const SHARDS = 2;
+/** With fewer files than this a runtime has one process, whose output is seen at once. */
+const MANY = 10;
 
 try {
   process.chdir(ROOT);
-  process.exitCode = main(process.argv.slice(2));
+  process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }
 
 /** @param {string[]} args */
-function main(args) {
+async function main(args) {
   const { values, positionals: filters } = parseArgs({
     args,
     options: { runtime: { type: "string", multiple: true } },
@@ -36,7 +41,14 @@ function main(args) {
   if (files.length === 0) throw new Error(`No test file has this in its path: ${filters.join(" ")}`);
   const denoConfig = runtimes.includes("deno") ? chooseDenoConfig() : "deno.json";
 
-  const results = runtimes.map((runtime) => ({ runtime, ...run(runtime, files, denoConfig) }));
+  const results = [];
+  for (const runtime of runtimes) {
+    console.log(`\n== ${runtime}: ${files.length} files\n`);
+    const started = performance.now();
+    const shards = files.length < MANY ? [files] : shardsOf(files);
+    const counts = await Promise.all(shards.map((shard) => run(runtime, shard, denoConfig, shards.length > 1)));
+    results.push({ runtime, ...sum(counts), seconds: (performance.now() - started) / 1000 });
+  }
   const problems = findProblems(results);
 
   console.log();
@@ -60,33 +72,58 @@ function findTests(filters) {
 }
 
 /**
+ * Neighbours are much alike, so each process gets every other file.
+ *
+ * @param {string[]} files
+ */
+function shardsOf(files) {
+  return Array.from({ length: SHARDS }, (_, shard) => files.filter((_, i) => i % SHARDS === shard));
+}
+
+/**
  * @param {string} runtime
  * @param {string[]} files
  * @param {string} denoConfig
+ * @param {boolean} isOneOfSeveral Its output comes in one piece, at its end.
  */
-function run(runtime, files, denoConfig) {
+async function run(runtime, files, denoConfig, isOneOfSeveral) {
   const commandLine = TEST_COMMANDS[runtime];
   if (!commandLine) throw new TypeError(`Expected deno, bun or node as the runtime: ${runtime}`);
-  console.log(`\n== ${runtime}: ${files.length} files\n`);
-
   const folder = mkdtempSync(join(tmpdir(), "streaq-test-"));
   const report = join(folder, "report.xml");
-  const started = performance.now();
   try {
     const [command = "", ...args] = commandLine(files, report, denoConfig);
-    const { status, error } = spawnSync(command, args, {
-      killSignal: "SIGKILL",
-      stdio: ["ignore", "inherit", "inherit"],
-      timeout: PATIENCE,
-    });
-    if (error) console.log(`${runtime} did not end by itself: ${error.message}`);
+    const status = await perform(command, args, isOneOfSeveral);
+    if (status === null) console.log(`${runtime} did not end by itself`);
     const counts = countTests(readIfThere(report));
     // A file that does not load, or a hook that throws, may be missing from the report.
     if (status !== 0 && counts.failed === 0) counts.failed = 1;
-    return { ...counts, seconds: (performance.now() - started) / 1000 };
+    return counts;
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/**
+ * Runs a program; answers its exit code, `null` when it had to be killed.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {boolean} isQuiet Whether its output is kept until its end.
+ * @returns {Promise<number | null>}
+ */
+async function perform(command, args, isQuiet) {
+  const child = spawn(command, args, {
+    killSignal: "SIGKILL",
+    stdio: isQuiet ? ["ignore", "pipe", "pipe"] : ["ignore", "inherit", "inherit"],
+    timeout: PATIENCE,
+  });
+  /** @type {Buffer[]} */
+  const output = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => output.push(chunk));
+  const [status] = await once(child, "close");
+  process.stdout.write(Buffer.concat(output));
+  return status;
 }
 
 /** @param {string} file */
