@@ -42,5 +42,6 @@ export type { Serializer } from "./src/queue/serializer.ts";
 export { jsonSerializer } from "./src/queue/serializer.ts";
 export { type RetryOptions, StreaqCancelled, StreaqError, StreaqRetry, TimeoutError } from "./src/base/errors.ts";
 export { type Enqueued, EnqueueError } from "./src/queue/queue.ts";
+export type { Activity, Clock, Timer } from "./src/base/clock.ts";
 export type { Duration } from "./src/base/duration.ts";
 export type { Logger, LogLevel } from "./src/base/log.ts";

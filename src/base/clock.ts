@@ -18,6 +18,18 @@ export interface Clock {
    * @param options.ref `false` lets the process exit while the timer is set.
    */
   timer(ms: number, callback: () => void, options?: { ref?: boolean }): Timer;
+  /**
+   * Says what goes on at this time. Only a clock that does not go by itself wants to know, to stand still meanwhile.
+   */
+  watch?(activity: Activity): void;
+}
+
+/** What happens at the time of a clock. */
+export interface Activity {
+  /** A number that is another one whenever something has happened. */
+  readonly version: number;
+  /** How many functions run, which may end at any moment. */
+  readonly running: number;
 }
 
 /** A timer that is set further ahead than this fires at once on every runtime, so longer waits are split. */

@@ -1,4 +1,5 @@
 import { abortable, Notice, within } from "../base/async.ts";
+import type { Clock } from "../base/clock.ts";
 import { TimeoutError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Broker } from "../broker/broker.ts";
@@ -37,6 +38,7 @@ export interface RunOptions extends Omit<ExecutorOptions, "locks" | "threads" | 
   readonly gracePeriod: number;
   readonly burst: boolean;
   readonly counters: Counters;
+  readonly shutdownClock: Clock;
   readonly logger: Logger;
 }
 
@@ -194,6 +196,12 @@ export class Run {
     }
   }
 
+  /** Whether nothing is queued or runs. */
+  async isDrained(): Promise<boolean> {
+    return this.#held.isEmpty && await this.#options.broker.size({ includeScheduled: false }) === 0 &&
+      this.#held.isEmpty;
+  }
+
   #hear(news: News): void {
     switch (news.kind) {
       case "released":
@@ -230,7 +238,7 @@ export class Run {
 
   /** Reads and starts until told to stop. */
   async #work(signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#options;
+    const { shutdownClock: clock, logger } = this.#options;
     const reading = this.#read(signal);
     const stopped = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
@@ -262,6 +270,7 @@ export class Run {
     this.#dispatcher.stop();
     await shutDown({
       ...this.#options,
+      clock: this.#options.shutdownClock,
       held: this.#held,
       executor: this.#executor,
       settler: this.#settler,
@@ -272,7 +281,7 @@ export class Run {
   }
 
   async #leave(): Promise<void> {
-    const { consumer, clock, logger } = this.#options;
+    const { consumer, shutdownClock: clock, logger } = this.#options;
     const late = () => new TimeoutError(`Redis did not answer within ${readPatience} ms`);
     try {
       await within(consumer.leave(this.#life(), [...this.#held.leased]), readPatience, { clock, late });

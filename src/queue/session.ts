@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { delay } from "../base/async.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Calendar } from "./cron/calendar.ts";
 import type { Counters } from "./counters.ts";
@@ -22,6 +23,9 @@ export interface SessionOptions<C> extends ResolvedWorkerOptions<C> {
   /** End when nothing is left to do. */
   readonly burst: boolean;
 }
+
+/** How often to look whether all is done, in milliseconds. */
+const drainInterval = 5;
 
 /** The session that code runs in: its tasks, and its lifespan. */
 const sessions = new AsyncLocalStorage<Session<unknown>>();
@@ -51,6 +55,15 @@ export class Session<C> {
   /** Resolves or rejects when it has ended. */
   get ended(): Promise<void> {
     return this.#ended ??= sessions.run(this as Session<unknown>, () => this.#serve());
+  }
+
+  /** Resolves when nothing is queued or runs, or it has ended. */
+  async drained(): Promise<void> {
+    const { shutdownClock: clock } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted && !await this.#current?.run.isDrained()) {
+      await delay(drainInterval, { clock, signal }).catch(() => {});
+    }
   }
 
   /** Tells it to stop. */

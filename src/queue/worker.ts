@@ -355,6 +355,17 @@ export class Worker<C = undefined> implements AsyncDisposable {
   }
 
   /**
+   * Works off all that is there, for tests: like `run({ burst: true })`, or, where the worker runs already, until nothing
+   * of the queue is queued or runs. Delayed tasks are not waited for.
+   *
+   * @throws {ConnectionError} When Redis cannot be reached in the first place.
+   */
+  async drain(): Promise<void> {
+    if (this.#session) await this.#session.drained();
+    else await this.run({ burst: true });
+  }
+
+  /**
    * Stops the worker, as `run()` describes, and releases every connection, timer and thread. Closing twice is harmless.
    * A task or a lifespan that closes the worker it runs in does not wait for that.
    */

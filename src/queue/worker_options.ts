@@ -105,6 +105,12 @@ export interface WorkerOptions<C> {
    * @default {console}
    */
   logger?: Logger | undefined;
+  /**
+   * The time that everything goes by: a `TestClock` of `@q/streaq/testing`, with `memory://`.
+   *
+   * @default {the time of the machine}
+   */
+  clock?: Clock | undefined;
 }
 
 /** {@linkcode WorkerOptions} with nothing left open; spans are milliseconds. */
@@ -130,6 +136,8 @@ export interface ResolvedWorkerOptions<C> {
   /** The logger, when it is the default one. */
   readonly consoleLogger: LeveledLogger;
   readonly clock: Clock;
+  /** The time of the machine, whatever the clock: by it a worker comes to its end. */
+  readonly shutdownClock: Clock;
 }
 
 /** A shorter lease would run out between two signs of life. */
@@ -160,8 +168,11 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     gracePeriod = 0,
     id = randomId().slice(0, 8),
     logger,
+    clock = systemClock,
   } = options;
-  const clock = systemClock;
+  if (clock !== systemClock && !redisUrl.startsWith("memory:")) {
+    throw new TypeError("Invalid clock, a time of its own has only a queue in memory, with redisUrl: memory://");
+  }
   const ownLogger = consoleLogger({ clock });
   const resolved = {
     redisUrl,
@@ -184,6 +195,7 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     logger: safeLogger(logger ?? ownLogger),
     consoleLogger: ownLogger,
     clock,
+    shutdownClock: systemClock,
   };
   if (resolved.idleTimeout < shortestIdleTimeout) {
     throw new RangeError(`Invalid idleTimeout, expected at least ${shortestIdleTimeout} ms: ${idleTimeout}`);

@@ -28,6 +28,6 @@ export { ProtocolError, ReplyError } from "../resp/errors.ts";
 export type { DecoderLimits } from "../resp/decoder.ts";
 export type { Argument, Reply } from "../resp/reply.ts";
 export { TimeoutError } from "../base/errors.ts";
-export type { Clock, Timer } from "../base/clock.ts";
+export type { Activity, Clock, Timer } from "../base/clock.ts";
 export type { Duration } from "../base/duration.ts";
 export type { Logger } from "../base/log.ts";
