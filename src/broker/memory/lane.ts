@@ -42,24 +42,28 @@ export class Lane {
     if (!stays) this.#enter(task);
   }
 
-  /** The one to be leased next; of those that nobody has ever leased, or of those that are free again. */
-  next(which: "fresh" | "returned"): MemoryTask | undefined {
-    return which === "fresh" ? this.#fresh.first ?? undefined : this.#returned.peek();
+  /** The first of those that nobody has ever leased. */
+  get fresh(): MemoryTask | null {
+    return this.#fresh.first;
   }
 
-  /** What is in the hands of a worker. */
-  leased(sequence: number): MemoryTask | undefined {
-    return this.#leased.get(sequence);
+  /** Those that are free again, in order. */
+  get returned(): Iterable<MemoryTask> {
+    return this.#returned.inOrder();
   }
 
   /** All that is in the hands of workers; what was renewed longest ago comes first. */
-  get allLeased(): Iterable<MemoryTask> {
+  get leased(): Iterable<MemoryTask> {
     return this.#leased.values();
   }
 
-  /** Renews a lease. */
-  renew(task: MemoryTask, time: number): void {
-    task.leaseTime = time;
+  /** What is in the hands of a worker, by its sequence. */
+  find(sequence: number): MemoryTask | undefined {
+    return this.#leased.get(sequence);
+  }
+
+  /** Says that a lease was renewed, so that others run out before it. */
+  renewed(task: MemoryTask): void {
     this.#leased.delete(task.sequence);
     this.#leased.set(task.sequence, task);
   }

@@ -8,6 +8,8 @@ import { readPayload, readPayloadOrNull, storedPayload } from "./payload.ts";
 
 /** How many tasks one step promotes at most. */
 const promoteLimit = 500;
+/** How many leases that ran out, or are the worker's own, one step looks at. */
+const staleLimit = 10_000;
 
 /** What leases are taken for. */
 export interface Holder {
@@ -29,45 +31,39 @@ export class Leases {
     this.#holder = holder;
   }
 
-  /** Leases up to `count` tasks: those that are free again come first, or work on a high priority would keep them back. */
-  take(count: number): Delivery[] {
+  /** Leases up to `count` tasks that nobody has leased yet. */
+  takeFresh(count: number): Delivery[] {
     const deliveries: Delivery[] = [];
-    for (const which of ["returned", "fresh"] as const) {
-      for (const lane of this.#holder.lanes) {
-        while (deliveries.length < count) {
-          const task = lane.next(which);
-          if (!task) break;
-          deliveries.push(this.#lease(task));
-        }
+    for (const lane of this.#holder.lanes) {
+      for (let task = lane.fresh; task && deliveries.length < count; task = lane.fresh) {
+        deliveries.push(this.#lease(task));
       }
     }
     return deliveries;
   }
 
   /**
-   * Frees tasks whose lease ran out.
+   * Leases up to `count` tasks that were handed back, or whose lease ran out, but none of those in `held`: a worker must not
+   * get what it still runs, though it may have lost it.
    *
-   * @param count How many of each priority at most.
-   * @param held Those to leave alone.
-   * @returns Whether there are more.
+   * @returns Also whether there are more.
    */
-  freeStale(count: number, idleTimeout: number, held: Iterable<Delivery>): boolean {
-    const latest = this.#queue.clock.monotonic() - idleTimeout;
-    let own: Set<string> | undefined;
-    let isUnfinished = false;
+  takeOver(
+    count: number,
+    idleTimeout: number,
+    held: Iterable<Delivery>,
+  ): { deliveries: Delivery[]; unfinished: boolean } {
+    const deliveries: Delivery[] = [];
+    if (this.pending === 0) return { deliveries, unfinished: false };
+    const own = new Set(Array.from(held, ({ entryId }) => Number(entryId)));
+    let unfinished = false;
     for (const lane of this.#holder.lanes) {
-      const stale: MemoryTask[] = [];
-      for (const task of lane.allLeased) {
-        if (task.leaseTime > latest) break;
-        own ??= new Set(Array.from(held, leaseOf));
-        if (own.has(`${task.sequence} ${task.deliveries}`)) continue;
-        isUnfinished ||= stale.length === count;
-        if (stale.length === count) break;
-        stale.push(task);
+      for (const task of this.#free(lane, count - deliveries.length + 1, idleTimeout, own)) {
+        if (deliveries.length < count) deliveries.push(this.#lease(task));
+        else unfinished = true;
       }
-      for (const task of stale) this.#free(task);
     }
-    return isUnfinished;
+    return { deliveries, unfinished };
   }
 
   /** Notes that a delivery runs from now on. */
@@ -102,14 +98,14 @@ export class Leases {
     return endings.map(({ delivery, success, result, ttl, output }) => {
       const { taskId, entryId, deliveries } = delivery;
       const task = this.#queue.task(taskId);
-      const by = { by: entryId, deliveries };
+      const by = { failedId: success ? null : taskId, by: entryId, deliveries };
       // A success counts from whoever comes first, all else only from the holder of the lease.
       const counts = task && (success ? isEntry(task, delivery) : this.#held(delivery) === task);
       if (!counts) return this.#queue.results.isEndedBy(taskId, by);
       if (success && output) this.#pipe(task, output);
       // It is not told to start what it has just ended.
       if (task.place === "leased") task.lane.move(task, "running");
-      this.#queue.end(task, { result, ttl, failedId: success ? null : taskId, ...by }, allowance);
+      this.#queue.end(task, { result, ttl, ...by }, allowance);
       return true;
     });
   }
@@ -135,7 +131,7 @@ export class Leases {
         task.run = null;
         task.wasReleased = true;
       }
-      this.#free(task);
+      this.#handBack(task);
     }
     if (isReleased) this.#queue.news.say({ kind: "released" });
   }
@@ -149,12 +145,12 @@ export class Leases {
     const spent = new Set(ran.map(({ taskId }) => taskId));
     let isReleased = false;
     for (const lane of this.#queue.lanes) {
-      const held = Array.from(lane.allLeased).filter(({ holder }) => holder === this.#holder.name);
+      const held = Array.from(lane.leased).filter(({ holder }) => holder === this.#holder.name);
       for (const task of held) {
         isReleased = true;
         // It may have been started with the read, but never ran.
         if (!spent.has(task.id) && this.#isRun(task, task)) task.run = null;
-        this.#free(task);
+        this.#handBack(task);
       }
     }
     if (isReleased) this.#queue.news.say({ kind: "released" });
@@ -165,8 +161,10 @@ export class Leases {
     const time = this.#queue.clock.monotonic();
     return deliveries.filter((delivery) => {
       const task = this.#held(delivery);
-      if (task) task.lane.renew(task, time);
-      return !task;
+      if (!task) return true;
+      task.leaseTime = time;
+      task.lane.renewed(task);
+      return false;
     });
   }
 
@@ -195,9 +193,11 @@ export class Leases {
 
   #lease(task: MemoryTask): Delivery {
     const { lane, sequence, run, enqueueTime } = task;
+    const isTaken = task.holder !== null;
     lane.move(task, "leased");
     task.holder = this.#holder.name;
     task.leaseTime = this.#queue.clock.monotonic();
+    if (isTaken) lane.renewed(task);
     return {
       taskId: task.id,
       priority: lane.priority,
@@ -209,15 +209,31 @@ export class Leases {
     };
   }
 
-  /** Frees a task for whoever takes it next; it keeps its place. */
-  #free(task: MemoryTask): void {
+  /** Tasks that were handed back, or whose lease ran out, in order; `limit` at most. */
+  #free(lane: Lane, limit: number, idleTimeout: number, own: ReadonlySet<number>): MemoryTask[] {
+    const latest = this.#queue.clock.monotonic() - idleTimeout;
+    const free: MemoryTask[] = [];
+    for (const task of lane.returned) {
+      if (!own.has(task.sequence)) free.push(task);
+      if (free.length === limit) break;
+    }
+    let looked = 0;
+    for (const task of lane.leased) {
+      if (task.leaseTime > latest || looked++ === staleLimit) break;
+      if (task.place === "dropped") lane.move(task, "gone");
+      else if (!own.has(task.sequence)) free.push(task);
+    }
+    return free.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
+  }
+
+  /** Hands a task back, for whoever takes it over; it keeps its place. */
+  #handBack(task: MemoryTask): void {
     task.lane.move(task, task.place === "dropped" ? "gone" : "queued");
-    if (task.place === "queued") this.#queue.rouse(task.lane);
   }
 
   /** The task of a delivery, if its lease is still this worker's. */
   #held({ priority, entryId, deliveries }: Delivery): MemoryTask | undefined {
-    const task = this.#queue.lane(priority).leased(Number(entryId));
+    const task = this.#queue.lane(priority).find(Number(entryId));
     return task?.holder === this.#holder.name && task.deliveries === deliveries ? task : undefined;
   }
 
@@ -233,10 +249,6 @@ export class Leases {
     this.#queue.budget.add(0, input.length - (links.input?.length ?? 0));
     links.input = storedPayload(input);
   }
-}
-
-function leaseOf({ entryId, deliveries }: Delivery): string {
-  return `${entryId} ${deliveries}`;
 }
 
 /** Whether a task is still where it was leased once, whoever has it now. */

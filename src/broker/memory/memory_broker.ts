@@ -114,10 +114,10 @@ export class MemoryBroker implements Broker {
   async abort({ taskId, mark, result, ttl }: Cancellation, { signal }: Waiting = {}): Promise<boolean> {
     this.#checkOpen();
     signal?.throwIfAborted();
-    const by = { by: mark, deliveries: 0 };
+    const by = { failedId: taskId, by: mark, deliveries: 0 };
     const task = this.#queue.task(taskId);
     if (task) {
-      this.#queue.end(task, { result, ttl, failedId: taskId, ...by });
+      this.#queue.end(task, { result, ttl, ...by });
       this.#queue.news.say({ kind: "aborted", taskId });
     }
     const isAborted = this.#queue.results.isEndedBy(taskId, by);

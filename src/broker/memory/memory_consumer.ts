@@ -49,20 +49,22 @@ export class MemoryConsumer implements Consumer {
   }
 
   async read(count: number, { takeover, held }: { takeover: Takeover; held: Iterable<Delivery> }): Promise<Read> {
-    const { living } = this.#queue;
-    const timeout = living.longestTimeout(this.#options.idleTimeout);
-    const unfinished = takeover !== "no" && this.#leases.freeStale(count, timeout, held);
-    return await this.#answer({ deliveries: this.#leases.take(count), broken: [], unfinished });
+    const taken = takeover === "no"
+      ? { deliveries: [], unfinished: false }
+      : this.#leases.takeOver(count, this.#timeout, held);
+    // What was started before comes first, or work on a high priority would keep it from ever being taken over.
+    const deliveries = [...taken.deliveries, ...this.#leases.takeFresh(count - taken.deliveries.length)];
+    return await this.#answer({ ...taken, deliveries, broken: [] });
   }
 
   async wait(count: number, ms: number, { start }: { start: number }): Promise<Read> {
     const nap = this.#nap = new Nap(this.#queue, this.#options.priorities, ms);
     try {
-      let deliveries = this.#leases.take(count);
+      let deliveries = this.#leases.takeFresh(count);
       while (deliveries.length === 0 && await nap.untilRoused()) {
         // Those that are queued together are leased together.
         await this.#queue.turn.next();
-        if (!nap.isOver) deliveries = this.#leases.take(count);
+        if (!nap.isOver) deliveries = this.#leases.takeFresh(count);
       }
       const starts = new Map<Delivery, Start>();
       for (const delivery of deliveries.slice(0, start)) starts.set(delivery, this.#leases.start(delivery));

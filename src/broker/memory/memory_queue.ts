@@ -82,7 +82,7 @@ export class MemoryQueue {
   /** Queues a task that waits for no other, or lets it wait for its time. */
   ready(task: MemoryTask, due: number | Date | undefined): void {
     const now = this.clock.now();
-    const time = due === undefined ? now : this.timeOf(due);
+    const time = due === undefined ? now : this.timeOf(due, now);
     if (time > now) this.delay(task, time);
     else this.enqueue(task, now);
   }
@@ -94,7 +94,7 @@ export class MemoryQueue {
     task.deliveries = 0;
     task.enqueueTime = since;
     task.lane.move(task, "queued");
-    this.rouse(task.lane);
+    this.#rouse(task.lane);
   }
 
   /** Lets a task wait for its time, even if that has come. */
@@ -108,8 +108,8 @@ export class MemoryQueue {
   }
 
   /** When something is due, in Unix milliseconds. */
-  timeOf(due: number | Date): number {
-    return due instanceof Date ? due.getTime() : this.clock.now() + due;
+  timeOf(due: number | Date, now: number = this.clock.now()): number {
+    return due instanceof Date ? due.getTime() : now + due;
   }
 
   /** Ends a task wherever it is. */
@@ -124,15 +124,6 @@ export class MemoryQueue {
     this.#remove(task);
     this.results.settle(task.id, null);
     this.dependencies.ended(task, task.id, { left: 0 });
-  }
-
-  /** Wakes those that wait for tasks of a priority: whoever comes first gets them. */
-  rouse({ priority }: Lane): void {
-    for (const sleeper of this.#sleepers) {
-      if (!sleeper.priorities.includes(priority)) continue;
-      this.#sleepers.delete(sleeper);
-      sleeper.wake();
-    }
   }
 
   /** Lets somebody sleep until a task is queued; answers how to stop that. */
@@ -164,6 +155,15 @@ export class MemoryQueue {
       dependencies: first(task.links?.dependencies ?? [], relatives),
       dependents: first(dependents(), relatives),
     };
+  }
+
+  /** Wakes those that wait for tasks of a priority: whoever comes first gets them. */
+  #rouse({ priority }: Lane): void {
+    for (const sleeper of this.#sleepers) {
+      if (!sleeper.priorities.includes(priority)) continue;
+      this.#sleepers.delete(sleeper);
+      sleeper.wake();
+    }
   }
 
   /** Takes a task out of wherever it is. */

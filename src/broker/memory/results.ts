@@ -92,9 +92,9 @@ export class Results {
   }
 
   /** Whether it was just this that has ended a task. */
-  isEndedBy(taskId: string, { by, deliveries }: Pick<End, "by" | "deliveries">): boolean {
+  isEndedBy(taskId: string, { failedId, by, deliveries }: Omit<End, keyof NewResult>): boolean {
     const ended = this.#find(taskId);
-    return ended?.by === by && ended.deliveries === deliveries;
+    return ended?.by === by && ended.deliveries === deliveries && ended.failedId === failedId;
   }
 
   /** The most recent results that are still kept, latest first. */
