@@ -37,6 +37,8 @@ export class Side {
   async take(step: Step): Promise<unknown> {
     switch (step.do) {
       case "publish":
+        // Whether what has failed refuses what is piped into it, or lets it fail, depends on Redis' memory of the end.
+        if (step.kind === "pipeline" && await this.#hasEnded(step.ids)) return;
         return (await this.#broker.publish(newTasks(step.ids, step.kind, step.high))).map(String);
       case "abort": {
         // On Redis the entry of a task that nobody has started stays, and is handed out once more, to be dropped.
@@ -84,6 +86,13 @@ export class Side {
       ],
       repetitions: repetitions.sort(),
     };
+  }
+
+  async #hasEnded(ids: readonly number[]): Promise<boolean> {
+    for (let id = Math.min(...ids); id < Math.max(...ids); id++) {
+      if (await this.#broker.state(`task-${id}`) === "done") return true;
+    }
+    return false;
   }
 
   async #work(step: Extract<Step, { who: number }>, worker: SideWorker): Promise<unknown> {
@@ -179,7 +188,8 @@ export class Side {
 
 function newTasks(ids: readonly number[], kind: Kind, high: boolean): NewTask[] {
   const priority = high ? "high" : "low";
-  const tasks = ids.map((id): NewTask => ({
+  // One that is named twice, and fails at once, may be called one that exists or one that is done.
+  const tasks = (kind === "dependent" ? [...new Set(ids)] : ids).map((id): NewTask => ({
     id: `task-${id}`,
     data: `data-${id}`,
     priority,
