@@ -103,7 +103,9 @@ export class Side {
         await sleep(4);
         const takeover = step.takeover ? "from the beginning" as const : "no" as const;
         const { deliveries } = await consumer.read(step.count, { takeover, held: known });
-        return this.#keep(worker, deliveries);
+        const kept = this.#keep(worker, deliveries);
+        // Where some were taken over, Redis tells them priority by priority.
+        return step.takeover ? kept.sort((a, b) => a.taskId.localeCompare(b.taskId)) : kept;
       }
       case "wait": {
         // More than there are: Redis counts for each priority.
@@ -167,7 +169,7 @@ export class Side {
     return { taskId: name, data: "occurrence", time: 4_000_000_000_000 };
   }
 
-  #keep({ known }: SideWorker, deliveries: readonly Delivery[]): unknown {
+  #keep({ known }: SideWorker, deliveries: readonly Delivery[]): Omit<Delivery, "entryId" | "enqueueTime">[] {
     known.push(...deliveries);
     return deliveries.map(({ taskId, priority, deliveries, isSuspect }) => ({
       taskId,
