@@ -2,6 +2,9 @@ import type { Clock } from "../base/clock.ts";
 import { type ClientOptions, createClient, type RedisClient } from "../redis/mod.ts";
 import type { Logger } from "../base/log.ts";
 import type { Broker, RecordReader } from "./broker.ts";
+import { MemoryBroker } from "./memory/memory_broker.ts";
+import { isMemoryUrl, parseMemoryUrl } from "./memory/memory_url.ts";
+import { queueAt } from "./memory/queues.ts";
 import { RedisBroker } from "./redis_broker.ts";
 
 /** Where a queue is and how its records look. */
@@ -16,6 +19,8 @@ export interface OpenOptions {
   /** Whether records are bytes, not text. */
   readonly binary: boolean;
   readonly reader: RecordReader;
+  /** Whether this is a thread that tasks run in. */
+  readonly isInThread: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -25,11 +30,23 @@ export interface OpenOptions {
  *
  * @throws {TypeError} When the URL or an option is none.
  */
-export function openBroker({ redis, redisUrl, redisOptions, clock, logger, ...queue }: OpenOptions): Broker {
+export function openBroker(options: OpenOptions): Broker {
+  return isMemoryUrl(options.redisUrl) ? openInMemory(options) : openOnRedis(options);
+}
+
+function openOnRedis({ redis, redisUrl, redisOptions, clock, logger, ...queue }: OpenOptions): Broker {
   return new RedisBroker({
     ...queue,
     clock,
     ownsRedis: redis === undefined,
     redis: redis ?? createClient(redisUrl, { clock, logger, ...redisOptions }),
   });
+}
+
+function openInMemory({ redis, redisUrl, redisOptions, queueName, clock, ...options }: OpenOptions): Broker {
+  const url = parseMemoryUrl(redisUrl);
+  if (redis) throw new TypeError(`Invalid redis, a queue in memory has none: ${url}`);
+  const names = Object.keys(redisOptions);
+  if (names.length > 0) throw new TypeError(`Invalid redisOptions, a queue in memory has none: ${names.join(", ")}`);
+  return new MemoryBroker({ ...options, queue: queueAt(clock, url, queueName) });
 }

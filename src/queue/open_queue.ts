@@ -6,6 +6,7 @@ import { Queue } from "./queue.ts";
 import { RecordCodec } from "./record.ts";
 import { Records } from "./records.ts";
 import { Tasks } from "./tasks.ts";
+import { inside } from "./threads/inside.ts";
 import type { ResolvedWorkerOptions } from "./worker_options.ts";
 
 /** A queue with all that reads and writes it. */
@@ -30,7 +31,7 @@ export function openQueue<C>(
   const codec = new RecordCodec(options);
   const calendar = new Calendar();
   const records = new Records({ ...options, codec, definition, workerId: options.id });
-  const broker = openBroker({ ...options, binary: codec.binary, reader: records });
+  const broker = openBroker({ ...options, binary: codec.binary, reader: records, isInThread: inside() !== undefined });
   const tasks = new Tasks({ ...options, broker, codec, records });
   const queue = new Queue({ ...options, name: options.queueName, broker, codec, calendar, tasks });
   return { broker, codec, calendar, queue, tasks };

@@ -73,7 +73,11 @@ export class Worker<C = undefined> implements AsyncDisposable {
     return this.#options.queueName;
   }
 
-  /** The client that the worker uses. */
+  /**
+   * The client that the worker uses.
+   *
+   * @throws {StreaqError} When the queue is in memory.
+   */
   get redis(): RedisClient {
     return this.#queue.broker.redis;
   }

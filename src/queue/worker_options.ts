@@ -11,10 +11,14 @@ export interface WorkerOptions<C> {
   /**
    * Where Redis is: `redis://`, `rediss://` (TLS) or `unix://`, with `user:password@` and `/database`.
    *
+   * `memory://` or `memory://name` needs no server: all workers of this process with the same URL and `queueName` share a
+   * queue in its memory, for development and tests. It is gone with the process. It holds at most 2,000,000 tasks that have
+   * not ended, and 1 GiB of records, inputs and results; more tasks are refused.
+   *
    * @default {"redis://localhost:6379"}
    */
   redisUrl?: string | undefined;
-  /** What the URL does not say: credentials, TLS, timeouts. */
+  /** What the URL does not say: credentials, TLS, timeouts; nothing with `memory://`. */
   redisOptions?: ClientOptions | undefined;
   /** An existing client to use instead of a URL; several workers may share it, and it is left open. */
   redis?: RedisClient | undefined;

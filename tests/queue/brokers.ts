@@ -1,6 +1,11 @@
+import { assertEquals } from "@std/assert";
+import { systemClock } from "../../src/base/clock.ts";
+import type { MemoryQueue } from "../../src/broker/memory/memory_queue.ts";
+import { queueAt } from "../../src/broker/memory/queues.ts";
 import type { Worker } from "../../src/queue/worker.ts";
 import type { WorkerOptions } from "../../src/queue/worker_options.ts";
 import { type RedisServer, startRedis } from "../support/redis_server.ts";
+import { eventually } from "../support/poll.ts";
 import { assertClean } from "./keyspace.ts";
 
 /** A broker that the behaviour of the queue is tested on. */
@@ -38,5 +43,43 @@ export const onRedis: BrokerUnderTest<StartedRedis> = {
   },
 };
 
+let opened = 0;
+
+/** The memory of this process. */
+export const inMemory: BrokerUnderTest = {
+  name: "memory",
+  start() {
+    const redisUrl = `memory://test-${opened++}`;
+    return Promise.resolve({
+      options: { redisUrl },
+      assertClean: async ({ queueName }) => {
+        const queue = queueAt(systemClock, redisUrl, queueName);
+        await eventually(() => assertEquals(remainsOf(queue), nothing), { message: `queue ${queueName} is clean` });
+      },
+      stop: () => Promise.resolve(),
+    });
+  },
+};
+
+const nothing = { tasks: 0, entries: 0, pending: 0, delayed: 0, waiting: 0, isListed: false, repetitions: 0, locks: 0 };
+
+/** What is left of a queue, apart from results and signs of life. */
+function remainsOf({ budget, lanes, dependencies, repetitions, locks }: MemoryQueue): typeof nothing {
+  const remains = {
+    ...nothing,
+    tasks: budget.tasks,
+    isListed: dependencies.isListed,
+    repetitions: repetitions.size,
+    locks: locks.size,
+  };
+  for (const lane of lanes) {
+    remains.entries += lane.size;
+    remains.pending += lane.pending;
+    remains.delayed += lane.delayed.size;
+    remains.waiting += lane.waiting.size;
+  }
+  return remains;
+}
+
 /** All that the behaviour of the queue is to be the same on. */
-export const brokers: readonly BrokerUnderTest[] = [onRedis];
+export const brokers: readonly BrokerUnderTest[] = [onRedis, inMemory];

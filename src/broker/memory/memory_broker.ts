@@ -1,0 +1,227 @@
+import { abortable, type Deferred, deferred } from "../../base/async.ts";
+import { StreaqError } from "../../base/errors.ts";
+import type { RedisClient } from "../../redis/mod.ts";
+import type {
+  Broker,
+  Cancellation,
+  Found,
+  NewTask,
+  OpenState,
+  Payload,
+  Published,
+  RecordReader,
+  State,
+  Waiting,
+} from "../broker.ts";
+import type { Consumer, ConsumerOptions } from "../consumer.ts";
+import type { Occurrence, Repeated, Repetition, ScheduledRepetition } from "../repetition.ts";
+import { first } from "./first.ts";
+import type { Lane } from "./lane.ts";
+import { MemoryConsumer } from "./memory_consumer.ts";
+import type { MemoryQueue } from "./memory_queue.ts";
+import type { MemoryTask } from "./memory_task.ts";
+import { readPayload, readPayloadOrNull } from "./payload.ts";
+import { publish } from "./publishing.ts";
+
+/** What a {@linkcode MemoryBroker} is made of. */
+export interface MemoryBrokerOptions {
+  readonly queue: MemoryQueue;
+  /** From lowest to highest. */
+  readonly priorities: readonly string[];
+  /** Whether records are bytes, not text. */
+  readonly binary: boolean;
+  readonly reader: RecordReader;
+  /** Whether this is a thread that tasks run in: the queue is in the memory of another one. */
+  readonly isInThread: boolean;
+}
+
+/** How many tasks are stored in one turn of the event loop. */
+const publishLimit = 1000;
+/** How many dependencies and how many dependents of each task are listed. */
+const relatives = 100;
+/** In how many turns of the event loop dependents are told before that is left to workers. */
+const fanOutTurns = 20;
+
+/**
+ * A queue in the memory of this process. Every operation does what it does at once, and answers in the next turn of the
+ * event loop.
+ */
+export class MemoryBroker implements Broker {
+  readonly #options: MemoryBrokerOptions;
+  readonly #queue: MemoryQueue;
+  /** Those who wait for results here. */
+  readonly #waiters = new Set<Deferred<Payload | null>>();
+  #isClosed = false;
+
+  constructor(options: MemoryBrokerOptions) {
+    this.#options = options;
+    this.#queue = options.queue;
+  }
+
+  get redis(): RedisClient {
+    throw new StreaqError("There is no Redis client, the queue is in memory");
+  }
+
+  async connect({ signal }: Waiting = {}): Promise<void> {
+    await this.#answer(() => signal?.throwIfAborted());
+  }
+
+  async publish(tasks: readonly NewTask[], { signal }: Waiting = {}): Promise<Published[]> {
+    this.#checkOpen();
+    signal?.throwIfAborted();
+    const published: Published[] = [];
+    for (const task of tasks) {
+      published.push(publish(this.#queue, task, this.#options.reader));
+      if (published.length % publishLimit === 0) await this.#queue.turn.next();
+    }
+    return await this.#queue.turn.answer(published);
+  }
+
+  async state(taskId: string): Promise<State> {
+    return await this.#answer(() => this.#queue.state(taskId));
+  }
+
+  async find(taskId: string, { relatives }: { relatives: number }): Promise<Found | null> {
+    return await this.#answer(() => {
+      const task = this.#queue.task(taskId);
+      return task ? this.#describe(task, relatives) : null;
+    });
+  }
+
+  async results(taskIds: readonly string[]): Promise<(Payload | null)[]> {
+    return await this.#answer(() => {
+      return taskIds.map((id) => readPayloadOrNull(this.#queue.results.get(id), this.#options.binary));
+    });
+  }
+
+  async result(taskId: string, { signal }: Waiting = {}): Promise<Payload | null> {
+    this.#checkOpen();
+    signal?.throwIfAborted();
+    const { results } = this.#queue;
+    const { binary } = this.#options;
+    if (!this.#queue.task(taskId)) return await this.#answer(() => readPayloadOrNull(results.get(taskId), binary));
+    const waiter = deferred<Payload | null>();
+    const stop = results.wait(taskId, waiter);
+    this.#waiters.add(waiter);
+    try {
+      return readPayloadOrNull(await abortable(waiter.promise, signal), binary);
+    } finally {
+      stop();
+      this.#waiters.delete(waiter);
+    }
+  }
+
+  async abort({ taskId, mark, result, ttl }: Cancellation, { signal }: Waiting = {}): Promise<boolean> {
+    this.#checkOpen();
+    signal?.throwIfAborted();
+    const by = { failedId: taskId, by: mark, deliveries: 0 };
+    const task = this.#queue.task(taskId);
+    if (task) {
+      this.#queue.end(task, { result, ttl, ...by });
+      this.#queue.news.say({ kind: "aborted", taskId });
+    }
+    const isAborted = this.#queue.results.isEndedBy(taskId, by);
+    await this.#fanOut();
+    return isAborted;
+  }
+
+  async list(
+    state: OpenState,
+    { limit, priority }: { limit: number; priority?: string | undefined },
+  ): Promise<Found[]> {
+    const priorities = priority === undefined ? this.#options.priorities.toReversed() : [priority];
+    return await this.#answer(() => {
+      const tasks = tasksIn(state, priorities.map((name) => this.#queue.lane(name)));
+      return first(tasks, limit).map((task) => this.#describe(task, relatives));
+    });
+  }
+
+  async recent(limit: number): Promise<[taskId: string, result: Payload][]> {
+    return await this.#answer(() => {
+      return this.#queue.results.recent(limit).map(([id, result]) => [id, readPayload(result, this.#options.binary)]);
+    });
+  }
+
+  async size({ includeScheduled }: { includeScheduled: boolean }): Promise<number> {
+    return await this.#answer(() => {
+      let count = 0;
+      for (const { size, delayed, waiting } of this.#queue.lanes) {
+        count += size + (includeScheduled ? delayed.size + waiting.size : 0);
+      }
+      return count;
+    });
+  }
+
+  async time(): Promise<number> {
+    return await this.#answer(() => this.#queue.clock.now());
+  }
+
+  async repeat(repetition: Repetition, next: Occurrence, { signal }: Waiting = {}): Promise<Repeated> {
+    signal?.throwIfAborted();
+    const repeated = await this.#answer(() => this.#queue.repetitions.repeat(repetition, next));
+    // Occurrences that were taken back may have had dependents.
+    await this.#fanOut();
+    return repeated;
+  }
+
+  async unrepeat(name: string, options: { withdraw: boolean }): Promise<boolean> {
+    const removed = await this.#answer(() => this.#queue.repetitions.unrepeat(name, options));
+    await this.#fanOut();
+    return removed;
+  }
+
+  async repetitions(limit: number): Promise<ScheduledRepetition[]> {
+    return await this.#answer(() => this.#queue.repetitions.list(limit, this.#options.binary));
+  }
+
+  consumer(options: ConsumerOptions): Consumer {
+    const { binary, reader } = this.#options;
+    return new MemoryConsumer(this.#queue, { ...options, binary, reader });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const closed = new StreaqError("The worker was closed while waiting for a result");
+    for (const waiter of this.#waiters) waiter.reject(closed);
+    await Promise.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Does something now, and answers in the next turn of the event loop. */
+  async #answer<T>(operation: () => T): Promise<T> {
+    this.#checkOpen();
+    return await this.#queue.turn.answer(operation());
+  }
+
+  #describe(task: MemoryTask, relatives: number): Found {
+    return this.#queue.describe(task, { relatives, binary: this.#options.binary });
+  }
+
+  /** Tells dependents of what has just ended here. What is left over a worker does. */
+  async #fanOut(): Promise<void> {
+    const { dependencies, turn } = this.#queue;
+    for (let i = 0; i < fanOutTurns && dependencies.isListed; i++) {
+      dependencies.tell(this.#options.reader);
+      await turn.next();
+    }
+    await turn.next();
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new StreaqError("The worker is closed");
+    if (this.#options.isInThread) throw new StreaqError("A queue in memory cannot be reached from a task's thread");
+  }
+}
+
+/** Tasks of several priorities in a state; those of each in the order in which they are to run. */
+function* tasksIn(state: OpenState, lanes: readonly Lane[]): Generator<MemoryTask> {
+  for (const lane of lanes) {
+    if (state === "queued") yield* lane.queued();
+    else if (state === "running") yield* lane.running();
+    else yield* lane.delayed.inOrder();
+  }
+  if (state === "scheduled") { for (const { waiting } of lanes) yield* waiting; }
+}

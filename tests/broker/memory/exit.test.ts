@@ -1,0 +1,16 @@
+import { execFile } from "node:child_process";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { assertEquals } from "@std/assert";
+import { runtimeCommand } from "../../support/runtime.ts";
+
+const program = fileURLToPath(new URL("./fixtures/program.ts", import.meta.url));
+
+describe("A process with a queue in memory", () => {
+  it("exits by itself after close(), whatever is left in the queue", async () => {
+    const [command, ...args] = runtimeCommand(program);
+    const { stdout, stderr } = await promisify(execFile)(command, args, { timeout: 30_000 }).catch((error) => error);
+    assertEquals(stdout, "42\n", stderr);
+  });
+});

@@ -1,0 +1,171 @@
+import { describe, it } from "node:test";
+import { assertEquals } from "@std/assert";
+import type { Delivery, News } from "../../../src/broker/consumer.ts";
+import { lifeOf, MemoryRig, newTasks, takingNew, takingOver } from "./rig.ts";
+
+function idsOf(deliveries: readonly Delivery[]): string[] {
+  return deliveries.map(({ taskId }) => taskId);
+}
+
+describe("MemoryConsumer", () => {
+  it("read() takes over what its worker has not renewed for idleTimeout, and the lease is lost", async () => {
+    const rig = new MemoryRig();
+    const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
+    await rig.broker.publish(newTasks(["a", "b"]));
+    const { deliveries } = await one.read(2, takingNew);
+    await one.start(deliveries);
+    rig.clock.pass(900);
+    await one.renew(deliveries.slice(1), lifeOf("one"));
+    rig.clock.pass(99);
+    assertEquals((await two.read(2, takingOver)).deliveries, []);
+    rig.clock.pass(1);
+    const { deliveries: taken } = await two.read(2, takingOver);
+    assertEquals(taken.map(({ taskId, deliveries }) => [taskId, deliveries]), [["a", 2]]);
+    assertEquals(idsOf((await one.renew(deliveries, lifeOf("one"))).lost), ["a"]);
+    const [start] = await two.start(taken);
+    assertEquals(typeof start === "object" && [start.tries, start.crashes, start.isFirst], [2, 1, false]);
+  });
+
+  it("read() waits for the largest idleTimeout of the living", async () => {
+    const rig = new MemoryRig();
+    const hasty = await rig.consumer("hasty", 1000);
+    const patient = await rig.consumer("patient", 5000);
+    await rig.broker.publish(newTasks(["a"]));
+    await patient.read(1, takingNew);
+    rig.clock.pass(4999);
+    assertEquals(await hasty.beat(lifeOf("hasty")), null);
+    assertEquals((await hasty.read(1, takingOver)).deliveries, []);
+    rig.clock.pass(1);
+    assertEquals(idsOf((await hasty.read(1, takingOver)).deliveries), ["a"]);
+  });
+
+  it("read() does not take over what the worker holds, nor what it may still run", async () => {
+    const rig = new MemoryRig();
+    const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
+    await rig.broker.publish(newTasks(["a", "b"]));
+    const { deliveries: held } = await one.read(2, takingNew);
+    rig.clock.pass(1000);
+    assertEquals((await one.read(2, { ...takingOver, held })).deliveries, []);
+    await two.release((await two.read(1, takingOver)).deliveries);
+    assertEquals((await one.read(2, { ...takingOver, held })).deliveries, []);
+    assertEquals(idsOf((await one.read(2, takingOver)).deliveries), ["a", "b"]);
+  });
+
+  it("read() takes over part by part, in order, and says that there is more", async () => {
+    const rig = new MemoryRig();
+    const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
+    await rig.broker.publish(newTasks(["a", "b", "c"]));
+    await rig.broker.publish(newTasks(["d"], { priority: "high" }));
+    const { deliveries } = await one.read(4, takingNew);
+    await one.release(deliveries.filter(({ taskId }) => taskId === "b"));
+    rig.clock.pass(1000);
+    const first = await two.read(3, takingOver);
+    assertEquals([idsOf(first.deliveries), first.unfinished], [["d", "a", "b"], true]);
+    const rest = await two.read(3, { ...takingOver, takeover: "on" });
+    assertEquals([idsOf(rest.deliveries), rest.unfinished], [["c"], false]);
+  });
+
+  it("release() keeps the place in the queue and costs no try", async () => {
+    const rig = new MemoryRig();
+    const one = await rig.consumer("one");
+    await rig.broker.publish(newTasks(["a", "b", "c"]));
+    const { deliveries } = await one.read(2, takingNew);
+    await one.start(deliveries);
+    await one.release(deliveries);
+    const listed = await rig.broker.list("queued", { limit: 10 });
+    assertEquals(listed.map(({ taskId, tries }) => [taskId, tries]), [["a", 0], ["b", 0], ["c", 0]]);
+    const again = await one.read(3, takingOver);
+    assertEquals(idsOf(again.deliveries), ["a", "b", "c"]);
+    const starts = await one.start(again.deliveries);
+    assertEquals(starts.map((start) => typeof start === "object" && [start.tries, start.isFirst]), [
+      [1, false],
+      [1, false],
+      [1, true],
+    ]);
+  });
+
+  it("start() says of a task that was aborted after it was leased that it has ended", async () => {
+    const rig = new MemoryRig();
+    const one = await rig.consumer("one");
+    await rig.broker.publish(newTasks(["a"]));
+    const { deliveries } = await one.read(1, takingNew);
+    assertEquals(await rig.broker.abort({ taskId: "a", result: "aborted", ttl: null, mark: "mark" }), true);
+    assertEquals((await one.renew(deliveries, lifeOf("one"))).lost, []);
+    assertEquals(await one.start(deliveries), ["ended"]);
+    assertEquals(await one.start(deliveries), ["lost"]);
+    assertEquals(await rig.broker.abort({ taskId: "a", result: "aborted", ttl: null, mark: "mark" }), true);
+    assertEquals(await rig.broker.abort({ taskId: "a", result: "aborted", ttl: null, mark: "other" }), false);
+  });
+
+  it("wait() gives tasks to who has waited longest, and ends by its time, by wake() and by leave()", async () => {
+    const rig = new MemoryRig();
+    const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
+    const waits = [one.wait(2, 1000, { start: 1 }), two.wait(2, 1000, { start: 0 })];
+    await rig.broker.publish(newTasks(["a", "b", "c"]));
+    const [first, second] = await Promise.all(waits);
+    assertEquals([idsOf(first!.deliveries), idsOf(second!.deliveries)], [["a", "b"], ["c"]]);
+    assertEquals(first!.starts?.size, 1);
+    const late = one.wait(1, 1000, { start: 0 });
+    rig.clock.pass(1000);
+    assertEquals((await late).deliveries, []);
+    const woken = one.wait(1, 1000, { start: 0 });
+    one.wake();
+    assertEquals((await woken).deliveries, []);
+    const left = one.wait(1, 1000, { start: 0 });
+    const published = rig.broker.publish(newTasks(["d"]));
+    await one.leave(lifeOf("one"), []);
+    assertEquals((await left).deliveries, []);
+    await published;
+    assertEquals([await rig.broker.state("d"), rig.clock.keepsProcess], ["queued", false]);
+  });
+
+  it("leave() hands back all that is held, and what has run has spent its try", async () => {
+    const rig = new MemoryRig();
+    const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
+    await rig.broker.publish(newTasks(["a", "b"]));
+    const { deliveries } = await one.read(2, takingNew);
+    await one.start(deliveries);
+    await one.leave(lifeOf("one"), deliveries.slice(0, 1));
+    const { deliveries: taken } = await two.read(2, takingOver);
+    const starts = await two.start(taken);
+    assertEquals(starts.map((start) => typeof start === "object" && start.tries), [2, 1]);
+  });
+
+  it("lock() lasts for idleTimeout, and is taken over by another run of the task alone", async () => {
+    const rig = new MemoryRig();
+    const one = await rig.consumer("one");
+    const [first, again, other] = [["a", "1"], ["a", "2"], ["b", "3"]].map(([taskId, token]) => {
+      return { fnName: "fn", taskId: taskId!, token: token!.repeat(32) };
+    }) as [Lock, Lock, Lock];
+    assertEquals([await one.lock(first), await one.lock(other), await one.lock(again)], [null, "a", null]);
+    assertEquals([await one.extend([first]), await one.extend([again])], [[first], []]);
+    await one.unlock(first);
+    assertEquals(await one.lock(other), "a");
+    rig.clock.pass(1000);
+    assertEquals([await one.lock(other), await one.extend([again])], [null, [again]]);
+    await one.unlock(other);
+    assertEquals(rig.queue.locks.size, 0);
+  });
+
+  it("onNews() tells after whoever caused the news, each once", async () => {
+    const rig = new MemoryRig();
+    const one = await rig.consumer("one");
+    const heard: News[] = [];
+    const stop = one.onNews((news) => void heard.push(news), { isPatient: () => true });
+    const published = rig.broker.publish([5000, 1000, 3000].map((due, i) => ({ ...newTasks([`${i}`])[0]!, due })));
+    assertEquals(heard, []);
+    await published;
+    assertEquals(heard.splice(0), [{ kind: "due", ms: 1000 }]);
+    await rig.broker.abort({ taskId: "1", result: "aborted", ttl: null, mark: "mark" });
+    assertEquals(heard.splice(0), [{ kind: "aborted", taskId: "1" }]);
+    stop();
+    await rig.consumer("two");
+    assertEquals(heard, []);
+  });
+});
+
+interface Lock {
+  fnName: string;
+  taskId: string;
+  token: string;
+}

@@ -1,0 +1,47 @@
+import type { Broker, NewTask, RecordReader } from "../../../src/broker/broker.ts";
+import type { Consumer } from "../../../src/broker/consumer.ts";
+import { Budget } from "../../../src/broker/memory/budget.ts";
+import { MemoryBroker } from "../../../src/broker/memory/memory_broker.ts";
+import { MemoryQueue } from "../../../src/broker/memory/memory_queue.ts";
+import { ManualClock } from "./manual_clock.ts";
+
+/** Reads results that say themselves what they are. */
+export const reader: RecordReader = {
+  hasSucceeded: (_, result) => result.toString().startsWith("ok"),
+  failDependent: (taskId, data, failedId) => ({ result: `failed ${taskId} ${data} ${failedId}`, ttl: 3_600_000 }),
+};
+
+/** A queue in memory whose time and whose room are the test's. */
+export class MemoryRig {
+  readonly clock: ManualClock = new ManualClock();
+  readonly queue: MemoryQueue;
+  readonly broker: Broker;
+
+  constructor({ tasks = 1e6, bytes = 1e9, binary = false }: { tasks?: number; bytes?: number; binary?: boolean } = {}) {
+    this.queue = new MemoryQueue(this.clock, new Budget({ tasks, bytes }));
+    const options = { queue: this.queue, priorities: ["low", "high"], reader, isInThread: false };
+    this.broker = new MemoryBroker({ ...options, binary });
+  }
+
+  /** A worker that has joined the queue. */
+  async consumer(name: string, idleTimeout = 1000): Promise<Consumer> {
+    const consumer = this.broker.consumer({ name: `${name}-00000000`, priorities: ["low", "high"], idleTimeout });
+    await consumer.join(lifeOf(name));
+    return consumer;
+  }
+}
+
+/** What a worker says of itself. */
+export function lifeOf(workerId: string): { workerId: string; summary: string } {
+  return { workerId, summary: "" };
+}
+
+/** Tasks of the lowest priority, each with its id as its record. */
+export function newTasks(ids: readonly string[], more: Partial<NewTask> = {}): NewTask[] {
+  return ids.map((id) => ({ id, data: id, priority: "low", ...more }));
+}
+
+/** Options of a read that looks for what may be taken over. */
+export const takingOver = { takeover: "from the beginning", held: [] } as const;
+/** Options of a read that does not. */
+export const takingNew = { takeover: "no", held: [] } as const;
