@@ -69,6 +69,8 @@ export class TestClock implements Clock {
   #set = 0;
   readonly #timers = new Heap<SetTimer>((a, b) => a.time === b.time ? a.place < b.place : a.time < b.time);
   readonly #activities: Activity[] = [];
+  /** What had happened when functions that run were last waited for in vain: they are not waited for again. */
+  #awaited = -1;
   /** The last call of {@linkcode TestClock.advance}, which the next one waits for. */
   #advancing: Promise<void> = Promise.resolve();
 
@@ -168,15 +170,18 @@ export class TestClock implements Clock {
       const next = this.#version();
       if (next !== version) [version, turns, since] = [next, 0, systemClock.monotonic()];
       else turns++;
-      if (turns < quietTurns || !this.#isRunning()) continue;
-      if (systemClock.monotonic() - since > this.#patience) return;
+      if (turns < quietTurns || version === this.#awaited || !this.#isRunning()) continue;
+      if (systemClock.monotonic() - since > this.#patience) {
+        this.#awaited = version;
+        return;
+      }
       await pause();
       turns = 0;
     }
   }
 
   #version(): number {
-    return this.#activities.reduce((sum, { version }) => sum + version, this.#set);
+    return this.#activities.reduce((sum, { version }) => sum + version, 0);
   }
 
   #isRunning(): boolean {

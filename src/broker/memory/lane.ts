@@ -1,4 +1,4 @@
-import { Heap } from "./heap.ts";
+import { Heap } from "../../base/heap.ts";
 import { List } from "./list.ts";
 import type { MemoryTask, Place } from "./memory_task.ts";
 
@@ -18,6 +18,8 @@ export class Lane {
   /** Those in the hands of workers, by sequence; what was renewed longest ago comes first. */
   readonly #leased = new Map<number, MemoryTask>();
   #size = 0;
+  #running = 0;
+  #moves = 0;
 
   constructor(priority: string) {
     this.priority = priority;
@@ -26,6 +28,16 @@ export class Lane {
   /** How many are queued, leased or running. */
   get size(): number {
     return this.#size;
+  }
+
+  /** How many run. */
+  get runs(): number {
+    return this.#running;
+  }
+
+  /** How often a task was moved. */
+  get moves(): number {
+    return this.#moves;
   }
 
   /** How many were leased and have not ended. */
@@ -38,6 +50,8 @@ export class Lane {
     const stays = isInHands(task.place) && isInHands(place);
     if (!stays) this.#leave(task);
     this.#size += Number(isEntry(place)) - Number(isEntry(task.place));
+    this.#running += Number(place === "running") - Number(task.place === "running");
+    this.#moves++;
     task.place = place;
     if (!stays) this.#enter(task);
   }

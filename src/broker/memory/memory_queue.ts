@@ -1,4 +1,4 @@
-import type { Clock } from "../../base/clock.ts";
+import type { Activity, Clock } from "../../base/clock.ts";
 import type { Found, NewTask, State } from "../broker.ts";
 import { Announcer } from "./announcer.ts";
 import { Budget } from "./budget.ts";
@@ -23,7 +23,7 @@ export interface Sleeper {
  * All that is known of one queue. Every change of a task's state is one synchronous function, so nothing is ever seen half
  * done; what leases are, is up to {@linkcode Leases}.
  */
-export class MemoryQueue {
+export class MemoryQueue implements Activity {
   readonly clock: Clock;
   readonly budget: Budget;
   readonly results: Results;
@@ -46,6 +46,17 @@ export class MemoryQueue {
     this.repetitions = new Repetitions(this);
     this.locks = new Locks(clock);
     this.living = new Living(clock);
+    clock.watch?.(this);
+  }
+
+  /** See {@linkcode Activity}. */
+  get version(): number {
+    return this.#sum(({ moves }) => moves);
+  }
+
+  /** See {@linkcode Activity}. */
+  get running(): number {
+    return this.#sum(({ runs }) => runs);
   }
 
   /** A task that has not ended. */
@@ -173,5 +184,11 @@ export class MemoryQueue {
     task.lane.move(task, task.place === "leased" && !task.run ? "dropped" : "gone");
     this.#tasks.delete(task.id);
     this.budget.add(-1, -task.data.length - (task.links?.input?.length ?? 0));
+  }
+
+  #sum(count: (lane: Lane) => number): number {
+    let sum = 0;
+    for (const lane of this.#lanes.values()) sum += count(lane);
+    return sum;
   }
 }

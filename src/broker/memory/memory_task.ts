@@ -1,5 +1,5 @@
 import type { Payload } from "../broker.ts";
-import type { Heaped } from "./heap.ts";
+import type { Heaped } from "../../base/heap.ts";
 import type { Lane } from "./lane.ts";
 import type { Listed } from "./list.ts";
 

@@ -1,6 +1,6 @@
 import type { Agenda, Occurrence, Repeated, Repetition, ScheduledRepetition, Tick } from "../repetition.ts";
 import { first } from "./first.ts";
-import { Heap, type Heaped } from "./heap.ts";
+import { Heap, type Heaped } from "../../base/heap.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import { readPayload, storedPayload } from "./payload.ts";
 

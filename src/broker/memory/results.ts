@@ -2,7 +2,7 @@ import type { Deferred } from "../../base/async.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { NewResult, Payload } from "../broker.ts";
 import { type Budget, endSize } from "./budget.ts";
-import { Heap, type Heaped } from "./heap.ts";
+import { Heap, type Heaped } from "../../base/heap.ts";
 import { storedPayload } from "./payload.ts";
 
 /** For how long at least it is known that a task has ended, in milliseconds. */

@@ -1,15 +1,10 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Heap, type Heaped } from "../../../src/broker/memory/heap.ts";
-import { List, type Listed } from "../../../src/broker/memory/list.ts";
+import { Heap, type Heaped } from "../../src/base/heap.ts";
 
-interface Item extends Heaped, Listed<Item> {
+interface Item extends Heaped {
   readonly value: number;
-}
-
-function newItem(value: number): Item {
-  return { value, heapIndex: 0, before: null, behind: null };
 }
 
 function valuesOf(items: Iterable<Item>): number[] {
@@ -25,28 +20,12 @@ describe("Heap", () => {
       const heap = new Heap<Item>((a, b) => a.value < b.value);
       const items: Item[] = [];
       for (const { value, removes } of steps) {
-        const item = newItem(value);
+        const item = { value, heapIndex: 0 };
         heap.push(item);
         items.push(item);
         if (removes !== null) heap.remove(items.splice(removes % items.length, 1)[0]!);
         const sorted = valuesOf(items).sort((a, b) => a - b);
         assertEquals([heap.size, heap.peek()?.value, valuesOf(heap.inOrder())], [items.length, sorted[0], sorted]);
-      }
-    }));
-  });
-});
-
-describe("List", () => {
-  it("has its items in the order in which they came, whatever went", () => {
-    fc.assert(fc.property(operations, (steps) => {
-      const list = new List<Item>();
-      const items: Item[] = [];
-      for (const { value, removes } of steps) {
-        const item = newItem(value);
-        list.push(item);
-        items.push(item);
-        if (removes !== null) list.remove(items.splice(removes % items.length, 1)[0]!);
-        assertEquals([list.first?.value, [...list].map(({ value }) => value)], [items[0]?.value, valuesOf(items)]);
       }
     }));
   });

@@ -1,0 +1,28 @@
+import { describe, it } from "node:test";
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { List, type Listed } from "../../../src/broker/memory/list.ts";
+
+interface Item extends Listed<Item> {
+  readonly value: number;
+}
+
+/** Numbers, and which of them are taken out again. */
+const operations = fc.array(fc.record({ value: fc.nat(50), removes: fc.option(fc.nat(), { freq: 2 }) }));
+
+describe("List", () => {
+  it("has its items in the order in which they came, whatever went", () => {
+    fc.assert(fc.property(operations, (steps) => {
+      const list = new List<Item>();
+      const items: Item[] = [];
+      for (const { value, removes } of steps) {
+        const item: Item = { value, before: null, behind: null };
+        list.push(item);
+        items.push(item);
+        if (removes !== null) list.remove(items.splice(removes % items.length, 1)[0]!);
+        const values = items.map(({ value }) => value);
+        assertEquals([list.first?.value, [...list].map(({ value }) => value)], [values[0], values]);
+      }
+    }));
+  });
+});
