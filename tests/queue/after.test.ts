@@ -38,8 +38,9 @@ behaviour("a task that depends on others", (stage) => {
     open();
     assertEquals((await bottom.result()).result, "bottom");
     assertEquals([ran.slice(1, 3).sort(), ran[3], ran.length], [["left", "right"], "bottom", 4]);
-    assertEquals([(await left.result()).tries, worker.counters.completed], [1, 5]);
+    assertEquals((await left.result()).tries, 1);
     await run.stop();
+    assertEquals(worker.counters.completed, 5);
     await stage.assertClean(worker);
   });
 

@@ -69,10 +69,10 @@ while ARGV[i] do
         missing = missing or { place, 'unknown', dependency }
       elseif found.kind == 'failed' then
         row.root = row.root or found.root
-      elseif ARGV[i + 2] == '1' and not own[dependency] then
-        missing = missing or { place, 'unpiped', dependency }
       elseif found.kind == 'ended' then
         unread[#unread + 1] = dependency
+      elseif ARGV[i + 2] == '1' and not own[dependency] then
+        missing = missing or { place, 'unpiped', dependency }
       elseif found.kind == 'later' then
         isLater = true
       elseif found.kind == 'open' then

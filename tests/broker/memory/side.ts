@@ -37,8 +37,6 @@ export class Side {
   async take(step: Step): Promise<unknown> {
     switch (step.do) {
       case "publish":
-        // Whether what has failed refuses what is piped into it, or lets it fail, depends on Redis' memory of the end.
-        if (step.kind === "pipeline" && await this.#hasEnded(step.ids)) return;
         return (await this.#broker.publish(newTasks(step.ids, step.kind, step.high))).map(String);
       case "abort": {
         // On Redis the entry of a task that nobody has started stays, and is handed out once more, to be dropped.
@@ -88,13 +86,6 @@ export class Side {
     };
   }
 
-  async #hasEnded(ids: readonly number[]): Promise<boolean> {
-    for (let id = Math.min(...ids); id < Math.max(...ids); id++) {
-      if (await this.#broker.state(`task-${id}`) === "done") return true;
-    }
-    return false;
-  }
-
   async #work(step: Extract<Step, { who: number }>, worker: SideWorker): Promise<unknown> {
     const { consumer, known, life } = worker;
     switch (step.do) {
@@ -103,9 +94,9 @@ export class Side {
         await sleep(4);
         const takeover = step.takeover ? "from the beginning" as const : "no" as const;
         const { deliveries } = await consumer.read(step.count, { takeover, held: known });
-        const kept = this.#keep(worker, deliveries);
         // Where some were taken over, Redis tells them priority by priority.
-        return step.takeover ? kept.sort((a, b) => a.taskId.localeCompare(b.taskId)) : kept;
+        const sorted = deliveries.toSorted((a, b) => a.taskId.localeCompare(b.taskId));
+        return this.#keep(worker, step.takeover ? sorted : deliveries);
       }
       case "wait": {
         // More than there are: Redis counts for each priority.
