@@ -1,19 +1,14 @@
 /**
  * `npm run demo`: counts the words in the files of this repository, with two worker processes and a producer.
  *
- * Needs nothing but git and Node. It takes the Redis of REDIS_URL, or one on localhost:6379, or starts one of its own,
- * and leaves nothing behind there.
+ * Needs nothing but git and Node. It takes the Redis of REDIS_URL, or one on localhost:6379, and leaves nothing behind
+ * there; without one it shows the same in one process, with a queue in memory.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "./runtimes.mjs";
-import { installPackages, installPrograms } from "./setup.mjs";
+import { installPackages } from "./setup.mjs";
 
 const LOCAL = "redis://localhost:6379";
 const WORKERS = 2;
@@ -41,14 +36,22 @@ async function main() {
   /** @type {typeof import("../src/redis/mod.ts")} */
   const { createClient } = await tsImport("../src/redis/mod.ts", import.meta.url);
 
-  const redis = await findRedis(createClient);
+  const url = await findRedis(createClient);
   const queue = `demo-${Math.random().toString(16).slice(2, 10)}`;
+  const env = { ...process.env, REDIS_URL: url ?? "memory://", DEMO_QUEUE: queue };
+  if (url === undefined) {
+    console.log(
+      `No Redis: REDIS_URL is not set and nothing answers on ${LOCAL}, so the queue is in memory, of one process`,
+    );
+    console.log(`Queue: ${queue}, with producer and worker in the same process\n`);
+    return await produce(env);
+  }
   try {
-    console.log(`Redis: ${withoutPassword(redis.url)} (${redis.origin})`);
+    console.log(`Redis: ${withoutPassword(url)}`);
     console.log(`Queue: ${queue}, worked off by ${WORKERS} processes\n`);
-    await countWords({ ...process.env, REDIS_URL: redis.url, DEMO_QUEUE: queue });
+    await countWords(env);
   } finally {
-    await redis.leave(queue);
+    await removeKeys(createClient, url, queue);
   }
 }
 
@@ -57,16 +60,19 @@ async function countWords(env) {
   const workers = startWorkers(env);
   try {
     await workers.ready;
-    const producer = spawnNode(["examples/demo/producer.ts"], { env, stdio: "inherit" });
-    stop.signal.addEventListener("abort", () => producer.kill());
-    if (stop.signal.aborted) producer.kill();
-    const ended = once(producer, "exit").then(([code]) => {
-      if (code !== 0) throw new Error("The producer has failed");
-    });
-    await Promise.race([ended, workers.failed]);
+    await Promise.race([produce(env), workers.failed]);
   } finally {
     await workers.stop();
   }
+}
+
+/** @param {NodeJS.ProcessEnv} env */
+async function produce(env) {
+  const producer = spawnNode(["examples/demo/producer.ts"], { env, stdio: "inherit" });
+  stop.signal.addEventListener("abort", () => producer.kill());
+  if (stop.signal.aborted) producer.kill();
+  const [code] = await once(producer, "exit");
+  if (code !== 0) throw new Error("The producer has failed");
 }
 
 /**
@@ -110,22 +116,18 @@ function spawnNode(args, options) {
   return spawn(process.execPath, ["--import", "tsx", ...args], options);
 }
 
-/** @typedef {{ url: string, origin: string, leave: (queue: string) => Promise<void> }} Redis */
 /** @typedef {typeof import("../src/redis/mod.ts").createClient} CreateClient */
 
 /**
  * @param {CreateClient} createClient
- * @returns {Promise<Redis>}
+ * @returns {Promise<string | undefined>} The URL of a Redis; `undefined` when there is none.
  */
 async function findRedis(createClient) {
   const given = process.env.REDIS_URL;
-  if (given) {
-    const problem = await ping(createClient, given);
-    if (problem) throw new Error(`REDIS_URL leads nowhere: ${problem}`);
-    return { url: given, origin: "REDIS_URL", leave: (queue) => removeKeys(createClient, given, queue) };
-  }
-  if (await ping(createClient, LOCAL)) return await startRedis(createClient);
-  return { url: LOCAL, origin: "already running", leave: (queue) => removeKeys(createClient, LOCAL, queue) };
+  if (!given) return await ping(createClient, LOCAL) === undefined ? LOCAL : undefined;
+  const problem = await ping(createClient, given);
+  if (problem) throw new Error(`REDIS_URL leads nowhere: ${problem}`);
+  return given;
 }
 
 /**
@@ -140,56 +142,6 @@ async function ping(createClient, url) {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-/**
- * Starts a server of our own, out of reach of a Ctrl-C, which all processes of a terminal get.
- *
- * @param {CreateClient} createClient
- * @returns {Promise<Redis>}
- */
-async function startRedis(createClient) {
-  if (spawnSync("redis-server", ["--version"]).error) install();
-  const folder = mkdtempSync(join(tmpdir(), "streaq-demo-"));
-  const port = await freePort();
-  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--dir", folder];
-  const server = spawn("redis-server", args, { stdio: "ignore", detached: true });
-  const exited = once(server, "exit");
-  const url = `redis://127.0.0.1:${port}`;
-  const end = async () => {
-    server.kill("SIGKILL");
-    await exited;
-    rmSync(folder, { recursive: true, force: true });
-  };
-  for (let attempt = 0; await ping(createClient, url); attempt++) {
-    if (attempt < 100 && server.exitCode === null && !stop.signal.aborted) await sleep(50);
-    else {
-      await end();
-      throw new Error(`redis-server does not answer on port ${port}`);
-    }
-  }
-  return { url, origin: "started for this demo, in a temporary folder", leave: end };
-}
-
-function install() {
-  try {
-    installPrograms();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : error;
-    throw new Error(
-      `There is no Redis: REDIS_URL is not set, nothing answers on ${LOCAL}, and redis-server cannot be started.\n` +
-        `${reason}.\nOr say where a Redis is: REDIS_URL=redis://user:password@host:6379 npm run demo`,
-    );
-  }
-}
-
-/** @returns {Promise<number>} */
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address ? address.port : 0;
 }
 
 /**

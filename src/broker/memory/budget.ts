@@ -3,7 +3,7 @@ import { StreaqError } from "../../base/errors.ts";
 /** How many tasks that have not ended one queue holds. */
 export const taskLimit = 2_000_000;
 /** How large all records, inputs and results of one queue are together, in characters or bytes. */
-export const byteLimit = 1024 ** 3;
+export const byteLimit: number = 1024 ** 3;
 /** What an end counts for besides its result, in bytes: it is remembered even where no result is kept. */
 export const endSize = 100;
 

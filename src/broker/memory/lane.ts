@@ -6,9 +6,9 @@ import type { MemoryTask, Place } from "./memory_task.ts";
 export class Lane {
   readonly priority: string;
   /** Those that wait for others. */
-  readonly waiting = new Set<MemoryTask>();
+  readonly waiting: Set<MemoryTask> = new Set();
   /** Those that wait for their time, the earliest first. */
-  readonly delayed = new Heap<MemoryTask>((a, b) => {
+  readonly delayed: Heap<MemoryTask> = new Heap((a, b) => {
     return a.dueTime < b.dueTime || (a.dueTime === b.dueTime && a.sequence < b.sequence);
   });
   /** Those that nobody has ever leased. */
