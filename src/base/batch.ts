@@ -21,15 +21,16 @@ export class Batch<T, R> {
   /** Adds an item, and resolves to its answer. */
   add(item: T): Promise<R> {
     // Not a microtask: the promises that one chunk of replies settles have chains of different lengths.
-    if (this.#items.length === 0) setImmediate(() => this.#flush());
+    if (this.#items.length === 0) setImmediate(() => this.flush());
     const waiting = deferred<R>();
     this.#items.push(item);
     this.#waiting.push(waiting);
-    if (this.#items.length === this.#limit) this.#flush();
+    if (this.#items.length === this.#limit) this.flush();
     return waiting.promise;
   }
 
-  #flush(): void {
+  /** Does at once what was asked for. */
+  flush(): void {
     const [items, waiting] = [this.#items, this.#waiting];
     if (items.length === 0) return;
     this.#items = [];

@@ -27,9 +27,9 @@ export interface Clock {
 /** What happens at the time of a clock. */
 export interface Activity {
   /** A number that is another one whenever something has happened. */
-  readonly version: number;
+  readonly version?: number;
   /** How many functions run, which may end at any moment. */
-  readonly running: number;
+  readonly running?: number;
 }
 
 /** A timer that is set further ahead than this fires at once on every runtime, so longer waits are split. */

@@ -38,11 +38,11 @@ export interface TestClockOptions {
    */
   now?: Date | number | undefined;
   /**
-   * How long, in real milliseconds, it stands still for functions that run and wait for something other than this clock.
+   * How long, in real time, it stands still for functions that run and wait for something other than this clock.
    *
    * @default {100}
    */
-  patience?: number | undefined;
+  patience?: Duration | undefined;
 }
 
 /** After how many turns of the event loop in which nothing happens all is quiet. */
@@ -64,9 +64,11 @@ interface SetTimer extends Timer, Heaped {
 export class TestClock implements Clock {
   readonly #patience: number;
   /** What the time is when the monotonic clock shows 0. */
-  #origin: number;
+  readonly #origin: number;
   #elapsed = 0;
   #set = 0;
+  /** How many waits were over. */
+  #delays = 0;
   readonly #timers = new Heap<SetTimer>((a, b) => a.time === b.time ? a.place < b.place : a.time < b.time);
   readonly #activities: Activity[] = [];
   /** What had happened when functions that run were last waited for in vain: they are not waited for again. */
@@ -109,6 +111,32 @@ export class TestClock implements Clock {
     return timer;
   }
 
+  /**
+   * Waits until it has gone on by a while: for functions that wait themselves.
+   *
+   * @throws {RangeError} When it is no span, or a negative one.
+   *
+   * @example
+   * ```ts
+   * import { TestClock } from "@q/streaq/testing";
+   *
+   * const clock = new TestClock();
+   * const waiting = clock.delay("1h");
+   * await clock.advance("1h");
+   * await waiting;
+   * ```
+   */
+  delay(duration: Duration): Promise<void> {
+    const ms = milliseconds(duration, "duration");
+    return new Promise((resolve) => {
+      this.timer(ms, () => {
+        // Whoever goes on now is waited for.
+        this.#delays++;
+        resolve();
+      });
+    });
+  }
+
   /** Waits for what goes on before it moves; a queue in memory calls it. */
   watch(activity: Activity): void {
     this.#activities.push(activity);
@@ -131,24 +159,15 @@ export class TestClock implements Clock {
    */
   advance(duration: Duration): Promise<void> {
     const ms = milliseconds(duration, "duration");
-    // A second call goes on from where the first one stops.
-    return this.#advancing = this.#advancing.then(() => this.#advance(ms));
-  }
-
-  /**
-   * Sets the time, back or forth, as somebody might who corrects the clock of a machine: no span ends by that.
-   *
-   * @throws {RangeError} When it is no time.
-   */
-  set(now: Date | number): void {
-    this.#origin = timeOf(now) - this.#elapsed;
+    // A second call goes on from where the first one stops, even if a callback has thrown there.
+    return this.#advancing = this.#advancing.catch(() => {}).then(() => this.#advance(ms));
   }
 
   async #advance(ms: number): Promise<void> {
     const end = this.#elapsed + ms;
     await this.#quiet();
     for (let next = this.#timers.peek(); next && next.time <= end; next = this.#timers.peek()) {
-      this.#elapsed = Math.max(this.#elapsed, next.time);
+      this.#elapsed = next.time;
       this.#remove(next);
       next.callback();
       await this.#quiet();
@@ -181,11 +200,11 @@ export class TestClock implements Clock {
   }
 
   #version(): number {
-    return this.#activities.reduce((sum, { version }) => sum + version, 0);
+    return this.#activities.reduce((sum, { version = 0 }) => sum + version, this.#delays);
   }
 
   #isRunning(): boolean {
-    return this.#activities.some(({ running }) => running > 0);
+    return this.#activities.some(({ running = 0 }) => running > 0);
   }
 }
 

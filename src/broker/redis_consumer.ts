@@ -65,6 +65,7 @@ export class RedisConsumer implements Consumer {
   #agreedTime = 0;
   /** What the worker said of itself last. */
   #summary = "";
+  #beats = 0;
   /** How far clearing up has come. */
   #tidied = "0";
   /** How far looking after those that wait has come. */
@@ -235,8 +236,10 @@ export class RedisConsumer implements Consumer {
   async beat(life: SignOfLife): Promise<number | null> {
     const isNew = life.summary !== this.#summary;
     this.#summary = life.summary;
+    // Every other time will do for what a worker has left that died.
+    const looks = this.#beats++ % 2 === 1;
     const [pending, listed] = await this.#groups.within(() =>
-      beat(this.#redis, this.#keys, this.#options, life, isNew)
+      beat(this.#redis, this.#keys, this.#options, life, { isNew, looks })
     );
     this.#tell(listed);
     return pending < 0 ? null : pending;

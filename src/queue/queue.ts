@@ -165,6 +165,8 @@ export class Queue {
 
   /** Publishes tasks in order, all but those that repeat in one go; never rejects. */
   async #publishAll(requests: readonly Request<unknown>[], tasks: readonly NewTask[]): Promise<Published[]> {
+    // What was asked for before is on its way before.
+    this.#publishing.flush();
     const plain = tasks.filter((_, i) => requests[i]!.condition.expression === undefined);
     // On their way first, so that others that depend on them wait for that.
     const repeating = requests.map(({ condition: { expression } }, i) => {

@@ -65,7 +65,7 @@ export class Reader {
           await arrivals.bring(signal).catch(() => {});
           // None now, and none while the queue was read.
           if (wasIdle && arrivals.count === before) return;
-        } else if (burst || !found) await this.#changed.wait();
+        } else if (!found) await this.#changed.wait();
       }
     } finally {
       signal.removeEventListener("abort", stop);
@@ -75,6 +75,9 @@ export class Reader {
   /** Says that there may be room again. */
   roomChanged(): void {
     this.#changed.notify();
+    const { burst, held, consumer } = this.#options;
+    // Nothing can come of what has ended any more.
+    if (burst && held.isEmpty) consumer.wake();
   }
 
   /** Says that there may be something to take over right now. */
@@ -121,7 +124,7 @@ export class Reader {
       if (found.unfinished && this.#takeover === "no") this.#takeover = "on";
     }
     const isAgain = this.#takeover !== "no" || isDue();
-    if (found.deliveries.length + found.broken.length > 0 || burst || isAgain || signal.aborted) {
+    if (found.deliveries.length + found.broken.length > 0 || (burst && held.isEmpty) || isAgain || signal.aborted) {
       return { ...found, unfinished: isAgain };
     }
     const ms = held.isEmpty ? longestWait : this.#takeoverTime - clock.monotonic();

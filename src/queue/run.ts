@@ -17,7 +17,7 @@ import { Locks } from "./locks.ts";
 import { LeaseLostError } from "./outcome.ts";
 import { Prefetch } from "./prefetch.ts";
 import { Promoter } from "./promoter.ts";
-import { Reader } from "./reader.ts";
+import { Reader, type ReaderOptions } from "./reader.ts";
 import { nameOf, Settler } from "./settler.ts";
 import { shutDown } from "./shutdown.ts";
 import { Store } from "./store.ts";
@@ -67,6 +67,8 @@ export class Run {
   readonly #executor: Executor;
   readonly #settler: Settler;
   readonly #store: Store;
+  readonly #arrivals: ReaderOptions["arrivals"];
+  #isReady = false;
   /** Aborted when nothing more is to begin. */
   readonly #stop = new AbortController();
   /** Aborted when a shutdown has waited long enough for the store. */
@@ -87,7 +89,7 @@ export class Run {
       clock,
       logger,
       burst: options.burst,
-      arrivals: {
+      arrivals: this.#arrivals = {
         get count() {
           return promoter.promoted + fanOut.told;
         },
@@ -159,6 +161,11 @@ export class Run {
     });
   }
 
+  /** Whether it has begun, with its cron jobs scheduled. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
   /** How many tasks run now. */
   get running(): number {
     return this.#held.running;
@@ -182,6 +189,7 @@ export class Run {
     const roles = [this.#promoter, this.#scheduler, this.#janitor, this.#fanOut].map((role) =>
       role.keep(this.#stop.signal)
     );
+    void this.#scheduler.ready.then(() => this.#isReady = true);
     const unlisten = consumer.onNews((news) => this.#hear(news), { isPatient: () => this.#held.isEmpty });
     try {
       await this.#work(signal);
@@ -198,7 +206,10 @@ export class Run {
 
   /** Whether nothing is queued or runs. */
   async isDrained(): Promise<boolean> {
-    return this.#held.isEmpty && await this.#options.broker.size({ includeScheduled: false }) === 0 &&
+    const { count } = this.#arrivals;
+    await this.#arrivals.bring(this.#stop.signal).catch(() => {});
+    return this.#arrivals.count === count && this.#held.isEmpty &&
+      await this.#options.broker.size({ includeScheduled: false }) === 0 &&
       this.#held.isEmpty;
   }
 

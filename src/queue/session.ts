@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { delay } from "../base/async.ts";
+import type { Activity } from "../base/clock.ts";
+import { StreaqError } from "../base/errors.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Calendar } from "./cron/calendar.ts";
 import type { Counters } from "./counters.ts";
@@ -31,7 +33,7 @@ const drainInterval = 5;
 const sessions = new AsyncLocalStorage<Session<unknown>>();
 
 /** One call of a worker's `run()`, from connecting to the end of the lifespan. */
-export class Session<C> {
+export class Session<C> implements Activity {
   readonly #options: SessionOptions<C>;
   readonly #stop = new AbortController();
   /** There as soon as the lifespan has yielded. */
@@ -40,6 +42,14 @@ export class Session<C> {
 
   constructor(options: SessionOptions<C>) {
     this.#options = options;
+    options.clock.watch?.(this);
+  }
+
+  /** See {@linkcode Activity}: a session that starts counts like a function that runs. */
+  get running(): number {
+    if (!this.#ended || this.#stop.signal.aborted) return 0;
+    const run = this.#current?.run;
+    return run?.isReady ? run.running : 1;
   }
 
   /** What runs, and with which context; `undefined` until the lifespan has yielded. */
@@ -57,11 +67,17 @@ export class Session<C> {
     return this.#ended ??= sessions.run(this as Session<unknown>, () => this.#serve());
   }
 
-  /** Resolves when nothing is queued or runs, or it has ended. */
+  /**
+   * Resolves when nothing is queued or runs, or it has ended.
+   *
+   * @throws What it has ended with.
+   */
   async drained(): Promise<void> {
-    const { shutdownClock: clock } = this.#options;
+    const { id, shutdownClock: clock } = this.#options;
     const { signal } = this.#stop;
-    while (!signal.aborted && !await this.#current?.run.isDrained()) {
+    if (this.isInside) throw new StreaqError(`Could not drain a worker from one of its tasks: ${id}`);
+    while (!await this.#current?.run.isDrained()) {
+      if (signal.aborted) return await this.ended;
       await delay(drainInterval, { clock, signal }).catch(() => {});
     }
   }
@@ -89,6 +105,7 @@ export class Session<C> {
       });
     } finally {
       this.#current = undefined;
+      this.#stop.abort();
       unlisten?.();
     }
   }

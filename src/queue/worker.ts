@@ -362,11 +362,11 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * Works off all that is there, for tests: like `run({ burst: true })`, or, where the worker runs already, until nothing
    * of the queue is queued or runs. Delayed tasks are not waited for.
    *
+   * @throws {StreaqError} When a task calls it, which would wait for itself.
    * @throws {ConnectionError} When Redis cannot be reached in the first place.
    */
   async drain(): Promise<void> {
-    if (this.#session) await this.#session.drained();
-    else await this.run({ burst: true });
+    await (this.#session?.drained() ?? this.run({ burst: true }));
   }
 
   /**

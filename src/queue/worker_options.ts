@@ -174,7 +174,7 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     logger,
     clock = systemClock,
   } = options;
-  if (clock !== systemClock && !redisUrl.startsWith("memory:")) {
+  if (clock !== systemClock && !/^memory:/i.test(redisUrl)) {
     throw new TypeError("Invalid clock, a time of its own has only a queue in memory, with redisUrl: memory://");
   }
   const ownLogger = consoleLogger({ clock });

@@ -82,6 +82,19 @@ behaviour("a task that enqueues tasks", (stage) => {
     await stage.assertClean(worker);
   });
 
+  it("ends in a burst too, where a task waits for those that it enqueues", async () => {
+    const worker = await stage.worker({ concurrency: 2 });
+    const double = worker.task((value: number) => value * 2, { name: "double" });
+    const outer = worker.task(async () => {
+      const task = await double.enqueue(21);
+      return (await task.result({ timeout: "10s" })).result;
+    }, { name: "outer" });
+    const task = await outer.enqueue();
+    await worker.run({ burst: true });
+    assertEquals((await task.result()).result, 42);
+    await stage.assertClean(worker);
+  });
+
   it("fails those that gather when one of many fails, and a burst works all of that off", async () => {
     const worker = await stage.worker({ concurrency: 8 });
     const ran: number[] = [];

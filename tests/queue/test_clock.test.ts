@@ -7,7 +7,7 @@ import { taskContext } from "../../src/queue/context.ts";
 import { TaskStatus } from "../../src/queue/status.ts";
 import { Worker } from "../../src/queue/worker.ts";
 import type { WorkerOptions } from "../../src/queue/worker_options.ts";
-import { Lines } from "./stage.ts";
+import { Lines, sleep } from "./stage.ts";
 
 const workers: Worker[] = [];
 after(async () => {
@@ -125,6 +125,41 @@ describe("a worker with a TestClock", () => {
     assertEquals(runs, 1);
   });
 
+  it("waits for one that starts, and for functions that do something real", async () => {
+    const times: [string, number][] = [];
+    const clock = new TestClock({ now: 0 });
+    const worker = new Worker({
+      redisUrl: "memory://",
+      clock,
+      logger: new Lines(),
+      handleSignals: false,
+      concurrency: 1,
+      lifespan: async function* () {
+        await sleep(20);
+        yield undefined;
+      },
+    });
+    workers.push(worker);
+    worker.cron("*/10 * * * * *", function often(): void {
+      times.push(["often", clock.now()]);
+    });
+    const slow = worker.task(async function slow(): Promise<void> {
+      await clock.delay("5s");
+      await sleep(20);
+      times.push(["slow", clock.now()]);
+    }, { timeout: "1m" });
+    const cleaning = worker.task(async function cleaning(): Promise<void> {
+      await new Promise((resolve) => taskContext().signal.addEventListener("abort", resolve));
+      await sleep(20);
+      times.push(["cleaned", clock.now()]);
+    }, { timeout: "1s" });
+    void worker.run();
+    await slow.enqueue().start({ delay: "1s" });
+    await cleaning.enqueue().start({ delay: "12s" });
+    await clock.advance("20s");
+    assertEquals(times, [["slow", 6000], ["often", 10_000], ["cleaned", 13_000], ["often", 20_000]]);
+  });
+
   it("waits for a result by the clock too", async () => {
     const { clock, note } = setUp();
     const task = await note.enqueue();
@@ -179,6 +214,68 @@ describe("Worker.drain()", () => {
     assertEquals(times.length, 50);
     await worker.close();
     await ended;
+  });
+
+  it("runs what a task enqueues and waits for", async () => {
+    const { worker } = setUp();
+    const double = worker.task(function double(value: number): number {
+      return value * 2;
+    });
+    const map = worker.task(async function map(values: number[]): Promise<number[]> {
+      const tasks = await worker.enqueueMany(values.map((value) => double.enqueue(value)));
+      return (await Promise.all(tasks.map((task) => task.result({ timeout: "5s" })))).map(({ result }) => result);
+    });
+    const task = await map.enqueue([1, 2, 3]);
+    await worker.drain();
+    assertEquals((await task.result()).result, [2, 4, 6]);
+  });
+
+  it("waits until all is told that failed with another", async () => {
+    const { worker } = setUp();
+    const job = worker.task(function job(): void {
+      throw new Error("It fails");
+    });
+    const requests = [job.enqueue()];
+    for (let i = 0; i < 1500; i++) requests.push(job.enqueue().start({ after: requests.at(-1)!.id }));
+    const ended = worker.run();
+    await worker.enqueueMany(requests);
+    await worker.drain();
+    assertEquals(await worker.queueSize(), 0);
+    await worker.close();
+    await ended;
+  });
+
+  it("ends for all who wait, also when the worker ends by itself or fails", async () => {
+    const { worker } = setUp();
+    await Promise.all([worker.drain(), worker.drain(), worker.drain()]);
+    const burst = worker.run({ burst: true });
+    await worker.drain();
+    await burst;
+    const failing = setUp("2027-03-27T12:00:00Z", {
+      // deno-lint-ignore require-yield -- It fails before.
+      lifespan: async function* (): AsyncGenerator<undefined, void, unknown> {
+        await Promise.resolve();
+        throw new RangeError("The lifespan fails");
+      },
+    }).worker;
+    const run = failing.run();
+    await Promise.all([
+      assertRejects(() => run, RangeError, "lifespan"),
+      assertRejects(() => failing.drain(), RangeError, "lifespan"),
+    ]);
+  });
+
+  it("is refused in a task, which would wait for itself", async () => {
+    const { worker } = setUp();
+    const own = worker.task(async function own(): Promise<void> {
+      await worker.drain();
+    });
+    const task = await own.enqueue();
+    await worker.drain();
+    assertEquals(
+      (await task.result()).exception.message,
+      `Could not drain a worker from one of its tasks: ${worker.id}`,
+    );
   });
 
   it("returns when the worker is closed meanwhile", async () => {

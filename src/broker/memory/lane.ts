@@ -18,7 +18,6 @@ export class Lane {
   /** Those in the hands of workers, by sequence; what was renewed longest ago comes first. */
   readonly #leased = new Map<number, MemoryTask>();
   #size = 0;
-  #running = 0;
   #moves = 0;
 
   constructor(priority: string) {
@@ -28,11 +27,6 @@ export class Lane {
   /** How many are queued, leased or running. */
   get size(): number {
     return this.#size;
-  }
-
-  /** How many run. */
-  get runs(): number {
-    return this.#running;
   }
 
   /** How often a task was moved. */
@@ -50,7 +44,6 @@ export class Lane {
     const stays = isInHands(task.place) && isInHands(place);
     if (!stays) this.#leave(task);
     this.#size += Number(isEntry(place)) - Number(isEntry(task.place));
-    this.#running += Number(place === "running") - Number(task.place === "running");
     this.#moves++;
     task.place = place;
     if (!stays) this.#enter(task);

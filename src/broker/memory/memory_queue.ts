@@ -51,12 +51,9 @@ export class MemoryQueue implements Activity {
 
   /** See {@linkcode Activity}. */
   get version(): number {
-    return this.#sum(({ moves }) => moves);
-  }
-
-  /** See {@linkcode Activity}. */
-  get running(): number {
-    return this.#sum(({ runs }) => runs);
+    let sum = 0;
+    for (const { moves } of this.#lanes.values()) sum += moves;
+    return sum;
   }
 
   /** A task that has not ended. */
@@ -184,11 +181,5 @@ export class MemoryQueue implements Activity {
     task.lane.move(task, task.place === "leased" && !task.run ? "dropped" : "gone");
     this.#tasks.delete(task.id);
     this.budget.add(-1, -task.data.length - (task.links?.input?.length ?? 0));
-  }
-
-  #sum(count: (lane: Lane) => number): number {
-    let sum = 0;
-    for (const lane of this.#lanes.values()) sum += count(lane);
-    return sum;
   }
 }
