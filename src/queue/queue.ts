@@ -184,7 +184,8 @@ export class Queue {
   /** Publishes tasks, after those on their way that they depend on: calls may arrive in any order. */
   #publish(tasks: readonly NewTask[]): Promise<Published[]> {
     const { broker } = this.#options;
-    const after = new Set(tasks.flatMap(({ after = [] }) => after));
+    const after = new Set<string>();
+    for (const task of tasks) task.after?.forEach((id) => after.add(id));
     const before = after.size === 0 ? [] : [...this.#underWay].filter(({ tasks }) => hasAny(tasks, after));
     const published = before.length === 0
       ? broker.publish(tasks)

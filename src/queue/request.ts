@@ -165,7 +165,8 @@ export class Request<R> implements EnqueueRequest<R> {
     if (this.#next && condition.expression !== undefined) {
       throw new StreaqError(`Could not repeat a task that is piped into another one: ${this.#next.call.fnName}`);
     }
-    this.#condition = { ...condition, after: checkAfter(condition.after, id ?? this.#id) };
+    const after = checkAfter(condition.after, id ?? this.#id);
+    this.#condition = after === undefined && condition.after === undefined ? condition : { ...condition, after };
     if (id !== undefined) [this.#id, this.#isNamed] = [id, true];
     if (priority !== undefined) this.#priority = priority;
     if (signal !== undefined) this.#signal = signal;
@@ -206,7 +207,7 @@ export class Request<R> implements EnqueueRequest<R> {
 
   #conditionFrom({ delay, schedule, after }: StartOptions): Condition | undefined {
     if (delay !== undefined) return { due: milliseconds(delay, "delay") };
-    if (after !== undefined) return { after: checkAfter(after, undefined) };
+    if (after !== undefined) return { after: typeof after === "string" ? [after] : after };
     if (schedule === undefined) return undefined;
     if (typeof schedule === "string") {
       this.#queue.checkExpression(schedule);

@@ -30,8 +30,8 @@ const script = new Script(`
 -- one that has failed ends at once. Each depends on what is stored already or comes before it.
 -- KEYS[1]  the queue's prefix
 -- ARGV     for each task: id; where to, as for publish; 1 if it is piped into from a task of this call or 0; the token of
---          edges that are stored already or ''; record; ttl in ms, result and task to blame of a failure, '' where none is known; number
---          of dependencies; for each of them id and verdict
+--          edges that are stored already or ''; record; ttl in ms, result and task to blame of a failure, '' where none is
+--          known; number of dependencies; for each of them id and verdict
 -- returns  for each that is not stored as it is: place from 0, what is in the way, details
 local prefix = KEYS[1]
 ${serverTime}
