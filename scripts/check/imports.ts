@@ -16,7 +16,7 @@ const STORAGE_ENTRANCES: readonly string[] = ["broker", "consumer", "repetition"
 const STORAGE_TYPES_ONLY: readonly string[] = ["redis", "resp"];
 
 /** Entry points of their own, which alone may need what not everybody installs: the optional peers in package.json. */
-const OPTIONAL: readonly string[] = ["src/queue/rich_serializer.ts"];
+const OPTIONAL: readonly string[] = ["src/queue/records/rich_serializer.ts"];
 
 interface Import {
   readonly node: ts.Node;

@@ -1,11 +1,11 @@
 import type { Clock } from "../base/clock.ts";
 import { type ClientOptions, createClient, type RedisClient } from "../redis/mod.ts";
 import type { Logger } from "../base/log.ts";
-import type { Broker, RecordReader } from "./broker.ts";
+import type { Broker, RecordReader } from "./contract/broker.ts";
 import { MemoryBroker } from "./memory/memory_broker.ts";
 import { isMemoryUrl, parseMemoryUrl } from "./memory/memory_url.ts";
-import { queueAt } from "./memory/queues.ts";
-import { RedisBroker } from "./redis_broker.ts";
+import { queueAt } from "./memory/process_queues.ts";
+import { RedisBroker } from "./redis/redis_broker.ts";
 
 /** Where a queue is and how its records look. */
 export interface OpenOptions {

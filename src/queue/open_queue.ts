@@ -1,13 +1,13 @@
-import type { Broker } from "../broker/broker.ts";
+import type { Broker } from "../broker/contract/broker.ts";
 import { openBroker } from "../broker/open.ts";
-import { Calendar } from "./cron/calendar.ts";
-import type { Definition } from "./definition.ts";
-import { Queue } from "./queue.ts";
-import { RecordCodec } from "./record.ts";
-import { Records } from "./records.ts";
-import { Tasks } from "./tasks.ts";
-import { inside } from "./threads/inside.ts";
-import type { ResolvedWorkerOptions } from "./worker_options.ts";
+import { Calendar } from "./schedule/calendar.ts";
+import type { Definition } from "./tasks/definition.ts";
+import { Queue } from "./enqueue/producer.ts";
+import { RecordCodec } from "./records/codec.ts";
+import { Records } from "./records/tolerant_codec.ts";
+import { Tasks } from "./inspect/inspector.ts";
+import { inside } from "./context/inside.ts";
+import type { ResolvedWorkerOptions } from "./options/worker_options.ts";
 
 /** A queue with all that reads and writes it. */
 export interface OpenQueue {

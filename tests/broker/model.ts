@@ -1,21 +1,21 @@
 /** The scripts and a model of what they should do, side by side. */
 import { assertEquals } from "@std/assert";
-import type { Delivery, Ending, Start, Started } from "../../src/broker/consumer.ts";
-import { Keys } from "../../src/broker/keys.ts";
-import { abort } from "../../src/broker/scripts/abort.ts";
-import { begin, begunKey } from "../../src/broker/scripts/begin.ts";
-import { sortEntries, streams } from "../../src/broker/scripts/entries.ts";
-import { find, findState } from "../../src/broker/scripts/find.ts";
-import { finish } from "../../src/broker/scripts/finish.ts";
-import { leave } from "../../src/broker/scripts/leave.ts";
-import { isBefore } from "../../src/broker/scripts/leases.ts";
-import { promote } from "../../src/broker/scripts/promote.ts";
-import { publish } from "../../src/broker/scripts/publish.ts";
-import { fromBeginning, read } from "../../src/broker/scripts/read.ts";
-import { release } from "../../src/broker/scripts/release.ts";
-import { renew } from "../../src/broker/scripts/renew.ts";
-import { retry } from "../../src/broker/scripts/retry.ts";
-import { start } from "../../src/broker/scripts/start.ts";
+import type { Delivery, Ending, Start, Started } from "../../src/broker/contract/consumer.ts";
+import { Keys } from "../../src/broker/redis/keys.ts";
+import { abort } from "../../src/broker/redis/scripts/end/abort.ts";
+import { begin, begunKey } from "../../src/broker/redis/scripts/lease/begin.ts";
+import { sortEntries, streams } from "../../src/broker/redis/scripts/lease/entries.ts";
+import { find, findState } from "../../src/broker/redis/scripts/look/find.ts";
+import { finish } from "../../src/broker/redis/scripts/end/finish.ts";
+import { leave } from "../../src/broker/redis/scripts/lease/leave.ts";
+import { isBefore } from "../../src/broker/redis/scripts/lua/leases.ts";
+import { promote } from "../../src/broker/redis/scripts/schedule/promote.ts";
+import { publish } from "../../src/broker/redis/scripts/enqueue/publish.ts";
+import { fromBeginning, read } from "../../src/broker/redis/scripts/lease/read.ts";
+import { release } from "../../src/broker/redis/scripts/lease/release.ts";
+import { renew } from "../../src/broker/redis/scripts/lease/renew.ts";
+import { retry } from "../../src/broker/redis/scripts/end/retry.ts";
+import { start } from "../../src/broker/redis/scripts/lease/start.ts";
 import type { RedisClient } from "../../src/redis/mod.ts";
 
 import type { Step } from "./steps.ts";

@@ -1,8 +1,8 @@
 import { after, before } from "node:test";
-import type { Delivery } from "../../src/broker/consumer.ts";
-import { Keys } from "../../src/broker/keys.ts";
-import { publish } from "../../src/broker/scripts/publish.ts";
-import { fromBeginning, read } from "../../src/broker/scripts/read.ts";
+import type { Delivery } from "../../src/broker/contract/consumer.ts";
+import { Keys } from "../../src/broker/redis/keys.ts";
+import { publish } from "../../src/broker/redis/scripts/enqueue/publish.ts";
+import { fromBeginning, read } from "../../src/broker/redis/scripts/lease/read.ts";
 import { createClient, type RedisClient } from "../../src/redis/mod.ts";
 import { type RedisServer, startRedis } from "../support/redis_server.ts";
 

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { occurrenceId } from "../../src/queue/cron/occurrence.ts";
+import { occurrenceId } from "../../src/queue/schedule/occurrence.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { running, sleep, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";

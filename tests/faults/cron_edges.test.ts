@@ -1,8 +1,8 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { StreaqRetry } from "../../src/base/errors.ts";
-import { taskContext } from "../../src/queue/context.ts";
-import { occurrenceId } from "../../src/queue/cron/occurrence.ts";
+import { taskContext } from "../../src/queue/context/task_context.ts";
+import { occurrenceId } from "../../src/queue/schedule/occurrence.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { Lines, running, sleep, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";

@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { StreaqRetry } from "../../src/base/errors.ts";
-import { taskContext } from "../../src/queue/context.ts";
+import { taskContext } from "../../src/queue/context/task_context.ts";
 import { eventually } from "../support/poll.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { running, Stage } from "../queue/stage.ts";

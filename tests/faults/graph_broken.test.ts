@@ -2,10 +2,10 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { StreaqError } from "../../src/base/errors.ts";
-import { Keys } from "../../src/broker/keys.ts";
-import { finish } from "../../src/broker/scripts/finish.ts";
-import { read } from "../../src/broker/scripts/read.ts";
-import type { Task } from "../../src/queue/task.ts";
+import { Keys } from "../../src/broker/redis/keys.ts";
+import { finish } from "../../src/broker/redis/scripts/end/finish.ts";
+import { read } from "../../src/broker/redis/scripts/lease/read.ts";
+import type { Task } from "../../src/queue/enqueue/task.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { keysOf } from "../queue/keyspace.ts";
 import { running, Stage } from "../queue/stage.ts";

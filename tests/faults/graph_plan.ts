@@ -1,7 +1,7 @@
 /** Random graphs of tasks, and what must be true of them when all has ended. */
 import fc from "fast-check";
 import { assert, assertEquals } from "@std/assert";
-import type { TaskResult } from "../../src/queue/result.ts";
+import type { TaskResult } from "../../src/queue/records/task_result.ts";
 import type { Note } from "./crew.ts";
 
 /** What a task of a graph does when it runs; one that is fleeting expires unless it is started at once. */

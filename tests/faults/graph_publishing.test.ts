@@ -1,8 +1,8 @@
 /** Storing tasks that depend on others, when something goes wrong meanwhile or has gone wrong before. */
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import { gather } from "../../src/broker/scripts/gather.ts";
-import type { Task } from "../../src/queue/task.ts";
+import { gather } from "../../src/broker/redis/scripts/enqueue/gather.ts";
+import type { Task } from "../../src/queue/enqueue/task.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { running, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";

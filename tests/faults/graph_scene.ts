@@ -1,6 +1,6 @@
-import { Keys } from "../../src/broker/keys.ts";
-import type { Task } from "../../src/queue/task.ts";
-import type { WorkerOptions } from "../../src/queue/worker_options.ts";
+import { Keys } from "../../src/broker/redis/keys.ts";
+import type { Task } from "../../src/queue/enqueue/task.ts";
+import type { WorkerOptions } from "../../src/queue/options/worker_options.ts";
 import type { StartedRedis } from "../queue/brokers.ts";
 import type { Stage } from "../queue/stage.ts";
 

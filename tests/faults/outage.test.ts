@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { StreaqError, StreaqRetry } from "../../src/base/errors.ts";
-import { taskContext } from "../../src/queue/context.ts";
+import { taskContext } from "../../src/queue/context/task_context.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { running, sleep, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import { StreaqCancelled, StreaqRetry } from "../../src/base/errors.ts";
-import { taskContext } from "../../src/queue/context.ts";
+import { taskContext } from "../../src/queue/context/task_context.ts";
 import type { Worker } from "../../src/queue/worker.ts";
 import { createClient, type RedisClient } from "../../src/redis/mod.ts";
 import { onRedis } from "../queue/brokers.ts";

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { taskContext } from "../../src/queue/context.ts";
+import { taskContext } from "../../src/queue/context/task_context.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { Lines, running, sleep, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";

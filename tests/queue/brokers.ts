@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { systemClock } from "../../src/base/clock.ts";
 import type { MemoryQueue } from "../../src/broker/memory/memory_queue.ts";
-import { queueAt } from "../../src/broker/memory/queues.ts";
+import { queueAt } from "../../src/broker/memory/process_queues.ts";
 import type { Worker } from "../../src/queue/worker.ts";
-import type { WorkerOptions } from "../../src/queue/worker_options.ts";
+import type { WorkerOptions } from "../../src/queue/options/worker_options.ts";
 import { type RedisServer, startRedis } from "../support/redis_server.ts";
 import { eventually } from "../support/poll.ts";
 import { assertClean } from "./keyspace.ts";

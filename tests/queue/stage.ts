@@ -1,7 +1,7 @@
 import { after } from "node:test";
 import type { Logger } from "../../src/base/log.ts";
 import { Worker } from "../../src/queue/worker.ts";
-import type { WorkerOptions } from "../../src/queue/worker_options.ts";
+import type { WorkerOptions } from "../../src/queue/options/worker_options.ts";
 import type { BrokerUnderTest, StartedBroker } from "./brokers.ts";
 
 /** A logger that keeps what it is told, for tests that ask. */

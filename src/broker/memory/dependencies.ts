@@ -1,6 +1,6 @@
 import { Fifo } from "../../base/fifo.ts";
-import type { RecordReader } from "../broker.ts";
-import type { FanOutReport } from "../consumer.ts";
+import type { RecordReader } from "../contract/broker.ts";
+import type { FanOutReport } from "../contract/consumer.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
 

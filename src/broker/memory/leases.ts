@@ -1,5 +1,5 @@
-import type { Payload } from "../broker.ts";
-import type { Deferral, Delivery, Ending, Promotion, Start } from "../consumer.ts";
+import type { Payload } from "../contract/broker.ts";
+import type { Deferral, Delivery, Ending, Promotion, Start } from "../contract/consumer.ts";
 import { newAllowance } from "./dependencies.ts";
 import type { Lane } from "./lane.ts";
 import type { MemoryQueue } from "./memory_queue.ts";

@@ -12,9 +12,9 @@ import type {
   RecordReader,
   State,
   Waiting,
-} from "../broker.ts";
-import type { Consumer, ConsumerOptions } from "../consumer.ts";
-import type { Occurrence, Repeated, Repetition, ScheduledRepetition } from "../repetition.ts";
+} from "../contract/broker.ts";
+import type { Consumer, ConsumerOptions } from "../contract/consumer.ts";
+import type { Occurrence, Repeated, Repetition, ScheduledRepetition } from "../contract/schedule.ts";
 import { first } from "./first.ts";
 import type { Lane } from "./lane.ts";
 import { MemoryConsumer } from "./memory_consumer.ts";

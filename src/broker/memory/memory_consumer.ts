@@ -1,4 +1,4 @@
-import type { RecordReader } from "../broker.ts";
+import type { RecordReader } from "../contract/broker.ts";
 import type {
   Consumer,
   ConsumerOptions,
@@ -14,11 +14,11 @@ import type {
   SignOfLife,
   Start,
   Takeover,
-} from "../consumer.ts";
-import type { Agenda, Tick } from "../repetition.ts";
+} from "../contract/consumer.ts";
+import type { Agenda, Tick } from "../contract/schedule.ts";
 import { Leases } from "./leases.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
-import { Nap } from "./nap.ts";
+import { Nap } from "./idle_wait.ts";
 
 /** A worker's access to a queue in memory. */
 export class MemoryConsumer implements Consumer {

@@ -1,17 +1,17 @@
 import type { Activity, Clock } from "../../base/clock.ts";
-import type { Found, NewTask, State } from "../broker.ts";
-import { Announcer } from "./announcer.ts";
+import type { Found, NewTask, State } from "../contract/broker.ts";
+import { Announcer } from "./event_bus.ts";
 import { Budget } from "./budget.ts";
 import { type Allowance, Dependencies } from "./dependencies.ts";
 import { first } from "./first.ts";
 import { Lane } from "./lane.ts";
-import { Living } from "./living.ts";
-import { Locks } from "./locks.ts";
+import { Living } from "./live_workers.ts";
+import { Locks } from "./lock_store.ts";
 import { MemoryTask } from "./memory_task.ts";
 import { readPayload, storedPayload } from "./payload.ts";
-import { Repetitions } from "./repetitions.ts";
-import { type End, Results } from "./results.ts";
-import { Turn } from "./turn.ts";
+import { Repetitions } from "./schedule_store.ts";
+import { type End, Results } from "./result_store.ts";
+import { Turn } from "./next_turn.ts";
 
 /** Somebody who waits for a task to be queued. */
 export interface Sleeper {

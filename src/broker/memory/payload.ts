@@ -1,4 +1,4 @@
-import type { Payload } from "../broker.ts";
+import type { Payload } from "../contract/broker.ts";
 
 /** A payload to be stored; bytes are copied, as their owner may change them. */
 export function storedPayload(payload: Payload): Payload {

@@ -1,5 +1,5 @@
 import { StreaqError } from "../../base/errors.ts";
-import type { NewTask, Published, RecordReader } from "../broker.ts";
+import type { NewTask, Published, RecordReader } from "../contract/broker.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
 

@@ -1,6 +1,6 @@
 /** What a thread runs, and nothing else imports. */
 import { parentPort } from "node:worker_threads";
-import { inside } from "./inside.ts";
+import { inside } from "../context/inside.ts";
 import { Runner } from "./runner.ts";
 
 new Runner(parentPort!, inside()!).listen();

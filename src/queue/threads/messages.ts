@@ -1,5 +1,5 @@
-import type { TaskContext } from "../context.ts";
-import type { FailureRecord } from "../failure.ts";
+import type { TaskContext } from "../context/task_context.ts";
+import type { FailureRecord } from "../records/failure.ts";
 import type { ThrownRecord } from "./thrown.ts";
 
 /** What a thread is to run. */

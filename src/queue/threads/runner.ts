@@ -1,12 +1,12 @@
 import process from "node:process";
 import type { MessagePort } from "node:worker_threads";
 import { StreaqError } from "../../base/errors.ts";
-import { runInScope } from "../context.ts";
-import { restoreFailure } from "../failure.ts";
-import type { Inside } from "./inside.ts";
+import { runInScope } from "../context/task_context.ts";
+import { restoreFailure } from "../records/failure.ts";
+import type { Inside } from "../context/inside.ts";
 import type { Order, Report, ThreadCall } from "./messages.ts";
 import { describeThrown } from "./thrown.ts";
-import { isTuple } from "../tuple.ts";
+import { isTuple } from "../tasks/tuple.ts";
 import { findTsx, needsTsx, registerTsx } from "./typescript.ts";
 
 /** The inner end of a thread: runs the functions that it is told to, one at a time. */

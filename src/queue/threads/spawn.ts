@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { newInside } from "./inside.ts";
+import { newInside } from "../context/inside.ts";
 import { findTsx, needsTsx } from "./typescript.ts";
 
 /** Starts a thread that takes orders as soon as it has said that it is ready. It does not keep the process alive. */

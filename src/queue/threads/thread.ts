@@ -1,10 +1,10 @@
 import type { Worker } from "node:worker_threads";
 import { type Deferred, deferred } from "../../base/async.ts";
 import { StreaqError } from "../../base/errors.ts";
-import { describeFailure } from "../failure.ts";
+import { describeFailure } from "../records/failure.ts";
 import type { Order, Report, ThreadCall } from "./messages.ts";
 import { restoreThrown } from "./thrown.ts";
-import { markTuple } from "../tuple.ts";
+import { markTuple } from "../tasks/tuple.ts";
 
 /** Whose a {@linkcode Thread} is. */
 export interface ThreadOwner {

@@ -1,5 +1,5 @@
 import { StreaqRetry } from "../../base/errors.ts";
-import { describeFailure, type FailureRecord, restoreFailure } from "../failure.ts";
+import { describeFailure, type FailureRecord, restoreFailure } from "../records/failure.ts";
 
 /** Whatever a function threw, in a form that structured cloning takes. */
 export interface ThrownRecord {

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import type { Delivery, News } from "../../../src/broker/consumer.ts";
+import type { Delivery, News } from "../../../src/broker/contract/consumer.ts";
 import { lifeOf, MemoryRig, newTasks, takingNew, takingOver } from "./rig.ts";
 
 function idsOf(deliveries: readonly Delivery[]): string[] {

@@ -1,5 +1,5 @@
-import type { Broker, NewTask, RecordReader } from "../../../src/broker/broker.ts";
-import type { Consumer } from "../../../src/broker/consumer.ts";
+import type { Broker, NewTask, RecordReader } from "../../../src/broker/contract/broker.ts";
+import type { Consumer } from "../../../src/broker/contract/consumer.ts";
 import { Budget } from "../../../src/broker/memory/budget.ts";
 import { MemoryBroker } from "../../../src/broker/memory/memory_broker.ts";
 import { MemoryQueue } from "../../../src/broker/memory/memory_queue.ts";

@@ -1,6 +1,6 @@
-import type { Broker, NewTask } from "../../../src/broker/broker.ts";
-import type { Consumer, Delivery, Start } from "../../../src/broker/consumer.ts";
-import type { Occurrence, Repetition } from "../../../src/broker/repetition.ts";
+import type { Broker, NewTask } from "../../../src/broker/contract/broker.ts";
+import type { Consumer, Delivery, Start } from "../../../src/broker/contract/consumer.ts";
+import type { Occurrence, Repetition } from "../../../src/broker/contract/schedule.ts";
 import { sleep } from "../../queue/stage.ts";
 import type { Kind, Step } from "./steps.ts";
 

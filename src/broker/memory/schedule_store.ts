@@ -1,0 +1,145 @@
+import type { Agenda, Occurrence, Repeated, Repetition, ScheduledRepetition, Tick } from "../contract/schedule.ts";
+import { first } from "./first.ts";
+import { Heap, type Heaped } from "../../base/heap.ts";
+import type { MemoryQueue } from "./memory_queue.ts";
+import { readPayload, storedPayload } from "./payload.ts";
+
+/** How many jobs are looked at in one step. */
+const agendaLimit = 100;
+/** How many occurrences that have not ended are known of one job. */
+const passedLimit = 1000;
+
+/** A task that repeats. */
+interface Job extends Heaped {
+  repetition: Repetition;
+  /** When the occurrence is due that is enqueued ahead. */
+  time: number;
+  /** The id of that occurrence. */
+  nextId: string;
+  /** The ids of those before it, oldest first, that may not have ended. */
+  readonly passed: string[];
+}
+
+/** The tasks of a queue that repeat. Of each the next occurrence is there, and waits for its time like any task. */
+export class Repetitions {
+  readonly #queue: MemoryQueue;
+  readonly #jobs = new Map<string, Job>();
+  readonly #schedule = new Heap<Job>((a, b) => a.time < b.time);
+  /** Until when a living worker is said to have a job in its code, by the monotonic clock. */
+  readonly #known = new Map<string, number>();
+
+  constructor(queue: MemoryQueue) {
+    this.#queue = queue;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#jobs.size;
+  }
+
+  /** In how many milliseconds the first one is due, 0 when it is; `null` when there is none. */
+  next(): number | null {
+    const job = this.#schedule.peek();
+    return job ? Math.max(0, job.time - this.#queue.clock.now()) : null;
+  }
+
+  /**
+   * Lets a task repeat, beginning with its next occurrence.
+   *
+   * @throws {StreaqError} When the queue is full.
+   */
+  repeat(repetition: Repetition, next: Occurrence): Repeated {
+    const { name, isStatic, data } = repetition;
+    const before = this.#jobs.get(name);
+    const known = isStatic ? undefined : before ? "exists" : this.#queue.known(next.taskId);
+    if (known) return known;
+    if (before && isSame(before.repetition, repetition)) {
+      this.#queue.budget.add(0, data.length - before.repetition.data.length);
+      before.repetition = { ...repetition, data: storedPayload(data) };
+      return "unchanged";
+    }
+    const refusal = this.#queue.budget.refusal(1, next.data.length + data.length);
+    if (refusal) throw refusal;
+    if (before) this.unrepeat(name, { withdraw: true });
+    const stored = { ...repetition, data: storedPayload(data) };
+    const job: Job = { repetition: stored, time: next.time, nextId: next.taskId, passed: [], heapIndex: 0 };
+    this.#queue.budget.add(0, data.length);
+    this.#jobs.set(name, job);
+    this.#schedule.push(job);
+    this.#await(job, next);
+    return before ? "changed" : "created";
+  }
+
+  /** Lets a task repeat no more; whether it did. */
+  unrepeat(name: string, { withdraw }: { withdraw: boolean }): boolean {
+    const job = this.#jobs.get(name);
+    if (!job) return false;
+    for (const id of withdraw ? [job.nextId, ...job.passed] : []) this.#takeBack(id);
+    this.#jobs.delete(name);
+    this.#schedule.remove(job);
+    this.#queue.budget.add(0, -job.repetition.data.length);
+    return true;
+  }
+
+  /** Those whose occurrence has become due. */
+  agenda(binary: boolean): Agenda {
+    const time = this.#queue.clock.now();
+    const due: Agenda["due"][number][] = [];
+    for (const job of this.#schedule.inOrder()) {
+      if (job.time > time || due.length === agendaLimit) break;
+      const knownUntil = this.#known.get(job.repetition.name) ?? 0;
+      due.push({ ...describe(job, binary), isKnown: knownUntil > this.#queue.clock.monotonic() });
+    }
+    return { time, due };
+  }
+
+  /** Enqueues the next occurrence of a job; `false` when somebody else did before. */
+  tick({ name, time, next }: Tick): boolean {
+    const job = this.#jobs.get(name);
+    if (job?.time !== time) return false;
+    job.passed.push(job.nextId);
+    while (job.passed.length > passedLimit || (job.passed[0] !== undefined && !this.#queue.task(job.passed[0]))) {
+      job.passed.shift();
+    }
+    job.nextId = next.taskId;
+    this.#schedule.remove(job);
+    job.time = next.time;
+    this.#schedule.push(job);
+    this.#await(job, next);
+    return true;
+  }
+
+  /** Notes that a living worker has jobs in its code; answers those that are not scheduled. */
+  know(names: readonly string[], ms: number): string[] {
+    const time = this.#queue.clock.monotonic();
+    for (const [name, until] of this.#known) if (until <= time) this.#known.delete(name);
+    for (const name of names) this.#known.set(name, Math.max(this.#known.get(name) ?? 0, time + ms));
+    return names.filter((name) => !this.#jobs.has(name));
+  }
+
+  /** The soonest ones. */
+  list(limit: number, binary: boolean): ScheduledRepetition[] {
+    return first(this.#schedule.inOrder(), limit).map((job) => describe(job, binary));
+  }
+
+  /** Lets an occurrence wait for its time, unless it is there or has ended. */
+  #await({ repetition: { priority } }: Job, { taskId, data, time }: Occurrence): void {
+    if (this.#queue.known(taskId)) return;
+    this.#queue.delay(this.#queue.add({ id: taskId, data, priority }), time);
+  }
+
+  /** Takes an occurrence back, unless it runs already. */
+  #takeBack(id: string): void {
+    const task = this.#queue.task(id);
+    if (task && !task.run) this.#queue.withdraw(task);
+  }
+}
+
+function isSame(a: Repetition, b: Repetition): boolean {
+  return a.expression === b.expression && a.priority === b.priority && a.timeZone === b.timeZone &&
+    a.isStatic === b.isStatic;
+}
+
+function describe({ repetition, time }: Job, binary: boolean): ScheduledRepetition {
+  return { ...repetition, data: readPayload(repetition.data, binary), time };
+}

@@ -1,0 +1,60 @@
+import { type RedisClient, Script } from "../../../../redis/mod.ts";
+import type { Cancellation, Waiting } from "../../../contract/broker.ts";
+import { group, type Keys } from "../../keys.ts";
+import { ending, remembered } from "../lua/ending.ts";
+import { waiting } from "../lua/waiting.ts";
+
+const script = new Script(`
+-- Ends a task wherever it is: stores and publishes the result, removes all else that is known of it, and tells the worker
+-- that runs it. Sent twice, it answers the same.
+-- KEYS[1]  the queue's prefix
+-- ARGV     group, task id, ttl in ms or '' for ever, result, mark of this very abort; then priorities
+-- returns  1, or 0 when the task had ended or is unknown; 2 when it has dependents, who are still to be told
+local prefix, group, id, result, mark = KEYS[1], ARGV[1], ARGV[2], ARGV[4], ARGV[5]
+local running = prefix .. ':ts:running'
+${ending}
+${waiting}
+-- The first write is one that is allowed when memory is full.
+if redis.call('DEL', prefix .. ':task:data:' .. id) == 0 then
+  -- The mark alone tells whose abort it was: two of them can make the same result.
+  return redis.call('GET', prefix .. ':ts:ended:' .. id) == mark and 1 or 0
+end
+redis.call('DEL', prefix .. ':task:retry:' .. id)
+
+local note = redis.call('HGET', running, id)
+local entry, priority = string.match(note or '', '^(%S+) %S+ %S+ ([^:]*):')
+local found = 0
+if entry then
+  local stream = prefix .. ':queues:' .. priority
+  found = redis.call('XACK', stream, group, entry)
+  redis.call('XDEL', stream, entry)
+  redis.call('HDEL', running, id)
+else
+  found = stopWaiting(id)
+  for i = 6, #ARGV do
+    local removed = redis.pcall('ZREM', prefix .. ':queues:delayed:' .. ARGV[i], id)
+    if removed == 1 then found = 1 end
+  end
+end
+-- An entry that nobody has started is somewhere in a stream, and is dropped when it comes to its start.
+if found == 0 then redis.call('HINCRBY', prefix .. ':ts:dropped', id, 1) end
+store(id, ARGV[3], result, mark)
+redis.call('SET', prefix .. ':ts:ended:' .. id, mark, 'PX', ${remembered})
+list()
+redis.call('PUBLISH', prefix .. ':ts:wake', 'aborted ' .. id)
+forgetInput(id)
+return 1 + fanOut(id, '0 ' .. id)
+`);
+
+/** Ends a task wherever it is; tells whether it did, and whether it has dependents that are still to be told. */
+export async function abort(
+  redis: RedisClient,
+  keys: Keys,
+  priorities: readonly string[],
+  { taskId, result, ttl, mark }: Cancellation,
+  options?: Waiting,
+): Promise<{ aborted: boolean; listed: boolean }> {
+  const args = [group, taskId, ttl ?? "", result, mark, ...priorities];
+  const answer = await script.run<number>(redis, [keys.prefix], args, options);
+  return { aborted: answer > 0, listed: answer === 2 };
+}

@@ -1,0 +1,91 @@
+import { type RedisClient, Script } from "../../../../redis/mod.ts";
+import type { Waiting } from "../../../contract/broker.ts";
+import type { Occurrence, Repeated, Repetition } from "../../../contract/schedule.ts";
+import type { Keys } from "../../keys.ts";
+import { delaying } from "../lua/delaying.ts";
+import { repeating } from "../lua/scheduling.ts";
+import { waiting } from "../lua/waiting.ts";
+import { withdrawing } from "../lua/withdrawing.ts";
+import { serverTime } from "../lua/server_time.ts";
+
+const repeatScript = new Script(`
+-- Lets a task repeat, with its next occurrence. A job of the code that is there with another expression, priority or zone
+-- is replaced; one that was scheduled with arguments is left as it is, and so is its id when it is another task's.
+-- KEYS[1]  the queue's prefix
+-- ARGV     name, kind (s for one of the code, d for another), expression, priority:zone, record; of the next occurrence: id,
+--          record, time in ms
+-- returns  'created', 'changed', 'unchanged', 'exists', 'done' or an error
+local prefix, name, kind, expression, place = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+${serverTime}
+${delaying}
+${repeating}
+${waiting}
+${withdrawing}
+local before = redis.call('HGET', jobs, name)
+local data = prefix .. ':cron:data:' .. name
+if kind == 'd' then
+  local id = ARGV[6]
+  if before or redis.call('EXISTS', prefix .. ':task:data:' .. id) == 1 then return 'exists' end
+  if redis.call('EXISTS', prefix .. ':task:results:' .. id, prefix .. ':ts:ended:' .. id) > 0 then return 'done' end
+elseif before then
+  local note = redis.call('HGET', notes, name)
+  local isSame = before == expression and note and string.match(note, '^(%a [^:]*:%S+) ') == kind .. ' ' .. place
+  if isSame and redis.call('ZSCORE', schedule, name) then
+    redis.call('SET', data, ARGV[5])
+    return 'unchanged'
+  end
+  withdraw(name)
+end
+redis.call('SET', data, ARGV[5])
+redis.call('HSET', jobs, name, expression)
+local err = await(name, kind, place, ARGV[6], ARGV[7], ARGV[8])
+if err then return err end
+announce()
+return before and 'changed' or 'created'
+`);
+
+const unrepeatScript = new Script(`
+-- Lets a task repeat no more.
+-- KEYS[1]  the queue's prefix
+-- ARGV     name, 1 to take back the occurrence that waits or 0
+-- returns  1, or 0 when it did not repeat; 1 when others waited for an occurrence, who are still to be told, or 0
+local prefix, name = KEYS[1], ARGV[1]
+local now = 0
+${delaying}
+${repeating}
+${waiting}
+${withdrawing}
+if ARGV[2] == '1' then withdraw(name) end
+local removed = redis.call('HDEL', jobs, name)
+redis.call('ZREM', schedule, name)
+redis.call('HDEL', notes, name)
+redis.call('DEL', notes .. ':' .. name)
+redis.call('DEL', prefix .. ':cron:data:' .. name)
+return { removed, listed }
+`);
+
+/** Lets a task repeat. @throws The error of the server, where it concerns this task alone. */
+export async function repeatTask(
+  redis: RedisClient,
+  keys: Keys,
+  { name, isStatic, expression, timeZone, priority, data }: Repetition,
+  first: Occurrence,
+  options?: Waiting,
+): Promise<Repeated> {
+  const args = [name, isStatic ? "s" : "d", expression, `${priority}:${timeZone}`, data];
+  const occurrence = [first.taskId, first.data, first.time];
+  const answer = await repeatScript.run<string>(redis, [keys.prefix], [...args, ...occurrence], options);
+  if (!(["created", "changed", "unchanged", "exists", "done"] as string[]).includes(answer)) throw new Error(answer);
+  return answer as Repeated;
+}
+
+/** Lets a task repeat no more; tells whether it did, and whether others waited for it who are still to be told. */
+export async function unrepeatTask(
+  redis: RedisClient,
+  keys: Keys,
+  name: string,
+  { withdraw }: { withdraw: boolean },
+): Promise<{ removed: boolean; listed: boolean }> {
+  const [removed, listed] = await unrepeatScript.run<[number, number]>(redis, [keys.prefix], [name, withdraw ? 1 : 0]);
+  return { removed: removed === 1, listed: listed > 0 };
+}

@@ -1,0 +1,93 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { StreaqError } from "../../base/errors.ts";
+import type { Thread } from "../threads/thread.ts";
+import { inside } from "./inside.ts";
+
+/** What a running task knows of itself. */
+export interface TaskContext {
+  /** The name that the task was enqueued under. */
+  readonly fnName: string;
+  /** The task's id. */
+  readonly taskId: string;
+  /** Which run this is, from 1 on. */
+  readonly tries: number;
+  /** The task's `timeout` in milliseconds; `null` for none. */
+  readonly timeout: number | null;
+  /** The task's `ttl` in milliseconds; `null` for ever. */
+  readonly ttl: number | null;
+  /** Aborted when the task should stop; its `reason` says why. */
+  readonly signal: AbortSignal;
+}
+
+/** A running task together with the context of the worker that runs it. */
+export interface Scope {
+  readonly task: TaskContext;
+  readonly workerContext: unknown;
+  /** The thread that the task's function runs in, when it runs in one. */
+  readonly thread?: Thread | undefined;
+  /** The name of the queue that the task is in. */
+  readonly queueName: string;
+  /** Whether this is a thread, which has no worker. */
+  readonly inThread?: boolean;
+}
+
+const scopes = findScopes();
+
+/** Runs `fn` with `scope` in sight, across every `await` in it. */
+export function runInScope<T>(scope: Scope, fn: () => T): T {
+  return scopes.run(scope, fn);
+}
+
+/**
+ * The running task's context. It works in the task's body, in what it calls, in its default parameters and in
+ * middleware.
+ *
+ * @throws {StreaqError} Outside a running task.
+ *
+ * @example
+ * ```ts
+ * import { taskContext, Worker } from "@q/streaq";
+ *
+ * const worker = new Worker();
+ * const getId = worker.task(async function getId(ctx = taskContext()) {
+ *   return await Promise.resolve(ctx.taskId);
+ * });
+ * ```
+ */
+export function taskContext(): TaskContext {
+  return currentScope("The task's context").task;
+}
+
+/**
+ * What the running worker's `lifespan` yielded, for tasks that are defined without knowing that worker.
+ *
+ * @throws {StreaqError} Outside a running task, and in a thread.
+ */
+export function workerContext<C>(): C {
+  const { workerContext, inThread } = currentScope("The worker's context");
+  if (inThread) throw new StreaqError("The worker's context is not available in a thread");
+  return workerContext as C;
+}
+
+/**
+ * The queue of the task that runs in this thread; `undefined` on the main thread.
+ *
+ * A worker that a module makes for its functions may have been included elsewhere: in the thread, nobody has done that.
+ */
+export function queueInThread(): string | undefined {
+  const scope = scopes.getStore();
+  return scope?.inThread ? scope.queueName : undefined;
+}
+
+/** In a thread there is one store for all copies of the library, so that a module finds its task with its own copy. */
+function findScopes(): AsyncLocalStorage<Scope> {
+  const thread = inside();
+  return thread ? thread.scopes ??= new AsyncLocalStorage() : new AsyncLocalStorage();
+}
+
+/** The scope that this runs in. @throws {StreaqError} Outside a running task. */
+export function currentScope(what: string): Scope {
+  const scope = scopes.getStore();
+  if (!scope) throw new StreaqError(`${what} is there only while a task runs`);
+  return scope;
+}

@@ -1,0 +1,36 @@
+import { abortable, delay } from "../../base/async.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Consumer } from "../../broker/contract/consumer.ts";
+
+/** What a {@linkcode Janitor} needs of its worker. */
+export interface JanitorOptions {
+  readonly consumer: Consumer;
+  /** How often to clear up, in milliseconds. */
+  readonly interval: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Clears what dead workers leave behind, a bounded part at a time. */
+export class Janitor {
+  readonly #options: JanitorOptions;
+
+  constructor(options: JanitorOptions) {
+    this.#options = options;
+  }
+
+  /** Keeps on until told to stop. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const { consumer, interval, clock, logger } = this.#options;
+    while (!signal.aborted) {
+      // Anywhere in the interval, so that workers that were started together take turns.
+      await delay(interval * (0.5 + Math.random()), { clock, signal }).catch(() => {});
+      if (signal.aborted) return;
+      // It is tried again the next time.
+      await abortable(consumer.tidy(), signal).catch((error) => {
+        if (!signal.aborted) logger.warn(`Clearing up after dead workers failed: ${error}`);
+      });
+    }
+  }
+}

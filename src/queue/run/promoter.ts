@@ -1,0 +1,88 @@
+import { abortable, Notice } from "../../base/async.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Consumer } from "../../broker/contract/consumer.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { persist } from "./persist.ts";
+
+/** What a {@linkcode Promoter} needs of its worker. */
+export interface PromoterOptions {
+  readonly consumer: Consumer;
+  readonly scheduler: Scheduler;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** How often to look although nothing is said to be due, in milliseconds: for what nobody has foreseen. */
+const interval = 600_000;
+/** How long to leave a cron job to the worker that knows it before looking again, in milliseconds. */
+const courtesy = 1000;
+
+/**
+ * Moves tasks whose time has come to where they are read, has the scheduler enqueue the cron jobs that come after them,
+ * and sleeps until the next one is due.
+ */
+export class Promoter {
+  readonly #options: PromoterOptions;
+  readonly #changed = new Notice();
+  /** When to look next, by the monotonic clock. */
+  #nextTime = 0;
+  #promoted = 0;
+
+  constructor(options: PromoterOptions) {
+    this.#options = options;
+  }
+
+  /** Says that a task is due in so many milliseconds. */
+  due(ms: number): void {
+    const time = this.#options.clock.monotonic() + ms;
+    if (time >= this.#nextTime) return;
+    this.#nextTime = time;
+    this.#changed.notify();
+  }
+
+  /** Keeps on until told to stop. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      const ms = Math.max(0, this.#nextTime - clock.monotonic());
+      if (ms > 0) await this.#changed.waitAtMost(ms, { clock, signal });
+      if (signal.aborted) return;
+      // Told to stop, it does not wait for a server that does not answer.
+      if (clock.monotonic() >= this.#nextTime) await abortable(this.promote(signal), signal).catch(() => {});
+    }
+  }
+
+  /** How many tasks were moved so far. */
+  get promoted(): number {
+    return this.#promoted;
+  }
+
+  /**
+   * Moves all that is due now.
+   *
+   * @throws When told to stop meanwhile.
+   */
+  async promote(signal: AbortSignal): Promise<void> {
+    const { consumer, scheduler, clock, logger } = this.#options;
+    this.#nextTime = clock.monotonic() + interval;
+    for (;;) {
+      const operation = () => consumer.promote();
+      const answer = await persist(operation, { what: "Moving due tasks", clock, logger, signal });
+      const { promoted, next, nextRepetition } = answer;
+      this.#promoted += promoted;
+      if (next !== null) this.#lookIn(next);
+      if (nextRepetition === 0) {
+        if (await scheduler.tick()) continue;
+        this.#lookIn(courtesy);
+      } else if (nextRepetition !== null) {
+        this.#lookIn(nextRepetition);
+      }
+      if (next !== 0 || promoted === 0) return;
+    }
+  }
+
+  #lookIn(ms: number): void {
+    this.#nextTime = Math.min(this.#nextTime, this.#options.clock.monotonic() + ms);
+  }
+}

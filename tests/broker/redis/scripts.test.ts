@@ -1,0 +1,91 @@
+import { describe, it } from "node:test";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { Ending, Started } from "../../../src/broker/contract/consumer.ts";
+import { abort } from "../../../src/broker/redis/scripts/end/abort.ts";
+import { begin } from "../../../src/broker/redis/scripts/lease/begin.ts";
+import { finish } from "../../../src/broker/redis/scripts/end/finish.ts";
+import { leave } from "../../../src/broker/redis/scripts/lease/leave.ts";
+import { promote } from "../../../src/broker/redis/scripts/schedule/promote.ts";
+import { publish } from "../../../src/broker/redis/scripts/enqueue/publish.ts";
+import { retry } from "../../../src/broker/redis/scripts/end/retry.ts";
+import { start } from "../../../src/broker/redis/scripts/lease/start.ts";
+import { Scene } from "../scene.ts";
+
+const scene = new Scene();
+
+describe("the script", () => {
+  it("finish answers the same when it is sent twice, whatever the ttl", async () => {
+    const { redis } = scene;
+    const { keys, lease } = await scene.rig(["brief"]);
+    const [delivery] = await lease("one");
+    await start(redis, keys, "one", [delivery!], { binary: false });
+    const ending: Ending = { delivery: delivery!, success: true, result: "result", ttl: 0 };
+    assertEquals(await finish(redis, keys, "one", [ending]), { ends: [true], listed: 0 });
+    assertEquals(await finish(redis, keys, "one", [ending]), { ends: [true], listed: 0 });
+  });
+
+  it("finish ends the others when the result of one is a key of the wrong type", async () => {
+    const { redis } = scene;
+    const { keys, lease } = await scene.rig(["one", "two", "three"]);
+    const deliveries = await lease("one");
+    await redis.command(["XACK", keys.stream("normal"), "workers", deliveries[1]!.entryId]);
+    await redis.command(["LPUSH", keys.result("two"), "x"]);
+    const endings = deliveries.map((delivery) => ({ delivery, success: true, result: "result", ttl: 60_000 }));
+    assertEquals((await finish(redis, keys, "one", endings)).ends, [true, false, true]);
+    assertEquals(await redis.command(["EXISTS", keys.data("one"), keys.data("three")]), 0);
+  });
+
+  it("leave costs no try what was started behind a read whose answer got lost", async () => {
+    const { redis } = scene;
+    const { keys, consumer, lease } = await scene.rig(["task"]);
+    await lease("one");
+    await begin(redis, keys, consumer("one"), 1, new Map(), { binary: false, timeout: 5000 });
+    await leave(redis, keys, consumer("one"), "one", []);
+    const deliveries = await lease("two", true);
+    const [started] = await start(redis, keys, "two", deliveries, { binary: false }) as [Started];
+    assertEquals([started.tries, started.isFirst, started.data], [1, true, "data"]);
+  });
+
+  it("leave spends the try of what has run, and could not be ended", async () => {
+    const { redis } = scene;
+    const { keys, consumer, lease } = await scene.rig(["task"]);
+    await start(redis, keys, "one", await lease("one"), { binary: false });
+    await leave(redis, keys, consumer("one"), "one", ["task"]);
+    const [started] = await start(redis, keys, "two", await lease("two", true), { binary: false }) as [Started];
+    assertEquals([started.tries, started.crashes], [2, 1]);
+  });
+
+  it("retry tells an error of a key of the wrong type from that task alone, and loses nothing", async () => {
+    const { redis } = scene;
+    const { keys, lease } = await scene.rig(["one", "two"]);
+    const deliveries = await lease("one");
+    await redis.command(["SET", keys.delayed("normal"), "text"]);
+    const [answer] = await retry(redis, keys, "one", [{ delivery: deliveries[0]!, tries: 1, until: 0 }]);
+    assertStringIncludes((answer as Error).message, "WRONGTYPE");
+    assertEquals(await start(redis, keys, "one", deliveries, { binary: false }).then((starts) => starts.length), 2);
+  });
+
+  it("promote is due by the server's clock, in the order of due times, and tells when the next one is", async () => {
+    const { redis } = scene;
+    const { keys, lease } = await scene.rig(["one", "two", "three"]);
+    const deliveries = await lease("one");
+    const untils = [new Date(2000), new Date(1000), 60_000];
+    await retry(redis, keys, "one", deliveries.map((delivery, i) => ({ delivery, tries: 1, until: untils[i]! })));
+    const { promoted, next } = await promote(redis, keys, ["normal"]);
+    assertEquals([promoted, next! > 55_000 && next! <= 60_000], [2, true]);
+    assertEquals((await lease("two")).map(({ taskId }) => taskId), ["two", "one"]);
+  });
+
+  it("abort counts an id that was published again once for each entry", async () => {
+    const { redis } = scene;
+    const { keys, lease } = await scene.rig(["task"]);
+    const cancellation = { taskId: "task", result: "aborted", ttl: 60_000, mark: "mark" };
+    assertEquals((await abort(redis, keys, ["normal"], cancellation)).aborted, true);
+    await redis.command(["DEL", keys.result("task"), keys.ended("task")]);
+    await publish(redis, keys, [{ id: "task", priority: "normal", data: "new" }]);
+    const leased = [...await lease("one"), ...await lease("one")];
+    const starts = await start(redis, keys, "one", leased, { binary: false });
+    assertEquals(starts.map((answer) => typeof answer === "string" ? answer : answer.data), ["ended", "new"]);
+    assertEquals(await redis.command(["EXISTS", keys.dropped]), 0);
+  });
+});

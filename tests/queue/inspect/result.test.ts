@@ -1,0 +1,163 @@
+import { it } from "node:test";
+import { inspect } from "node:util";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { StreaqError, TimeoutError } from "../../../src/base/errors.ts";
+import { gate, settled } from "../../support/promises.ts";
+import { behaviour } from "../behaviour.ts";
+import { running, sleep } from "../stage.ts";
+
+behaviour("result()", (stage) => {
+  it("tells of a success", async () => {
+    const worker = await stage.worker();
+    const double = worker.task(async function double(value: number) {
+      await sleep(20);
+      return value * 2;
+    });
+    const before = Date.now();
+    const task = await double.enqueue(21);
+    await worker.run({ burst: true });
+    const result = await task.result();
+    assert(result.success);
+    assertEquals(result.result, 42);
+    assertEquals([result.taskId, result.fnName, result.tries, result.workerId], [task.id, "double", 1, worker.id]);
+    const { createdTime, enqueueTime, startTime, finishTime } = result;
+    assert(createdTime >= before && enqueueTime >= before - 5 && startTime >= createdTime);
+    assert(finishTime - startTime >= 18 && finishTime <= Date.now());
+    assertThrows(() => result.exception, StreaqError, task.id);
+  });
+
+  it("tells of a failure", async () => {
+    const worker = await stage.worker();
+    const fail = worker.task(function fail() {
+      throw new RangeError("too far", { cause: new Error("because") });
+    });
+    const task = await fail.enqueue();
+    await worker.run({ burst: true });
+    const result = await task.result();
+    assert(!result.success);
+    assert(result.exception instanceof RangeError);
+    assertEquals([result.exception.name, result.exception.message], ["RangeError", "too far"]);
+    assertStringIncludes(result.exception.stack!, "result.test.ts");
+    assertEquals((result.exception.cause as Error).message, "because");
+    assertThrows(() => result.result, StreaqError, task.id);
+  });
+
+  it("can be shown and made JSON of, either way", async () => {
+    const worker = await stage.worker();
+    const maybe = worker.task(function maybe(fail: boolean) {
+      if (fail) throw new Error("no");
+      return { a: 1 };
+    });
+    const tasks = await worker.enqueueMany([maybe.enqueue(false), maybe.enqueue(true)]);
+    await worker.run({ burst: true });
+    const [good, bad] = await Promise.all(tasks.map((task) => task.result()));
+    assertEquals(JSON.parse(JSON.stringify(good)).result, { a: 1 });
+    assertEquals(JSON.parse(JSON.stringify(bad)).exception, { name: "Error", message: "no" });
+    for (const result of [good, bad]) assertStringIncludes(inspect(result), "taskId");
+  });
+
+  it("waits for what is not done yet, for all who ask", async () => {
+    const worker = await stage.worker();
+    const slow = worker.task(async function slow() {
+      await sleep(50);
+      return "done";
+    });
+    const task = await slow.enqueue();
+    const waiting = Promise.all([task.result(), task.result(), worker.resultById(task.id)]);
+    const run = running(worker);
+    assertEquals((await waiting).map(({ result }) => result), ["done", "done", "done"]);
+    assertEquals((await task.result()).result, "done");
+    await run.stop();
+  });
+
+  it("reaches who waited even where it is not kept", async () => {
+    const worker = await stage.worker();
+    const { open, opened } = gate();
+    const brief = worker.task(async function brief() {
+      await opened;
+      return "x";
+    }, { ttl: 0 });
+    const other = worker.task(() => "y", { name: "other" });
+    const [task, kept] = await worker.enqueueMany([brief.enqueue(), other.enqueue()]);
+    const run = running(worker);
+    const waiting = task.result();
+    // Waits begin in order: once a later one has come to its end, this one has begun.
+    assertEquals((await kept.result()).result, "y");
+    open();
+    assertEquals((await waiting).result, "x");
+    await run.stop();
+    assertEquals(await task.status(), "done");
+    await assertRejects(() => task.result(), StreaqError, "its result is gone");
+    await stage.assertClean(worker);
+  });
+
+  it("ends with a TimeoutError that names task and time", async () => {
+    const worker = await stage.worker();
+    const task = await worker.task(() => 1, { name: "one" }).enqueue();
+    await assertRejects(() => task.result({ timeout: 30 }), TimeoutError, `within 30 ms: ${task.id}`);
+  });
+
+  it("rejects with the signal's reason", async () => {
+    const worker = await stage.worker();
+    const task = await worker.task(() => 1, { name: "one" }).enqueue();
+    const controller = new AbortController();
+    const waiting = task.result({ signal: controller.signal });
+    controller.abort(new RangeError("enough"));
+    await assertRejects(() => waiting, RangeError, "enough");
+    await assertRejects(() => task.result({ signal: controller.signal }), RangeError, "enough");
+  });
+
+  it("refuses a task that nobody knows", async () => {
+    const worker = await stage.worker();
+    await assertRejects(() => worker.resultById("nobody"), StreaqError, "nobody");
+    await assertRejects(() => worker.resultById(""), StreaqError, "Invalid id");
+    assertEquals(await worker.statusById("nobody"), "missing");
+    assertEquals(await worker.infoById("nobody"), null);
+  });
+
+  it("rejects when the worker is closed", async () => {
+    const worker = await stage.worker();
+    const task = await worker.task(() => 1, { name: "one" }).enqueue();
+    const waiting = assertRejects(() => task.result(), StreaqError, "closed");
+    await worker.close();
+    await waiting;
+  });
+
+  it("is refused after close(), however often it is asked for", async () => {
+    const worker = await stage.worker();
+    const task = await worker.task(() => 1, { name: "one" }).enqueue();
+    await worker.close();
+    for (let time = 0; time < 2; time++) assertEquals(await settled(task.result(), 1000), "rejected");
+  });
+});
+
+behaviour("undefined and null", (stage) => {
+  it("come back as null", async () => {
+    const worker = await stage.worker();
+    const nothing = worker.task(() => {}, { name: "nothing" });
+    const task = await nothing.enqueue();
+    await worker.run({ burst: true });
+    assertEquals((await task.result()).result as unknown, null);
+  });
+});
+
+behaviour("info()", (stage) => {
+  it("tells of a task until it has ended", async () => {
+    const worker = await stage.worker();
+    let seen: unknown;
+    const look = worker.task(async function look(_value: number) {
+      seen = await task.info();
+    });
+    const task = await look.enqueue(7);
+    const queued = await task.info();
+    assertEquals(
+      [queued?.taskId, queued?.fnName, queued?.args, queued?.kwargs, queued?.tries, queued?.scheduled, queued?.status],
+      [task.id, "look", [7], {}, 0, null, "queued"],
+    );
+    assertEquals([queued?.dependencies.size, queued?.dependents.size], [0, 0]);
+    await worker.run({ burst: true });
+    assertEquals((seen as { status: string; tries: number }).status, "running");
+    assertEquals((seen as { status: string; tries: number }).tries, 1);
+    assertEquals(await task.info(), null);
+  });
+});

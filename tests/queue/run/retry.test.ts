@@ -1,0 +1,228 @@
+import { it } from "node:test";
+import {
+  assert,
+  assertEquals,
+  assertGreaterOrEqual,
+  assertInstanceOf,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { type RetryOptions, StreaqError, StreaqRetry } from "../../../src/base/errors.ts";
+import { taskContext } from "../../../src/queue/context/task_context.ts";
+import { eventually } from "../../support/poll.ts";
+import { behaviour } from "../behaviour.ts";
+import { Lines, running, sleep } from "../stage.ts";
+
+behaviour("StreaqRetry", (stage) => {
+  it("tries again after its delay, never early, and counts the tries", async () => {
+    const worker = await stage.worker();
+    const seen: number[] = [];
+    const times: number[] = [];
+    const flaky = worker.task(async function flaky() {
+      const { tries } = taskContext();
+      times.push(Date.now());
+      seen.push(tries);
+      await sleep(1);
+      times.push(Date.now());
+      if (tries < 3) throw new StreaqRetry("not yet", { delay: 150 * tries });
+      return "at last";
+    });
+    const run = running(worker);
+    const task = await flaky.enqueue();
+    // Who waits from the beginning hears of the last try alone.
+    const { result, tries, startTime } = await task.result();
+    await run.stop();
+    assertEquals([result, tries, seen], ["at last", 3, [1, 2, 3]]);
+    assertGreaterOrEqual(times[2]! - times[1]!, 150);
+    assertGreaterOrEqual(times[4]! - times[3]!, 300);
+    assertGreaterOrEqual(startTime, times[3]! + 300);
+    assertEquals([worker.counters.retried, worker.counters.completed, worker.counters.failed], [2, 1, 0]);
+    await stage.assertClean(worker);
+  });
+
+  it("tries again at its schedule, never early", async () => {
+    const worker = await stage.worker();
+    let due = 0;
+    let again = 0;
+    const later = worker.task(function later() {
+      again = Date.now();
+      if (taskContext().tries > 1) return;
+      due = Date.now() + 400;
+      throw new StreaqRetry("later", { schedule: new Date(due) });
+    });
+    const run = running(worker);
+    const task = await later.enqueue();
+    assertEquals((await task.result()).success, true);
+    await run.stop();
+    assertGreaterOrEqual(again, due);
+  });
+
+  it("tries again a second after the first try when it does not say", async () => {
+    const worker = await stage.worker();
+    const times: number[] = [];
+    const silent = worker.task(function silent() {
+      times.push(Date.now());
+      if (times.length === 1) throw new StreaqRetry();
+    });
+    const run = running(worker);
+    const { success } = await (await silent.enqueue()).result();
+    await run.stop();
+    assertEquals(success, true);
+    assertGreaterOrEqual(times[1]! - times[0]!, 1000);
+    assertLess(times[1]! - times[0]!, 3500);
+  });
+
+  const atOnce: [what: string, options: () => RetryOptions][] = [
+    ["a delay of 0", () => ({ delay: 0 })],
+    ["a schedule in the past", () => ({ schedule: new Date(Date.now() - 3_600_000) })],
+    ["a schedule before 1970", () => ({ schedule: new Date(-1) })],
+  ];
+  for (const [what, options] of atOnce) {
+    it(`tries again at once with ${what}, on and on with maxTries: null`, async () => {
+      const worker = await stage.worker();
+      const again = worker.task(function again() {
+        if (taskContext().tries < 7) throw new StreaqRetry("again", options());
+      }, { maxTries: null });
+      const run = running(worker);
+      const { success, tries } = await (await again.enqueue()).result({ timeout: 4000 });
+      await run.stop();
+      assertEquals([success, tries, worker.counters.retried], [true, 7, 6]);
+      await stage.assertClean(worker);
+    });
+  }
+
+  it("is scheduled meanwhile, and says until when and why", async () => {
+    const lines = new Lines();
+    const worker = await stage.worker({ logger: lines });
+    const fail = worker.task(function fail() {
+      throw new StreaqRetry("the door is shut", { delay: "1h", cause: new RangeError("no key") });
+    });
+    const run = running(worker);
+    const before = Date.now() + 3_600_000;
+    const task = await fail.enqueue();
+    await eventually(async () => await task.status() === "scheduled");
+    const info = await worker.infoById(task.id);
+    assertInstanceOf(info?.scheduled, Date);
+    assertGreaterOrEqual(info.scheduled.getTime(), before);
+    assertLess(info.scheduled.getTime(), Date.now() + 3_600_000 + 1);
+    assertEquals([info.status, info.tries], ["scheduled", 1]);
+    assertEquals((await worker.getTasksByStatus("scheduled")).map(({ taskId }) => taskId), [task.id]);
+    await eventually(() => lines.with("the door is shut").some((line) => line.includes("RangeError: no key")));
+    await task.abort();
+    await run.stop();
+    await stage.assertClean(worker);
+  });
+
+  it("fails at once with no try left, and says how many there were", async () => {
+    const worker = await stage.worker();
+    const give = async (cause: unknown) => {
+      await Promise.resolve();
+      throw new StreaqRetry("still shut", { delay: taskContext().tries === 2 ? "1h" : 0, cause });
+    };
+    const up = worker.task((withCause: boolean) => give(withCause ? new RangeError("no key") : undefined), {
+      name: "giveUp",
+      maxTries: 2,
+    });
+    const run = running(worker);
+    const [withCause, without] = await worker.enqueueMany([up.enqueue(true), up.enqueue(false)]);
+    const result = await withCause.result({ timeout: 4000 });
+    assertEquals([result.success, result.tries], [false, 2]);
+    const { exception } = result;
+    assertInstanceOf(exception, StreaqError);
+    assertEquals(exception.name, "StreaqError");
+    for (const part of ["2 tries", "giveUp", "still shut"]) assertStringIncludes(exception.message, part);
+    assertInstanceOf(exception.cause, RangeError);
+    assertEquals(exception.cause.message, "no key");
+    assertEquals(((await without.result()).exception.cause as Error).message, "still shut");
+    await run.stop();
+    assertEquals([worker.counters.failed, worker.counters.retried], [2, 2]);
+    await stage.assertClean(worker);
+  });
+
+  const bad: [what: string, options: unknown, error: new (message: string) => Error][] = [
+    ["both delay and schedule", { delay: 1, schedule: new Date() }, StreaqError],
+    ["a negative delay", { delay: -1 }, RangeError],
+    ["a delay that is no number", { delay: NaN }, RangeError],
+    ["an endless delay", { delay: Infinity }, RangeError],
+    ["a delay in words", { delay: "soon" }, TypeError],
+    ["a delay of null", { delay: null }, TypeError],
+    ["an invalid date", { schedule: new Date(NaN) }, TypeError],
+    ["a date as text", { schedule: "2030-01-01" }, TypeError],
+  ];
+  for (const [what, options, error] of bad) {
+    it(`with ${what} is refused where it is made, so the task fails with that`, async () => {
+      const worker = await stage.worker();
+      const wrong = worker.task(function wrong() {
+        throw new StreaqRetry("never said", options as RetryOptions);
+      });
+      const task = await wrong.enqueue();
+      await worker.run({ burst: true });
+      const { exception, tries } = await task.result();
+      assertEquals([exception.name, tries], [error.name, 1]);
+      assertInstanceOf(exception, error);
+      assertStringIncludes(exception.message, "Invalid");
+      await stage.assertClean(worker);
+    });
+  }
+
+  it("may be put off as far as a date goes", async () => {
+    const worker = await stage.worker();
+    const never = worker.task(function never() {
+      throw new StreaqRetry("one day", { schedule: new Date(8.64e15) });
+    });
+    const task = await never.enqueue();
+    await worker.run({ burst: true });
+    assertEquals((await task.info())?.scheduled?.getTime(), 8.64e15);
+    assertEquals(await task.abort(), true);
+    await stage.assertClean(worker);
+  });
+
+  it("counts too when middleware throws it, before or after the function", async () => {
+    const worker = await stage.worker();
+    let calls = 0;
+    worker.middleware((next) => async (...args) => {
+      const { tries } = taskContext();
+      if (tries === 1) throw new StreaqRetry("before", { delay: 0 });
+      const value = await next(...args);
+      if (tries === 2) throw new StreaqRetry("after", { delay: 0 });
+      return value;
+    });
+    const job = worker.task(() => ++calls, { name: "job" });
+    const run = running(worker);
+    const { result, tries } = await (await job.enqueue()).result();
+    await run.stop();
+    assertEquals([result, tries, worker.counters.retried], [2, 3, 2]);
+  });
+
+  it("may be a class of one's own", async () => {
+    class Busy extends StreaqRetry {
+      override name = "Busy";
+    }
+    const worker = await stage.worker();
+    const job = worker.task(function job() {
+      if (taskContext().tries === 1) throw new Busy("line is busy", { delay: 0 });
+      return "through";
+    });
+    const run = running(worker);
+    assertEquals((await (await job.enqueue()).result()).result, "through");
+    await run.stop();
+  });
+
+  it("may be followed by any other failure, which is the result", async () => {
+    const worker = await stage.worker();
+    const job = worker.task(function job() {
+      if (taskContext().tries === 1) throw new StreaqRetry("again", { delay: 0 });
+      throw new RangeError("for good");
+    }, { ttl: 0 });
+    const run = running(worker);
+    const task = await job.enqueue();
+    const { exception, tries } = await task.result();
+    assertEquals([exception.message, tries], ["for good", 2]);
+    // It is kept as long as the task says, which is not at all.
+    await assertRejects(() => task.result(), StreaqError, task.id);
+    await run.stop();
+    assert(worker.counters.failed === 1);
+    await stage.assertClean(worker);
+  });
+});

@@ -1,0 +1,125 @@
+import { it } from "node:test";
+import process from "node:process";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { StreaqError } from "../../../src/base/errors.ts";
+import { settled } from "../../support/promises.ts";
+import { behaviour } from "../behaviour.ts";
+import { Lines, running, sleep } from "../stage.ts";
+
+behaviour("a serializer of one's own", (stage) => {
+  /** Bytes that are no text. */
+  const inverted = {
+    serialize: (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).map((byte) => ~byte),
+    deserialize: (data: Uint8Array) => JSON.parse(new TextDecoder().decode(data.map((byte) => ~byte))),
+  };
+
+  it("of bytes carries arguments, results and failures", async () => {
+    const worker = await stage.worker({ serializer: inverted });
+    const half = worker.task((value: number) => {
+      if (value % 2) throw new RangeError("odd");
+      return { half: value / 2 };
+    }, { name: "half" });
+    const tasks = await worker.enqueueMany([half.enqueue(4), half.enqueue(3)]);
+    assertEquals((await tasks[0].info())?.args, [4]);
+    const waiting = Promise.all(tasks.map((task) => task.result()));
+    await worker.run({ burst: true });
+    for (const [good, bad] of [await waiting, await Promise.all(tasks.map((task) => task.result()))]) {
+      assertEquals(good!.result, { half: 2 });
+      assertEquals(bad!.exception.message, "odd");
+    }
+    await stage.assertClean(worker);
+  });
+
+  it("that fails on every result still ends the task", async () => {
+    const serialize = (value: unknown) => {
+      if (typeof value === "object" && value !== null && "s" in value) throw new Error("not today");
+      return JSON.stringify(value);
+    };
+    const worker = await stage.worker({ serializer: { ...inverted, serialize } });
+    const task = await worker.task(() => 1, { name: "one" }).enqueue();
+    await worker.run({ burst: true });
+    await assertRejects(() => task.result(), StreaqError, task.id);
+    await stage.assertClean(worker);
+  });
+
+  it("that takes no record for what it is makes a failed result", async () => {
+    const worker = await stage.worker({
+      serializer: {
+        serialize: (value) => JSON.stringify(value),
+        deserialize: (data) => {
+          const value = JSON.parse(new TextDecoder().decode(data));
+          if ("a" in value) throw new Error("not today");
+          return value;
+        },
+      },
+    });
+    const task = await worker.task(() => 1, { name: "one" }).enqueue();
+    await worker.run({ burst: true });
+    assertStringIncludes((await task.result()).exception.message, "the serializer does not take it");
+  });
+});
+
+behaviour("what users bring along", (stage) => {
+  it("may throw errors whose stack is no text: they are logged, and nothing else happens", async () => {
+    const lines = new Lines();
+    const worker = await stage.worker({ logger: lines });
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const thrown: unknown[] = [
+      proxy,
+      Object.assign(new Error("one"), { stack: ["a", "b"] }),
+      Object.defineProperty(new Error("two"), "stack", {
+        get: () => {
+          throw new Error("gotcha");
+        },
+      }),
+    ];
+    const fail = worker.task((i: number) => {
+      throw thrown[i];
+    }, { name: "fail" });
+    await worker.enqueueMany([fail.enqueue(0), fail.enqueue(1), fail.enqueue(2)]);
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    await worker.run({ burst: true });
+    await sleep(20);
+    process.off("unhandledRejection", note);
+    assertEquals([unhandled, lines.with("×").length], [[], 3]);
+  });
+
+  it("may be a logger that throws: tasks end all the same", async () => {
+    const fail = () => {
+      throw new Error("disk full");
+    };
+    const worker = await stage.worker({ logger: { debug: fail, info: fail, warn: fail, error: fail } });
+    const task = await worker.task(() => 1, { name: "one" }).enqueue();
+    assertEquals(await settled(worker.run({ burst: true }), 3000), "resolved");
+    assertEquals((await task.result()).result, 1);
+  });
+
+  it("may be a serializer that makes nothing of one result: the results beside it are stored", async () => {
+    const worker = await stage.worker({
+      serializer: {
+        serialize(value) {
+          const text = JSON.stringify(value);
+          return /"r":"nothing"|"s":false/.test(text) ? undefined as unknown as string : text;
+        },
+        deserialize: (data) => JSON.parse(new TextDecoder().decode(data)),
+      },
+    });
+    const echo = worker.task((text: string) => text, { name: "echo" });
+    const tasks = await worker.enqueueMany(["good", "nothing", "good"].map((text) => echo.enqueue(text)));
+    const run = running(worker);
+    const results = await Promise.all(tasks.map((task) => task.result({ timeout: "3s" })));
+    assertEquals(results.map(({ success }) => success), [true, false, true]);
+    await run.stop();
+  });
+
+  it("may be a first batch that is larger than what waits for a connection", async () => {
+    const worker = await stage.worker();
+    const job = worker.task((_text: string) => {}, { name: "job" });
+    const text = "x".repeat(1_000_000);
+    const tasks = await worker.enqueueMany(Array.from({ length: 70 }, () => job.enqueue(text)));
+    assertEquals(await tasks[69]!.status(), "queued");
+  });
+});
