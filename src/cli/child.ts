@@ -7,11 +7,11 @@ export interface Child {
   /** The number of the process. */
   readonly pid: number;
   /** Resolves when it has ended. */
-  readonly ended: Promise<Ending>;
+  readonly ended: Promise<Completion>;
 }
 
 /** How a child process ended. */
-export interface Ending {
+export interface Completion {
   /** Its exit code; 128 and the number of the signal that ended it, as in a shell. */
   readonly code: number;
   /** Whether it has printed why it failed. A process that crashes has no time for that. */
@@ -43,7 +43,7 @@ export function startChild(
   if (stop.aborted) onStop();
   if (kill.aborted) onKill();
 
-  async function end(): Promise<Ending> {
+  async function end(): Promise<Completion> {
     try {
       // What it has sent comes before the end of the channel.
       const [[code, signal]] = await Promise.all([once(child, "exit"), once(child, "disconnect")]);

@@ -2,10 +2,10 @@ import type { Broker } from "../broker/contract/broker.ts";
 import { openBroker } from "../broker/open.ts";
 import { Calendar } from "./schedule/calendar.ts";
 import type { Definition } from "./tasks/definition.ts";
-import { Queue } from "./enqueue/producer.ts";
+import { Producer } from "./enqueue/producer.ts";
 import { RecordCodec } from "./records/codec.ts";
-import { Records } from "./records/tolerant_codec.ts";
-import { Tasks } from "./inspect/inspector.ts";
+import { TolerantCodec } from "./records/tolerant_codec.ts";
+import { Inspector } from "./inspect/inspector.ts";
 import { inside } from "./context/inside.ts";
 import type { ResolvedWorkerOptions } from "./options/worker_options.ts";
 
@@ -14,8 +14,8 @@ export interface OpenQueue {
   readonly broker: Broker;
   readonly codec: RecordCodec;
   readonly calendar: Calendar;
-  readonly queue: Queue;
-  readonly tasks: Tasks;
+  readonly queue: Producer;
+  readonly tasks: Inspector;
 }
 
 /**
@@ -30,9 +30,9 @@ export function openQueue<C>(
 ): OpenQueue {
   const codec = new RecordCodec(options);
   const calendar = new Calendar();
-  const records = new Records({ ...options, codec, definition, workerId: options.id });
+  const records = new TolerantCodec({ ...options, codec, definition, workerId: options.id });
   const broker = openBroker({ ...options, binary: codec.binary, reader: records, isInThread: inside() !== undefined });
-  const tasks = new Tasks({ ...options, broker, codec, records });
-  const queue = new Queue({ ...options, name: options.queueName, broker, codec, calendar, tasks });
+  const tasks = new Inspector({ ...options, broker, codec, records });
+  const queue = new Producer({ ...options, name: options.queueName, broker, codec, calendar, tasks });
   return { broker, codec, calendar, queue, tasks };
 }

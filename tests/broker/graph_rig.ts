@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Published, RecordReader } from "../../src/broker/contract/broker.ts";
-import type { Delivery, Ending } from "../../src/broker/contract/consumer.ts";
+import type { Delivery, Completion } from "../../src/broker/contract/consumer.ts";
 import { Keys } from "../../src/broker/redis/keys.ts";
 import { publishLinked } from "../../src/broker/redis/linking.ts";
 import { abort } from "../../src/broker/redis/scripts/end/abort.ts";
@@ -219,7 +219,7 @@ export class GraphRig {
     const task = this.#model.tasks.get(taskId)!;
     const result = `${success ? "done" : "failed"} by ${actor.name}`;
     const output = task.next === undefined ? undefined : { next: task.next, input: `from ${taskId}` };
-    const ending: Ending = { delivery, success, result, ttl, ...success && { output } };
+    const ending: Completion = { delivery, success, result, ttl, ...success && { output } };
     const { ends: [counts], listed } = await finish(this.#redis, this.#keys, actor.name, [ending]);
     if (task.place === "ended") return assertEquals([counts, listed], [task.result === result, 0]);
     const expected = success || this.#holds(actor, delivery);

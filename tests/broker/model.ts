@@ -1,6 +1,6 @@
 /** The scripts and a model of what they should do, side by side. */
 import { assertEquals } from "@std/assert";
-import type { Delivery, Ending, Start, Started } from "../../src/broker/contract/consumer.ts";
+import type { Delivery, Completion, Start, Started } from "../../src/broker/contract/consumer.ts";
 import { Keys } from "../../src/broker/redis/keys.ts";
 import { abort } from "../../src/broker/redis/scripts/end/abort.ts";
 import { begin, begunKey } from "../../src/broker/redis/scripts/lease/begin.ts";
@@ -274,7 +274,7 @@ export class Rig {
 
   async #finish(worker: ModelWorker, delivery: Delivery, success: boolean): Promise<void> {
     const result = `${success} by ${worker.name}`;
-    const ending: Ending = { delivery, success, result, ttl: 60_000 };
+    const ending: Completion = { delivery, success, result, ttl: 60_000 };
     const { ends: [counts] } = await finish(this.#redis, this.#keys, worker.name, [ending]);
     const task = this.#tasks.get(delivery.taskId)!;
     if (task.result !== null) return assertEquals(counts, task.result === result);

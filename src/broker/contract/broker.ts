@@ -1,6 +1,6 @@
 import type { RedisClient } from "../../redis/mod.ts";
 import type { Consumer, ConsumerOptions } from "./consumer.ts";
-import type { Occurrence, Repeated, Repetition, ScheduledRepetition } from "./schedule.ts";
+import type { Occurrence, ScheduleAnswer, NewSchedule, StoredSchedule } from "./schedule.ts";
 
 /** A stored record as its serializer made it: text, or bytes. */
 export type Payload = string | Uint8Array;
@@ -119,7 +119,7 @@ export interface Broker extends AsyncDisposable {
   /** The time now, in Unix milliseconds by the server's clock. */
   time(): Promise<number>;
   /** Lets a task repeat, beginning with its next occurrence. */
-  repeat(repetition: Repetition, first: Occurrence, options?: Waiting): Promise<Repeated>;
+  repeat(repetition: NewSchedule, first: Occurrence, options?: Waiting): Promise<ScheduleAnswer>;
   /**
    * Lets a task repeat no more; `false` when it did not.
    *
@@ -127,7 +127,7 @@ export interface Broker extends AsyncDisposable {
    */
   unrepeat(name: string, options: { withdraw: boolean }): Promise<boolean>;
   /** Tasks that repeat, the soonest first. */
-  repetitions(limit: number): Promise<ScheduledRepetition[]>;
+  repetitions(limit: number): Promise<StoredSchedule[]>;
   /** A worker's access to the queue. */
   consumer(options: ConsumerOptions): Consumer;
   /** Releases everything; whatever is waiting rejects. */

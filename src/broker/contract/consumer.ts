@@ -1,5 +1,5 @@
 import type { NewResult, Payload, Waiting } from "./broker.ts";
-import type { Agenda, Tick } from "./schedule.ts";
+import type { DueSchedules, Tick } from "./schedule.ts";
 
 /**
  * A task in the hands of one worker. The stream entry together with the number of its deliveries is the lease: whoever
@@ -57,7 +57,7 @@ export interface Started {
 }
 
 /** The end of a task. */
-export interface Ending extends NewResult {
+export interface Completion extends NewResult {
   readonly delivery: Delivery;
   /** A success counts from whoever comes first; a failure only from the holder of the lease. */
   readonly success: boolean;
@@ -92,7 +92,7 @@ export interface Lock {
 }
 
 /** What cannot wait until the next read. */
-export type News =
+export type QueueEvent =
   /** Tasks were handed back, or earlier news may have been missed. */
   | { readonly kind: "released" | "connected" }
   /** Tasks have ended that others wait for, who are still to be told. */
@@ -115,7 +115,7 @@ export interface FanOutReport {
 }
 
 /** What a worker says of itself with each sign of life. */
-export interface SignOfLife {
+export interface WorkerStatus {
   readonly workerId: string;
   /** A line for people. */
   readonly summary: string;
@@ -145,7 +145,7 @@ export interface ConsumerOptions {
 /** A worker's access to the queue: it leases tasks, says that it lives, and ends them or hands them back. */
 export interface Consumer {
   /** Makes sure that there is something to read from, and gives the first sign of life. */
-  join(life: SignOfLife, options?: Waiting): Promise<Renewal>;
+  join(life: WorkerStatus, options?: Waiting): Promise<Renewal>;
   /**
    * Leases what is there, highest priority first, without waiting.
    *
@@ -168,11 +168,11 @@ export interface Consumer {
    * @param options.isPatient Whether it may take half a minute until news are found to be missing.
    * @returns Stops listening.
    */
-  onNews(listener: (news: News) => void, options: { isPatient: () => boolean }): () => void;
+  onNews(listener: (news: QueueEvent) => void, options: { isPatient: () => boolean }): () => void;
   /** Notes that the deliveries run from now on, and loads what they need. */
   start(deliveries: readonly Delivery[]): Promise<Start[]>;
   /** Stores ends: `false` where somebody else ended the task, or holds it, an error where the store refuses it for good. */
-  finish(endings: readonly Ending[]): Promise<(boolean | Error)[]>;
+  finish(endings: readonly Completion[]): Promise<(boolean | Error)[]>;
   /** Tells a bounded number of tasks that others have ended which they waited for. */
   fanOut(): Promise<FanOutReport>;
   /** Puts tasks back to be tried again later; answers like {@linkcode Consumer.finish}. */
@@ -180,7 +180,7 @@ export interface Consumer {
   /** Moves tasks that are due to where they are read. */
   promote(): Promise<Promotion>;
   /** Tasks that repeat whose occurrence has become due. */
-  agenda(): Promise<Agenda>;
+  agenda(): Promise<DueSchedules>;
   /** Enqueues the next occurrences, each once; how many were not enqueued by somebody else before. */
   tick(ticks: readonly Tick[]): Promise<number>;
   /** Says that this worker has jobs in its code; answers with those that are not scheduled. */
@@ -196,14 +196,14 @@ export interface Consumer {
   /** Releases a lock, if it is still that of the run. */
   unlock(lock: Lock): Promise<void>;
   /** Extends the leases of all that is held, and says that the worker lives. */
-  renew(held: readonly Delivery[], life: SignOfLife): Promise<Renewal>;
+  renew(held: readonly Delivery[], life: WorkerStatus): Promise<Renewal>;
   /**
    * Says that the worker lives, when it holds nothing.
    *
    * @returns How many tasks are in the hands of workers; `null` when it was not known any more that this one lives, so that
    * it should join again.
    */
-  beat(life: SignOfLife): Promise<number | null>;
+  beat(life: WorkerStatus): Promise<number | null>;
   /** Clears a part of what dead workers and lost data leave behind; each call goes on where the last one stopped. */
   tidy(): Promise<void>;
   /** Hands deliveries back for any worker to take at once, at the cost of no try. */
@@ -215,5 +215,5 @@ export interface Consumer {
    *
    * @param ran What has run, and could not be ended: its try is spent.
    */
-  leave(life: SignOfLife, ran: readonly Delivery[]): Promise<void>;
+  leave(life: WorkerStatus, ran: readonly Delivery[]): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import type { Payload } from "./broker.ts";
 
 /** A task that repeats. */
-export interface Repetition {
+export interface NewSchedule {
   /** The name of a function, or the id of a task that was scheduled with its arguments. */
   readonly name: string;
   /** Whether it is a job of the code. */
@@ -14,7 +14,7 @@ export interface Repetition {
 }
 
 /** A task that repeats, with the time of the occurrence that is enqueued ahead, in Unix milliseconds. */
-export interface ScheduledRepetition extends Repetition {
+export interface StoredSchedule extends NewSchedule {
   readonly time: number;
 }
 
@@ -26,22 +26,22 @@ export interface Occurrence {
   readonly time: number;
 }
 
-/** What became of a {@linkcode Repetition}; as of a task that is published, for one that is no job of the code. */
-export type Repeated = "created" | "changed" | "unchanged" | "exists" | "done";
+/** What became of a {@linkcode NewSchedule}; as of a task that is published, for one that is no job of the code. */
+export type ScheduleAnswer = "created" | "changed" | "unchanged" | "exists" | "done";
 
 /** What is to be done about tasks that repeat. */
-export interface Agenda {
+export interface DueSchedules {
   /** The time now, in Unix milliseconds by the server's clock. */
   readonly time: number;
   /** Those whose occurrence has become due. */
-  readonly due: readonly (ScheduledRepetition & {
+  readonly due: readonly (StoredSchedule & {
     /** Whether a living worker has it in its code. */
     readonly isKnown: boolean;
   })[];
 }
 
 /** The step of a job from the occurrence that has become due to the next one. */
-export interface Tick extends Pick<Repetition, "name" | "priority" | "timeZone"> {
+export interface Tick extends Pick<NewSchedule, "name" | "priority" | "timeZone"> {
   /** When the one was due, in Unix milliseconds. */
   readonly time: number;
   readonly next: Occurrence;

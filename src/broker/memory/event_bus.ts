@@ -1,18 +1,18 @@
-import type { News } from "../contract/consumer.ts";
+import type { QueueEvent } from "../contract/consumer.ts";
 
 /** Tells all workers of a queue what cannot wait, after whoever caused it has come to an end. */
-export class Announcer {
-  readonly #listeners = new Set<(news: News) => void>();
+export class EventBus {
+  readonly #listeners = new Set<(news: QueueEvent) => void>();
   /** What is to be told, each once. */
-  #news = new Map<string, News>();
+  #news = new Map<string, QueueEvent>();
 
   /** Calls `listener` from now on; answers how to stop that. */
-  listen(listener: (news: News) => void): () => void {
+  listen(listener: (news: QueueEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  say(news: News): void {
+  say(news: QueueEvent): void {
     if (this.#listeners.size === 0) return;
     if (this.#news.size === 0) queueMicrotask(() => this.#tell());
     const key = news.kind === "aborted" ? `aborted ${news.taskId}` : news.kind;

@@ -3,7 +3,7 @@ import type { Timer } from "../../base/clock.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 
 /** One worker's wait for tasks, until its time is over or somebody ends it. */
-export class Nap {
+export class IdleWait {
   readonly #queue: MemoryQueue;
   readonly #priorities: readonly string[];
   readonly #timer: Timer;

@@ -1,5 +1,5 @@
 import type { Payload } from "../contract/broker.ts";
-import type { Deferral, Delivery, Ending, Promotion, Start } from "../contract/consumer.ts";
+import type { Deferral, Delivery, Completion, Promotion, Start } from "../contract/consumer.ts";
 import { newAllowance } from "./dependencies.ts";
 import type { Lane } from "./lane.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
@@ -93,7 +93,7 @@ export class Leases {
   }
 
   /** Stores ends; `false` where somebody else ended the task, or holds it. */
-  finish(endings: readonly Ending[]): boolean[] {
+  finish(endings: readonly Completion[]): boolean[] {
     const allowance = newAllowance();
     return endings.map(({ delivery, success, result, ttl, output }) => {
       const { taskId, entryId, deliveries } = delivery;

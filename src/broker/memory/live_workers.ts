@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 
 /** The workers of a queue that live, as far as is known: each has said so within its idle timeout. */
-export class Living {
+export class LiveWorkers {
   readonly #clock: Clock;
   /** By id: how long its leases last, and until when it counts as living, by the monotonic clock. */
   readonly #workers = new Map<string, { readonly idleTimeout: number; readonly until: number }>();

@@ -2,7 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Lock } from "../contract/consumer.ts";
 
 /** The locks of functions that run for one task at a time. */
-export class Locks {
+export class LockStore {
   readonly #clock: Clock;
   /** Who has the lock of a function, and until when, by the monotonic clock. */
   readonly #holders = new Map<string, { readonly lock: Lock; readonly until: number }>();

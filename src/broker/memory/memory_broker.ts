@@ -14,7 +14,7 @@ import type {
   Waiting,
 } from "../contract/broker.ts";
 import type { Consumer, ConsumerOptions } from "../contract/consumer.ts";
-import type { Occurrence, Repeated, Repetition, ScheduledRepetition } from "../contract/schedule.ts";
+import type { Occurrence, ScheduleAnswer, NewSchedule, StoredSchedule } from "../contract/schedule.ts";
 import { first } from "./first.ts";
 import type { Lane } from "./lane.ts";
 import { MemoryConsumer } from "./memory_consumer.ts";
@@ -156,7 +156,7 @@ export class MemoryBroker implements Broker {
     return await this.#answer(() => this.#queue.clock.now());
   }
 
-  async repeat(repetition: Repetition, next: Occurrence, { signal }: Waiting = {}): Promise<Repeated> {
+  async repeat(repetition: NewSchedule, next: Occurrence, { signal }: Waiting = {}): Promise<ScheduleAnswer> {
     signal?.throwIfAborted();
     const repeated = await this.#answer(() => this.#queue.repetitions.repeat(repetition, next));
     // Occurrences that were taken back may have had dependents.
@@ -170,7 +170,7 @@ export class MemoryBroker implements Broker {
     return removed;
   }
 
-  async repetitions(limit: number): Promise<ScheduledRepetition[]> {
+  async repetitions(limit: number): Promise<StoredSchedule[]> {
     return await this.#answer(() => this.#queue.repetitions.list(limit, this.#options.binary));
   }
 

@@ -4,21 +4,21 @@ import type {
   ConsumerOptions,
   Deferral,
   Delivery,
-  Ending,
+  Completion,
   FanOutReport,
   Lock,
-  News,
+  QueueEvent,
   Promotion,
   Read,
   Renewal,
-  SignOfLife,
+  WorkerStatus,
   Start,
   Takeover,
 } from "../contract/consumer.ts";
-import type { Agenda, Tick } from "../contract/schedule.ts";
+import type { DueSchedules, Tick } from "../contract/schedule.ts";
 import { Leases } from "./leases.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
-import { Nap } from "./idle_wait.ts";
+import { IdleWait } from "./idle_wait.ts";
 
 /** A worker's access to a queue in memory. */
 export class MemoryConsumer implements Consumer {
@@ -28,7 +28,7 @@ export class MemoryConsumer implements Consumer {
   readonly #options: ConsumerOptions;
   readonly #binary: boolean;
   /** The wait that is under way. */
-  #nap: Nap | undefined;
+  #nap: IdleWait | undefined;
 
   constructor(
     queue: MemoryQueue,
@@ -42,7 +42,7 @@ export class MemoryConsumer implements Consumer {
     this.#leases = new Leases(queue, { name: options.name, lanes, binary });
   }
 
-  async join(life: SignOfLife): Promise<Renewal> {
+  async join(life: WorkerStatus): Promise<Renewal> {
     const renewal = this.#renew([], life);
     this.#queue.news.say({ kind: "joined" });
     return await this.#answer(renewal);
@@ -58,7 +58,7 @@ export class MemoryConsumer implements Consumer {
   }
 
   async wait(count: number, ms: number, { start }: { start: number }): Promise<Read> {
-    const nap = this.#nap = new Nap(this.#queue, this.#options.priorities, ms);
+    const nap = this.#nap = new IdleWait(this.#queue, this.#options.priorities, ms);
     try {
       let deliveries = this.#leases.takeFresh(count);
       while (deliveries.length === 0 && await nap.untilRoused()) {
@@ -79,7 +79,7 @@ export class MemoryConsumer implements Consumer {
     this.#nap?.end();
   }
 
-  onNews(listener: (news: News) => void): () => void {
+  onNews(listener: (news: QueueEvent) => void): () => void {
     return this.#queue.news.listen(listener);
   }
 
@@ -87,7 +87,7 @@ export class MemoryConsumer implements Consumer {
     return await this.#answer(deliveries.map((delivery) => this.#leases.start(delivery)));
   }
 
-  async finish(endings: readonly Ending[]): Promise<(boolean | Error)[]> {
+  async finish(endings: readonly Completion[]): Promise<(boolean | Error)[]> {
     return await this.#answer(this.#leases.finish(endings));
   }
 
@@ -103,7 +103,7 @@ export class MemoryConsumer implements Consumer {
     return await this.#answer(this.#leases.promote());
   }
 
-  async agenda(): Promise<Agenda> {
+  async agenda(): Promise<DueSchedules> {
     return await this.#answer(this.#queue.repetitions.agenda(this.#binary));
   }
 
@@ -127,11 +127,11 @@ export class MemoryConsumer implements Consumer {
     return await this.#answer(this.#queue.locks.release(lock));
   }
 
-  async renew(held: readonly Delivery[], life: SignOfLife): Promise<Renewal> {
+  async renew(held: readonly Delivery[], life: WorkerStatus): Promise<Renewal> {
     return await this.#answer(this.#renew(held, life));
   }
 
-  async beat({ workerId }: SignOfLife): Promise<number | null> {
+  async beat({ workerId }: WorkerStatus): Promise<number | null> {
     const isKnown = this.#queue.living.note(workerId, this.#options.idleTimeout);
     return await this.#answer(isKnown ? this.#leases.pending : null);
   }
@@ -151,7 +151,7 @@ export class MemoryConsumer implements Consumer {
     await this.#queue.turn.next();
   }
 
-  async leave({ workerId }: SignOfLife, ran: readonly Delivery[]): Promise<void> {
+  async leave({ workerId }: WorkerStatus, ran: readonly Delivery[]): Promise<void> {
     this.#nap?.end();
     this.#leases.releaseAll(ran);
     this.#queue.living.forget(workerId);
@@ -163,7 +163,7 @@ export class MemoryConsumer implements Consumer {
     return this.#queue.living.longestTimeout(this.#options.idleTimeout);
   }
 
-  #renew(held: readonly Delivery[], { workerId }: SignOfLife): Renewal {
+  #renew(held: readonly Delivery[], { workerId }: WorkerStatus): Renewal {
     this.#queue.living.note(workerId, this.#options.idleTimeout);
     return { lost: this.#leases.renew(held), idleTimeout: this.#timeout };
   }

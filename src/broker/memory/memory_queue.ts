@@ -1,17 +1,17 @@
 import type { Activity, Clock } from "../../base/clock.ts";
 import type { Found, NewTask, State } from "../contract/broker.ts";
-import { Announcer } from "./event_bus.ts";
+import { EventBus } from "./event_bus.ts";
 import { Budget } from "./budget.ts";
 import { type Allowance, Dependencies } from "./dependencies.ts";
 import { first } from "./first.ts";
 import { Lane } from "./lane.ts";
-import { Living } from "./live_workers.ts";
-import { Locks } from "./lock_store.ts";
+import { LiveWorkers } from "./live_workers.ts";
+import { LockStore } from "./lock_store.ts";
 import { MemoryTask } from "./memory_task.ts";
 import { readPayload, storedPayload } from "./payload.ts";
-import { Repetitions } from "./schedule_store.ts";
-import { type End, Results } from "./result_store.ts";
-import { Turn } from "./next_turn.ts";
+import { ScheduleStore } from "./schedule_store.ts";
+import { type End, ResultStore } from "./result_store.ts";
+import { NextTurn } from "./next_turn.ts";
 
 /** Somebody who waits for a task to be queued. */
 export interface Sleeper {
@@ -26,13 +26,13 @@ export interface Sleeper {
 export class MemoryQueue implements Activity {
   readonly clock: Clock;
   readonly budget: Budget;
-  readonly results: Results;
+  readonly results: ResultStore;
   readonly dependencies: Dependencies;
-  readonly repetitions: Repetitions;
-  readonly locks: Locks;
-  readonly living: Living;
-  readonly news: Announcer = new Announcer();
-  readonly turn: Turn = new Turn();
+  readonly repetitions: ScheduleStore;
+  readonly locks: LockStore;
+  readonly living: LiveWorkers;
+  readonly news: EventBus = new EventBus();
+  readonly turn: NextTurn = new NextTurn();
   readonly #tasks = new Map<string, MemoryTask>();
   readonly #lanes = new Map<string, Lane>();
   readonly #sleepers = new Set<Sleeper>();
@@ -41,11 +41,11 @@ export class MemoryQueue implements Activity {
   constructor(clock: Clock, budget: Budget = new Budget()) {
     this.clock = clock;
     this.budget = budget;
-    this.results = new Results(clock, budget);
+    this.results = new ResultStore(clock, budget);
     this.dependencies = new Dependencies(this);
-    this.repetitions = new Repetitions(this);
-    this.locks = new Locks(clock);
-    this.living = new Living(clock);
+    this.repetitions = new ScheduleStore(this);
+    this.locks = new LockStore(clock);
+    this.living = new LiveWorkers(clock);
     clock.watch?.(this);
   }
 

@@ -2,7 +2,7 @@
  * The next turn of the event loop, in which all that is asked of a queue is answered. If answers came at once, whoever
  * goes on asking would keep timers and sockets waiting, as nobody can who asks a server.
  */
-export class Turn {
+export class NextTurn {
   #next: Promise<void> | undefined;
 
   /** Resolves in the next turn. */

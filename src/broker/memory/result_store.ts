@@ -31,7 +31,7 @@ interface Ended extends Pick<End, "failedId" | "by" | "deliveries">, Heaped {
 }
 
 /** Tasks that have ended, their results as long as they are kept, and those who wait for them. */
-export class Results {
+export class ResultStore {
   readonly #clock: Clock;
   readonly #budget: Budget;
   readonly #ended = new Map<string, Ended>();

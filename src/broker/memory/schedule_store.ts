@@ -1,4 +1,4 @@
-import type { Agenda, Occurrence, Repeated, Repetition, ScheduledRepetition, Tick } from "../contract/schedule.ts";
+import type { DueSchedules, Occurrence, ScheduleAnswer, NewSchedule, StoredSchedule, Tick } from "../contract/schedule.ts";
 import { first } from "./first.ts";
 import { Heap, type Heaped } from "../../base/heap.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
@@ -11,7 +11,7 @@ const passedLimit = 1000;
 
 /** A task that repeats. */
 interface Job extends Heaped {
-  repetition: Repetition;
+  repetition: NewSchedule;
   /** When the occurrence is due that is enqueued ahead. */
   time: number;
   /** The id of that occurrence. */
@@ -21,7 +21,7 @@ interface Job extends Heaped {
 }
 
 /** The tasks of a queue that repeat. Of each the next occurrence is there, and waits for its time like any task. */
-export class Repetitions {
+export class ScheduleStore {
   readonly #queue: MemoryQueue;
   readonly #jobs = new Map<string, Job>();
   readonly #schedule = new Heap<Job>((a, b) => a.time < b.time);
@@ -48,7 +48,7 @@ export class Repetitions {
    *
    * @throws {StreaqError} When the queue is full.
    */
-  repeat(repetition: Repetition, next: Occurrence): Repeated {
+  repeat(repetition: NewSchedule, next: Occurrence): ScheduleAnswer {
     const { name, isStatic, data } = repetition;
     const before = this.#jobs.get(name);
     const known = isStatic ? undefined : before ? "exists" : this.#queue.known(next.taskId);
@@ -82,9 +82,9 @@ export class Repetitions {
   }
 
   /** Those whose occurrence has become due. */
-  agenda(binary: boolean): Agenda {
+  agenda(binary: boolean): DueSchedules {
     const time = this.#queue.clock.now();
-    const due: Agenda["due"][number][] = [];
+    const due: DueSchedules["due"][number][] = [];
     for (const job of this.#schedule.inOrder()) {
       if (job.time > time || due.length === agendaLimit) break;
       const knownUntil = this.#known.get(job.repetition.name) ?? 0;
@@ -118,7 +118,7 @@ export class Repetitions {
   }
 
   /** The soonest ones. */
-  list(limit: number, binary: boolean): ScheduledRepetition[] {
+  list(limit: number, binary: boolean): StoredSchedule[] {
     return first(this.#schedule.inOrder(), limit).map((job) => describe(job, binary));
   }
 
@@ -135,11 +135,11 @@ export class Repetitions {
   }
 }
 
-function isSame(a: Repetition, b: Repetition): boolean {
+function isSame(a: NewSchedule, b: NewSchedule): boolean {
   return a.expression === b.expression && a.priority === b.priority && a.timeZone === b.timeZone &&
     a.isStatic === b.isStatic;
 }
 
-function describe({ repetition, time }: Job, binary: boolean): ScheduledRepetition {
+function describe({ repetition, time }: Job, binary: boolean): StoredSchedule {
   return { ...repetition, data: readPayload(repetition.data, binary), time };
 }

@@ -1,5 +1,5 @@
 /** How large the payloads of one call are together, in characters or bytes, unless one alone is larger. */
-export const largestPart: number = 4 * 1024 * 1024;
+export const largestChunk: number = 4 * 1024 * 1024;
 
 /**
  * Cuts a list into parts, each for one call: of bounded length, as Lua unpacks at most 8,000 values, and of bounded size,
@@ -7,7 +7,7 @@ export const largestPart: number = 4 * 1024 * 1024;
  *
  * @returns At least one part.
  */
-export function inParts<T>(
+export function inChunks<T>(
   items: readonly T[],
   limit: number,
   sizeOf: (item: T) => number = () => 0,
@@ -16,7 +16,7 @@ export function inParts<T>(
   let [start, size] = [0, 0];
   items.forEach((item, i) => {
     const itemSize = sizeOf(item);
-    if (i > start && (i - start === limit || size + itemSize > largestPart)) {
+    if (i > start && (i - start === limit || size + itemSize > largestChunk)) {
       parts.push(items.slice(start, i));
       [start, size] = [i, 0];
     }

@@ -2,7 +2,7 @@ import { adviceFor, type RedisClient, ReplyError } from "../../redis/mod.ts";
 import { group, type Keys } from "./keys.ts";
 
 /** The consumer groups of a queue, one for each stream. */
-export class Groups {
+export class ConsumerGroups {
   readonly #redis: RedisClient;
   readonly #streams: readonly string[];
 

@@ -4,7 +4,7 @@ import type { RedisClient } from "../../redis/mod.ts";
 import type { NewTask, Published, RecordReader, Waiting } from "../contract/broker.ts";
 import type { Keys } from "./keys.ts";
 import { loadResults } from "./listing.ts";
-import { inParts, largestPart } from "./chunks.ts";
+import { inChunks, largestChunk } from "./chunks.ts";
 import { repeat } from "./resend.ts";
 import { gather } from "./scripts/enqueue/gather.ts";
 import { edgeLimit, link, type Linked, linkLimit } from "./scripts/enqueue/link.ts";
@@ -100,7 +100,7 @@ class Linking {
     const { redis, keys, clock, signal } = this.#options;
     const token = crypto.randomUUID();
     let isFirst = true;
-    for (const part of inParts(row.after, edgeLimit)) {
+    for (const part of inChunks(row.after, edgeLimit)) {
       let after = part;
       while (after.length > 0) {
         const edges = { token, isFirst, after };
@@ -187,7 +187,7 @@ function* partsOf(tasks: readonly NewTask[]): Generator<readonly Row[]> {
     const rowEdges = sum(rows, ({ after }) => after.length);
     const rowSize = sum(rows, ({ task }) => task.data.length);
     const isFull = part.length + rows.length > linkLimit || edges + rowEdges > edgeLimit ||
-      size + rowSize > largestPart;
+      size + rowSize > largestChunk;
     if (part.length > 0 && isFull) {
       yield part;
       [part, edges, size] = [[], 0, 0];

@@ -1,6 +1,6 @@
 import type { RedisClient } from "../../redis/mod.ts";
 import type { Found, OpenState, Payload } from "../contract/broker.ts";
-import type { ScheduledRepetition } from "../contract/schedule.ts";
+import type { StoredSchedule } from "../contract/schedule.ts";
 import type { Keys } from "./keys.ts";
 import { find } from "./scripts/look/find.ts";
 import { readNote } from "./scripts/schedule/tick.ts";
@@ -87,7 +87,7 @@ export class Listing {
   }
 
   /** Tasks that repeat, the soonest first. */
-  async repetitions(limit: number): Promise<ScheduledRepetition[]> {
+  async repetitions(limit: number): Promise<StoredSchedule[]> {
     const { prefix } = this.#keys;
     const command = ["ZRANGE", `${prefix}:cron:schedule`, 0, limit - 1, "WITHSCORES"] as const;
     const times = scores(await this.#redis.command<ScoreReply>([...command]));

@@ -14,14 +14,14 @@ import type {
   Waiting,
 } from "../contract/broker.ts";
 import type { Consumer, ConsumerOptions } from "../contract/consumer.ts";
-import type { Occurrence, Repeated, Repetition, ScheduledRepetition } from "../contract/schedule.ts";
+import type { Occurrence, ScheduleAnswer, NewSchedule, StoredSchedule } from "../contract/schedule.ts";
 import { tellDependents } from "./dependents.ts";
 import { Keys } from "./keys.ts";
 import { RedisConsumer } from "./redis_consumer.ts";
 import { publishLinked } from "./linking.ts";
 import { Listing, loadResults } from "./listing.ts";
-import { Results } from "./result_waiter.ts";
-import { inParts } from "./chunks.ts";
+import { ResultWaiter } from "./result_waiter.ts";
+import { inChunks } from "./chunks.ts";
 import { repeat } from "./resend.ts";
 import { abort } from "./scripts/end/abort.ts";
 import { find, findState } from "./scripts/look/find.ts";
@@ -52,7 +52,7 @@ export class RedisBroker implements Broker {
   readonly redis: RedisClient;
   readonly #options: RedisBrokerOptions;
   readonly #keys: Keys;
-  readonly #results: Results;
+  readonly #results: ResultWaiter;
   readonly #listing: Listing;
   #isClosed = false;
 
@@ -60,7 +60,7 @@ export class RedisBroker implements Broker {
     this.redis = options.redis;
     this.#options = options;
     this.#keys = new Keys(options.queueName);
-    this.#results = new Results(options.redis, this.#keys, options);
+    this.#results = new ResultWaiter(options.redis, this.#keys, options);
     this.#listing = new Listing(options.redis, this.#keys, options);
   }
 
@@ -73,7 +73,7 @@ export class RedisBroker implements Broker {
       this.#checkOpen();
       return await publishLinked(tasks, { ...this.#options, ...options, keys: this.#keys });
     }
-    const parts = inParts(tasks, publishLimit, ({ data }) => data.length);
+    const parts = inChunks(tasks, publishLimit, ({ data }) => data.length);
     if (parts.length === 1) return await this.#publish(tasks, options);
     // More than a client keeps while it has no connection.
     await this.redis.connect(options);
@@ -132,7 +132,7 @@ export class RedisBroker implements Broker {
     return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
   }
 
-  async repeat(repetition: Repetition, first: Occurrence, { signal }: Waiting = {}): Promise<Repeated> {
+  async repeat(repetition: NewSchedule, first: Occurrence, { signal }: Waiting = {}): Promise<ScheduleAnswer> {
     const { clock } = this.#options;
     this.#checkOpen();
     const operation = () => repeatTask(this.redis, this.#keys, repetition, first, { signal });
@@ -149,7 +149,7 @@ export class RedisBroker implements Broker {
     return removed;
   }
 
-  async repetitions(limit: number): Promise<ScheduledRepetition[]> {
+  async repetitions(limit: number): Promise<StoredSchedule[]> {
     return await this.#listing.repetitions(limit);
   }
 

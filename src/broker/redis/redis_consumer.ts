@@ -8,23 +8,23 @@ import type {
   ConsumerOptions,
   Deferral,
   Delivery,
-  Ending,
+  Completion,
   FanOutReport,
   Lock,
-  News,
+  QueueEvent,
   Promotion,
   Read,
   Renewal,
-  SignOfLife,
+  WorkerStatus,
   Start,
   Takeover,
 } from "../contract/consumer.ts";
-import type { Agenda, Tick } from "../contract/schedule.ts";
+import type { DueSchedules, Tick } from "../contract/schedule.ts";
 import { BlockingConnection, type Follow } from "./blocking_connection.ts";
-import { Groups } from "./consumer_groups.ts";
+import { ConsumerGroups } from "./consumer_groups.ts";
 import { tellDependents } from "./dependents.ts";
 import { group, type Keys } from "./keys.ts";
-import { inParts } from "./chunks.ts";
+import { inChunks } from "./chunks.ts";
 import { repeat } from "./resend.ts";
 import { beat } from "./scripts/lease/heartbeat.ts";
 import { begin, type Begun, begunKey } from "./scripts/lease/begin.ts";
@@ -48,7 +48,7 @@ import { agenda, know, tick } from "./scripts/schedule/tick.ts";
 export class RedisConsumer implements Consumer {
   readonly #redis: RedisClient;
   readonly #keys: Keys;
-  readonly #groups: Groups;
+  readonly #groups: ConsumerGroups;
   readonly #reader: RecordReader;
   readonly #options: ConsumerOptions;
   readonly #binary: boolean;
@@ -70,7 +70,7 @@ export class RedisConsumer implements Consumer {
   #tidied = "0";
   /** How far looking after those that wait has come. */
   #mended = "0";
-  #onNews: ((news: News) => void) | undefined;
+  #onNews: ((news: QueueEvent) => void) | undefined;
 
   constructor(
     redis: RedisClient,
@@ -83,7 +83,7 @@ export class RedisConsumer implements Consumer {
   ) {
     this.#redis = redis;
     this.#keys = keys;
-    this.#groups = new Groups(redis, keys, options.priorities);
+    this.#groups = new ConsumerGroups(redis, keys, options.priorities);
     this.#reader = reader;
     this.#options = options;
     this.#binary = binary;
@@ -93,7 +93,7 @@ export class RedisConsumer implements Consumer {
     this.#idleTimeout = options.idleTimeout;
   }
 
-  async join(life: SignOfLife, { signal }: Waiting = {}): Promise<Renewal> {
+  async join(life: WorkerStatus, { signal }: Waiting = {}): Promise<Renewal> {
     return await repeat(async () => {
       await this.#groups.create();
       const renewal = await this.renew([], life);
@@ -145,7 +145,7 @@ export class RedisConsumer implements Consumer {
     this.#blocking.interrupt();
   }
 
-  onNews(listener: (news: News) => void, { isPatient }: { isPatient: () => boolean }): () => void {
+  onNews(listener: (news: QueueEvent) => void, { isPatient }: { isPatient: () => boolean }): () => void {
     this.#onNews = listener;
     const text = new TextDecoder();
     const unlisten = this.#redis.listen(this.#keys.wake, {
@@ -162,15 +162,15 @@ export class RedisConsumer implements Consumer {
   async start(deliveries: readonly Delivery[]): Promise<Start[]> {
     const options = { binary: this.#binary };
     const parts = await Promise.all(
-      inParts(deliveries, startLimit).map((part) =>
+      inChunks(deliveries, startLimit).map((part) =>
         this.#groups.within(() => start(this.#redis, this.#keys, this.#options.name, part, options))
       ),
     );
     return parts.flat();
   }
 
-  async finish(endings: readonly Ending[]): Promise<(boolean | Error)[]> {
-    const parts = inParts(endings, deliveryLimit, ({ result }) => result.length);
+  async finish(endings: readonly Completion[]): Promise<(boolean | Error)[]> {
+    const parts = inChunks(endings, deliveryLimit, ({ result }) => result.length);
     return (await Promise.all(parts.map((part) => this.#finish(part)))).flat();
   }
 
@@ -179,7 +179,7 @@ export class RedisConsumer implements Consumer {
   }
 
   async retry(deferrals: readonly Deferral[]): Promise<(boolean | Error)[]> {
-    const parts = inParts(deferrals, deliveryLimit);
+    const parts = inChunks(deferrals, deliveryLimit);
     const answers = parts.map((part) => {
       return this.#groups.within(() => retry(this.#redis, this.#keys, this.#options.name, part));
     });
@@ -190,7 +190,7 @@ export class RedisConsumer implements Consumer {
     return await promote(this.#redis, this.#keys, this.#options.priorities);
   }
 
-  async agenda(): Promise<Agenda> {
+  async agenda(): Promise<DueSchedules> {
     return await agenda(this.#redis, this.#keys, { binary: this.#binary });
   }
 
@@ -222,9 +222,9 @@ export class RedisConsumer implements Consumer {
     await repeat(() => releaseLock(this.#redis, this.#keys, lock), { clock: this.#clock });
   }
 
-  async renew(held: readonly Delivery[], life: SignOfLife): Promise<Renewal> {
+  async renew(held: readonly Delivery[], life: WorkerStatus): Promise<Renewal> {
     const renewals = await Promise.all(
-      inParts(held, deliveryLimit).map((part) =>
+      inChunks(held, deliveryLimit).map((part) =>
         this.#groups.within(() => renew(this.#redis, this.#keys, this.#options, part, life))
       ),
     );
@@ -233,7 +233,7 @@ export class RedisConsumer implements Consumer {
     return { idleTimeout: this.#idleTimeout, lost: renewals.flatMap(({ lost }) => lost) };
   }
 
-  async beat(life: SignOfLife): Promise<number | null> {
+  async beat(life: WorkerStatus): Promise<number | null> {
     const isNew = life.summary !== this.#summary;
     this.#summary = life.summary;
     // Every other time will do for what a worker has left that died.
@@ -263,7 +263,7 @@ export class RedisConsumer implements Consumer {
     }
   }
 
-  async leave({ workerId }: SignOfLife, ran: readonly Delivery[]): Promise<void> {
+  async leave({ workerId }: WorkerStatus, ran: readonly Delivery[]): Promise<void> {
     // The blocking connection first: a read that still waits would lease an entry after the goodbye.
     await this.#blocking.close();
     const ids = ran.map(({ taskId }) => taskId);
@@ -284,7 +284,7 @@ export class RedisConsumer implements Consumer {
   }
 
   /** What is refused for good must not hold up the others, so a part that is refused is halved until it is found. */
-  async #finish(endings: readonly Ending[]): Promise<(boolean | Error)[]> {
+  async #finish(endings: readonly Completion[]): Promise<(boolean | Error)[]> {
     try {
       const finished = await this.#groups.within(() => finish(this.#redis, this.#keys, this.#options.name, endings));
       this.#tell(finished.listed);
@@ -324,7 +324,7 @@ function isFinal(error: unknown): error is Error {
 }
 
 /** What a message on the wake channel says; what is not understood is a reason to look. */
-function readNews(message: string): News {
+function readNews(message: string): QueueEvent {
   const space = message.indexOf(" ");
   const rest = message.slice(space + 1);
   if (message === "joined") return { kind: "joined" };

@@ -20,7 +20,7 @@ interface Wait {
  * Waits for results. A result travels in the message that announces it. A message can get lost, so the state is read
  * too: when the subscription is confirmed, after every new one, and every 10 seconds.
  */
-export class Results {
+export class ResultWaiter {
   readonly #redis: RedisClient;
   readonly #keys: Keys;
   readonly #binary: boolean;

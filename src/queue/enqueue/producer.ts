@@ -8,7 +8,7 @@ import { queueInThread } from "../context/task_context.ts";
 import type { RecordCodec } from "../records/codec.ts";
 import { type EnqueueRequest, Request } from "./request.ts";
 import type { Task } from "./task.ts";
-import type { Tasks } from "../inspect/inspector.ts";
+import type { Inspector } from "../inspect/inspector.ts";
 
 /** How many requests of one turn of the event loop are published in one call. */
 const batchLimit = 500;
@@ -32,12 +32,12 @@ export class EnqueueError extends StreaqError {
   }
 }
 
-/** What a {@linkcode Queue} is made of. */
-export interface QueueOptions {
+/** What a {@linkcode Producer} is made of. */
+export interface ProducerOptions {
   readonly broker: Broker;
   readonly codec: RecordCodec;
   /** What is known of the tasks in it. */
-  readonly tasks: Tasks;
+  readonly tasks: Inspector;
   readonly name: string;
   readonly calendar: Calendar;
   readonly timeZone: string;
@@ -53,18 +53,18 @@ interface UnderWay {
 }
 
 /** A queue as those see it who put tasks in. */
-export class Queue {
-  readonly #options: QueueOptions;
+export class Producer {
+  readonly #options: ProducerOptions;
   readonly #publishing: Batch<NewTask, Published>;
   readonly #underWay = new Set<UnderWay>();
 
-  constructor(options: QueueOptions) {
+  constructor(options: ProducerOptions) {
     this.#options = options;
     this.#publishing = new Batch((tasks) => this.#publish(tasks), batchLimit);
   }
 
   /** What is known of the tasks in it. */
-  get tasks(): Tasks {
+  get tasks(): Inspector {
     return this.#options.tasks;
   }
 

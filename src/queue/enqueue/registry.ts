@@ -1,6 +1,6 @@
 import { StreaqError } from "../../base/errors.ts";
 import type { CronJob, Definition } from "../tasks/definition.ts";
-import type { Queue } from "./producer.ts";
+import type { Producer } from "./producer.ts";
 import type { RegisteredTask } from "./registered_task.ts";
 import { Request } from "./request.ts";
 import { resolveTaskOptions, taskName, type TaskOptions } from "../tasks/task_options.ts";
@@ -10,7 +10,7 @@ import type { Worker } from "../worker.ts";
 /** Where a registered task is enqueued: it moves to the worker that includes it. */
 interface Home {
   readonly worker: Worker<unknown>;
-  readonly queue: Queue;
+  readonly queue: Producer;
 }
 
 /** A task's definition, and the way to move it. */

@@ -1,7 +1,7 @@
 import { milliseconds } from "../../base/duration.ts";
 import { StreaqError } from "../../base/errors.ts";
 import { checkId, randomId } from "../../base/id.ts";
-import type { Queue } from "./producer.ts";
+import type { Producer } from "./producer.ts";
 import type { RegisteredTask } from "./registered_task.ts";
 import { checkAfter, checkStartOptions, type StartOptions } from "./start_options.ts";
 import type { TaskStatus } from "../inspect/task_status.ts";
@@ -83,7 +83,7 @@ const longestPipeline = 500;
 /** The one implementation of {@linkcode EnqueueRequest}. */
 export class Request<R> implements EnqueueRequest<R> {
   readonly call: Call;
-  readonly #queue: Queue;
+  readonly #queue: Producer;
   /** What is piped into it, and how many come before that. */
   readonly #previous: Request<unknown> | undefined;
   readonly #place: number;
@@ -98,7 +98,7 @@ export class Request<R> implements EnqueueRequest<R> {
   #arrival: (() => Promise<void>) | undefined;
   #task: Task<R> | undefined;
 
-  constructor(queue: Queue, call: Call, previous?: Request<unknown>) {
+  constructor(queue: Producer, call: Call, previous?: Request<unknown>) {
     this.#queue = queue;
     this.#priority = queue.lowestPriority;
     this.#previous = previous;

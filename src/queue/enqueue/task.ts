@@ -2,7 +2,7 @@ import type { Duration } from "../../base/duration.ts";
 import type { TaskInfo } from "../inspect/task_info.ts";
 import type { TaskResult } from "../records/task_result.ts";
 import type { TaskStatus } from "../inspect/task_status.ts";
-import type { Tasks } from "../inspect/inspector.ts";
+import type { Inspector } from "../inspect/inspector.ts";
 import type { Unmarked } from "../tasks/tuple.ts";
 
 /** How long to wait. */
@@ -34,10 +34,10 @@ export interface AbortOptions {
 export class Task<R> {
   /** The task's id, unique in its queue. */
   readonly id: string;
-  readonly #tasks: Tasks;
+  readonly #tasks: Inspector;
 
   /** Made by awaiting an {@linkcode EnqueueRequest}. */
-  constructor(id: string, tasks: Tasks) {
+  constructor(id: string, tasks: Inspector) {
     this.id = id;
     this.#tasks = tasks;
   }

@@ -1,6 +1,6 @@
 import type { Broker } from "../../broker/contract/broker.ts";
 import { checkId } from "../../base/id.ts";
-import { type Records, unknownRecord } from "../records/tolerant_codec.ts";
+import { type TolerantCodec, unknownRecord } from "../records/tolerant_codec.ts";
 import { TaskStatus } from "./task_status.ts";
 
 /** A task in a {@linkcode TaskGraph}. */
@@ -36,7 +36,7 @@ export interface TaskGraph {
 /** What {@linkcode explore} needs of its queue. */
 export interface ExploreOptions {
   readonly broker: Broker;
-  readonly records: Records;
+  readonly records: TolerantCodec;
 }
 
 /** How many tasks are listed at most. */

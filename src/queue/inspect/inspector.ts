@@ -6,7 +6,7 @@ import { explore, type TaskGraph } from "./graph.ts";
 import type { TaskInfo } from "./task_info.ts";
 import type { RecordCodec, TaskRecord } from "../records/codec.ts";
 import { checkId, randomId } from "../../base/id.ts";
-import type { Records } from "../records/tolerant_codec.ts";
+import type { TolerantCodec } from "../records/tolerant_codec.ts";
 import type { TaskResult } from "../records/task_result.ts";
 import { TaskStatus } from "./task_status.ts";
 import type { AbortOptions, ResultOptions } from "../enqueue/task.ts";
@@ -55,11 +55,11 @@ export interface Schedule {
   readonly dynamic: boolean;
 }
 
-/** What {@linkcode Tasks} are looked at with. */
-export interface TasksOptions {
+/** What {@linkcode Inspector} are looked at with. */
+export interface InspectorOptions {
   readonly broker: Broker;
   readonly codec: RecordCodec;
-  readonly records: Records;
+  readonly records: TolerantCodec;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
   readonly clock: Clock;
@@ -71,10 +71,10 @@ const longestList = 10_000;
 const mostRelatives = 1000;
 
 /** The tasks of a queue, as one looks at them from outside. */
-export class Tasks {
-  readonly #options: TasksOptions;
+export class Inspector {
+  readonly #options: InspectorOptions;
 
-  constructor(options: TasksOptions) {
+  constructor(options: InspectorOptions) {
     this.#options = options;
   }
 

@@ -5,8 +5,8 @@ import type { RecordCodec, TaskRecord } from "./codec.ts";
 import { failure, type TaskResult } from "./task_result.ts";
 import { defaultTtl } from "../tasks/task_options.ts";
 
-/** What a {@linkcode Records} needs of its queue. */
-export interface RecordsOptions {
+/** What a {@linkcode TolerantCodec} needs of its queue. */
+export interface TolerantCodecOptions {
   readonly codec: RecordCodec;
   /** The function of a name, where it is known. */
   readonly definition: (fnName: string) => Definition | undefined;
@@ -26,10 +26,10 @@ export const unknownRecord: TaskRecord = {
 };
 
 /** Reads the records of tasks that do not run, whatever is in them, and makes their results. */
-export class Records implements RecordReader {
-  readonly #options: RecordsOptions;
+export class TolerantCodec implements RecordReader {
+  readonly #options: TolerantCodecOptions;
 
-  constructor(options: RecordsOptions) {
+  constructor(options: TolerantCodecOptions) {
     this.#options = options;
   }
 

@@ -5,7 +5,7 @@ import type { Started } from "../../broker/contract/consumer.ts";
 import { runInScope } from "../context/task_context.ts";
 import type { Definition } from "../tasks/definition.ts";
 import type { Execution } from "./execution.ts";
-import type { Locks } from "./unique_locks.ts";
+import type { UniqueLocks } from "./unique_locks.ts";
 import { occurrenceId } from "../schedule/occurrence.ts";
 import { type Handler, type Middleware, wrap } from "../tasks/middleware.ts";
 import { giveUp, interpret, type Outcome } from "./outcome.ts";
@@ -21,7 +21,7 @@ export interface ExecutorOptions {
   /** The outermost first. */
   readonly middleware: readonly Middleware[];
   readonly codec: RecordCodec;
-  readonly locks: Locks;
+  readonly locks: UniqueLocks;
   readonly threads: ThreadPool;
   readonly clock: Clock;
   /** Called when the function is about to be called. */

@@ -1,17 +1,17 @@
 import { abortable, Notice } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Consumer, Delivery, Renewal, SignOfLife } from "../../broker/contract/consumer.ts";
+import type { Consumer, Delivery, Renewal, WorkerStatus } from "../../broker/contract/consumer.ts";
 import type { Held } from "./held.ts";
-import type { Locks } from "./unique_locks.ts";
+import type { UniqueLocks } from "./unique_locks.ts";
 
 /** What a {@linkcode Keeper} needs of its worker. */
 export interface KeeperOptions {
   readonly consumer: Consumer;
   readonly held: Held;
-  readonly locks: Locks;
+  readonly locks: UniqueLocks;
   readonly idleTimeout: number;
-  readonly life: () => SignOfLife;
+  readonly life: () => WorkerStatus;
   /** Called when tasks are in the hands of other workers, while this one holds none: their leases may run out. */
   readonly onPending: () => void;
   /** Called for each delivery that now belongs to somebody else. */

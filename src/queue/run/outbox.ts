@@ -1,14 +1,14 @@
 import { Batch } from "../../base/batch.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Consumer, Deferral, Delivery, Ending } from "../../broker/contract/consumer.ts";
+import type { Consumer, Deferral, Delivery, Completion } from "../../broker/contract/consumer.ts";
 import { persist } from "./persist.ts";
 
 /** How many ends go to the store in one call at most. */
 const batchLimit = 500;
 
-/** What a {@linkcode Store} needs of its worker. */
-export interface StoreOptions {
+/** What a {@linkcode Outbox} needs of its worker. */
+export interface OutboxOptions {
   readonly consumer: Consumer;
   /** Called when a delivery is held no longer. */
   readonly onWritten: (delivery: Delivery) => void;
@@ -19,14 +19,14 @@ export interface StoreOptions {
 }
 
 /** Writes results, retries and hand-backs, those of one turn of the event loop in one call, and repeats what failed. */
-export class Store {
-  readonly #options: StoreOptions;
-  readonly #finishing: Batch<Ending, boolean | Error>;
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #finishing: Batch<Completion, boolean | Error>;
   readonly #retrying: Batch<Deferral, boolean | Error>;
   readonly #releasing: Batch<Delivery, void>;
   readonly #pending = new Set<Promise<unknown>>();
 
-  constructor(options: StoreOptions) {
+  constructor(options: OutboxOptions) {
     const { consumer } = options;
     this.#options = options;
     this.#finishing = new Batch(
@@ -49,11 +49,11 @@ export class Store {
    * @returns `false` when somebody else ended the task, or holds it; an error when the store refuses it for good.
    * @throws When it was given up.
    */
-  finish(ending: Ending): Promise<boolean | Error> {
+  finish(ending: Completion): Promise<boolean | Error> {
     return this.#track(ending.delivery, this.#finishing.add(ending));
   }
 
-  /** Puts a task back to be tried again later; answers and throws like {@linkcode Store.finish}. */
+  /** Puts a task back to be tried again later; answers and throws like {@linkcode Outbox.finish}. */
   retry(deferral: Deferral): Promise<boolean | Error> {
     return this.#track(deferral.delivery, this.#retrying.add(deferral));
   }

@@ -3,7 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { TimeoutError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Broker } from "../../broker/contract/broker.ts";
-import type { Consumer, Delivery, News, SignOfLife } from "../../broker/contract/consumer.ts";
+import type { Consumer, Delivery, QueueEvent, WorkerStatus } from "../../broker/contract/consumer.ts";
 import type { Calendar } from "../schedule/calendar.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -13,14 +13,14 @@ import { Executor, type ExecutorOptions } from "./executor.ts";
 import { Held } from "./held.ts";
 import { Janitor } from "./janitor.ts";
 import { Keeper } from "./keeper.ts";
-import { Locks } from "./unique_locks.ts";
+import { UniqueLocks } from "./unique_locks.ts";
 import { LeaseLostError } from "./outcome.ts";
 import { Prefetch } from "./prefetch.ts";
 import { Promoter } from "./promoter.ts";
 import { Reader, type ReaderOptions } from "./reader.ts";
 import { nameOf, Settler } from "./settler.ts";
 import { shutDown } from "./shutdown.ts";
-import { Store } from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
 import { ThreadPool } from "../threads/pool.ts";
 
 /** What a {@linkcode Run} needs of its worker; spans are milliseconds. */
@@ -66,7 +66,7 @@ export class Run {
   readonly #dispatcher: Dispatcher;
   readonly #executor: Executor;
   readonly #settler: Settler;
-  readonly #store: Store;
+  readonly #store: Outbox;
   readonly #arrivals: ReaderOptions["arrivals"];
   #isReady = false;
   /** Aborted when nothing more is to begin. */
@@ -104,7 +104,7 @@ export class Run {
       streams: priorities.length,
       takeoverInterval: idleTimeout / 2,
     });
-    this.#store = new Store({
+    this.#store = new Outbox({
       consumer,
       clock,
       logger,
@@ -112,7 +112,7 @@ export class Run {
       onWritten: (delivery) => this.#drop(delivery),
     });
     const settler = this.#settler = new Settler({ ...options, held, store: this.#store });
-    const locks = new Locks({ consumer, clock, logger, signal: this.#giveUp.signal });
+    const locks = new UniqueLocks({ consumer, clock, logger, signal: this.#giveUp.signal });
     this.#threads = new ThreadPool({ size: options.threadConcurrency });
     this.#executor = new Executor({
       ...options,
@@ -213,7 +213,7 @@ export class Run {
       this.#held.isEmpty;
   }
 
-  #hear(news: News): void {
+  #hear(news: QueueEvent): void {
     switch (news.kind) {
       case "released":
         return this.#reader.lookForTakeovers();
@@ -315,7 +315,7 @@ export class Run {
     this.#reader.roomChanged();
   }
 
-  #life(): SignOfLife {
+  #life(): WorkerStatus {
     const { workerId, counters } = this.#options;
     return {
       workerId,

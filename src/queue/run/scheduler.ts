@@ -3,7 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Broker } from "../../broker/contract/broker.ts";
 import type { Consumer } from "../../broker/contract/consumer.ts";
-import type { Agenda, Occurrence, Repetition, Tick } from "../../broker/contract/schedule.ts";
+import type { DueSchedules, Occurrence, NewSchedule, Tick } from "../../broker/contract/schedule.ts";
 import type { CronJob, Definition } from "../tasks/definition.ts";
 import { persist } from "./persist.ts";
 import type { RecordCodec } from "../records/codec.ts";
@@ -159,7 +159,7 @@ export class Scheduler {
   }
 
   /** The next occurrence after a time, as a task of its own. */
-  #next({ name, data, expression, timeZone }: Repetition, after: number, now: number): Occurrence | null {
+  #next({ name, data, expression, timeZone }: NewSchedule, after: number, now: number): Occurrence | null {
     const { calendar, codec } = this.#options;
     const time = calendar.next(expression, timeZone, after);
     if (time === null) return null;
@@ -167,7 +167,7 @@ export class Scheduler {
     return { taskId, time, data: codec.encodeTask(taskId, { ...codec.decodeTask(name, data), createdTime: now }) };
   }
 
-  #repetition({ fnName, cron, options }: Job, now: number): Repetition {
+  #repetition({ fnName, cron, options }: Job, now: number): NewSchedule {
     const { codec, priorities } = this.#options;
     const { expire } = options;
     const data = codec.encodeTask(fnName, { fnName, args: [], kwargs: {}, createdTime: now, expire });
@@ -180,4 +180,4 @@ export class Scheduler {
 type Job = Definition & { readonly cron: CronJob };
 
 /** A job whose occurrence has become due. */
-type Due = Agenda["due"][number];
+type Due = DueSchedules["due"][number];

@@ -1,20 +1,20 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Logger, LogLevel } from "../../base/log.ts";
-import type { Delivery, Ending } from "../../broker/contract/consumer.ts";
+import type { Delivery, Completion } from "../../broker/contract/consumer.ts";
 import type { Counters } from "./counters.ts";
 import type { Execution } from "./execution.ts";
 import type { Outcome } from "./outcome.ts";
 import { describeFailure, type FailureRecord } from "../records/failure.ts";
 import type { Held } from "./held.ts";
 import type { End, RecordCodec } from "../records/codec.ts";
-import type { Store } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
 import { defaultTtl } from "../tasks/task_options.ts";
 
 /** What a {@linkcode Settler} needs of its worker. */
 export interface SettlerOptions {
   readonly workerId: string;
   readonly held: Held;
-  readonly store: Store;
+  readonly store: Outbox;
   readonly codec: RecordCodec;
   readonly counters: Counters;
   readonly clock: Clock;
@@ -135,7 +135,7 @@ export class Settler {
   }
 
   /** The record of a result; a value that cannot be stored makes a failure that says so. */
-  #encode(execution: Execution, end: End): { end: End } & Pick<Ending, "result" | "output"> {
+  #encode(execution: Execution, end: End): { end: End } & Pick<Completion, "result" | "output"> {
     const { codec, clock, workerId } = this.#options;
     const { delivery, record, startTime, tries, hasBegun } = execution;
     const fields = {
@@ -183,7 +183,7 @@ function show(first: FailureRecord): string {
 function showOne({ name, message, stack }: FailureRecord): string {
   const lines = (stack ?? `${name}: ${message}`).split("\n");
   const end = lines.findIndex((line) =>
-    /^\s+at (?:async )?(?:runInScope|AsyncLocalStorage|Executor\.|Locks\.|#call\b)/.test(line)
+    /^\s+at (?:async )?(?:runInScope|AsyncLocalStorage|Executor\.|UniqueLocks\.|#call\b)/.test(line)
   );
   return lines.slice(0, end === -1 ? undefined : end).join("\n");
 }

@@ -6,7 +6,7 @@ import type { Executor } from "./executor.ts";
 import type { Held } from "./held.ts";
 import { ShutdownError } from "./outcome.ts";
 import { nameOf, type Settler } from "./settler.ts";
-import type { Store } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
 
 /** What a shutdown needs of its worker. */
 export interface ShutdownOptions {
@@ -14,7 +14,7 @@ export interface ShutdownOptions {
   readonly held: Held;
   readonly executor: Executor;
   readonly settler: Settler;
-  readonly store: Store;
+  readonly store: Outbox;
   /** Notified when a slot was vacated, or an outcome became known. */
   readonly changed: Notice;
   /** How long running tasks may go on, in milliseconds. */

@@ -6,8 +6,8 @@ import type { Execution } from "./execution.ts";
 import { persist } from "./persist.ts";
 import { randomId } from "../../base/id.ts";
 
-/** What {@linkcode Locks} need of their worker. */
-export interface LocksOptions {
+/** What {@linkcode UniqueLocks} need of their worker. */
+export interface UniqueLocksOptions {
   readonly consumer: Consumer;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -19,11 +19,11 @@ export interface LocksOptions {
  * The locks of the unique tasks that run here. A lock is held until the function has settled, also when the task has
  * ended before, and extended meanwhile; when the worker dies, it runs out by itself.
  */
-export class Locks {
-  readonly #options: LocksOptions;
+export class UniqueLocks {
+  readonly #options: UniqueLocksOptions;
   readonly #held = new Map<Execution, Lock>();
 
-  constructor(options: LocksOptions) {
+  constructor(options: UniqueLocksOptions) {
     this.#options = options;
   }
 

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import type { Delivery, News } from "../../../src/broker/contract/consumer.ts";
+import type { Delivery, QueueEvent } from "../../../src/broker/contract/consumer.ts";
 import { lifeOf, MemoryRig, newTasks, takingNew, takingOver } from "./rig.ts";
 
 function idsOf(deliveries: readonly Delivery[]): string[] {
@@ -150,7 +150,7 @@ describe("MemoryConsumer", () => {
   it("onNews() tells after whoever caused the news, each once", async () => {
     const rig = new MemoryRig();
     const one = await rig.consumer("one");
-    const heard: News[] = [];
+    const heard: QueueEvent[] = [];
     const stop = one.onNews((news) => void heard.push(news), { isPatient: () => true });
     const published = rig.broker.publish([5000, 1000, 3000].map((due, i) => ({ ...newTasks([`${i}`])[0]!, due })));
     assertEquals(heard, []);

@@ -1,6 +1,6 @@
 import type { Broker, NewTask } from "../../../src/broker/contract/broker.ts";
 import type { Consumer, Delivery, Start } from "../../../src/broker/contract/consumer.ts";
-import type { Occurrence, Repetition } from "../../../src/broker/contract/schedule.ts";
+import type { Occurrence, NewSchedule } from "../../../src/broker/contract/schedule.ts";
 import { sleep } from "../../queue/stage.ts";
 import type { Kind, Step } from "./steps.ts";
 
@@ -142,7 +142,7 @@ export class Side {
 
   async #repeat(name: string, isStatic: boolean, expression: string): Promise<string> {
     const data = `data ${expression}`;
-    const repetition: Repetition = { name, isStatic, expression, timeZone: "UTC", priority: "low", data };
+    const repetition: NewSchedule = { name, isStatic, expression, timeZone: "UTC", priority: "low", data };
     const answer = await this.#broker.repeat(repetition, this.#occurrence(name));
     if (answer === "created" || answer === "changed") this.#times.set(name, this.#occurrence(name).time);
     return answer;

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { Ending, Started } from "../../../src/broker/contract/consumer.ts";
+import type { Completion, Started } from "../../../src/broker/contract/consumer.ts";
 import { abort } from "../../../src/broker/redis/scripts/end/abort.ts";
 import { begin } from "../../../src/broker/redis/scripts/lease/begin.ts";
 import { finish } from "../../../src/broker/redis/scripts/end/finish.ts";
@@ -19,7 +19,7 @@ describe("the script", () => {
     const { keys, lease } = await scene.rig(["brief"]);
     const [delivery] = await lease("one");
     await start(redis, keys, "one", [delivery!], { binary: false });
-    const ending: Ending = { delivery: delivery!, success: true, result: "result", ttl: 0 };
+    const ending: Completion = { delivery: delivery!, success: true, result: "result", ttl: 0 };
     assertEquals(await finish(redis, keys, "one", [ending]), { ends: [true], listed: 0 });
     assertEquals(await finish(redis, keys, "one", [ending]), { ends: [true], listed: 0 });
   });

@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { Ending } from "../../../contract/consumer.ts";
+import type { Completion } from "../../../contract/consumer.ts";
 import { group, type Keys } from "../../keys.ts";
 import { ending } from "../lua/ending.ts";
 import { leaseRows, leases } from "../lua/leases.ts";
@@ -108,7 +108,7 @@ export async function finish(
   redis: RedisClient,
   keys: Keys,
   consumer: string,
-  endings: readonly Ending[],
+  endings: readonly Completion[],
 ): Promise<{ ends: boolean[]; listed: number }> {
   const { args, places } = leaseRows(endings, ({ delivery }) => delivery, (args, { success, ttl, result }) => {
     args.push(success ? 1 : 0, ttl ?? "", result);

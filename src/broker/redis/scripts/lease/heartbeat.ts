@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { ConsumerOptions, SignOfLife } from "../../../contract/consumer.ts";
+import type { ConsumerOptions, WorkerStatus } from "../../../contract/consumer.ts";
 import { group, type Keys } from "../../keys.ts";
 
 const script = new Script(`
@@ -28,7 +28,7 @@ export async function beat(
   redis: RedisClient,
   keys: Keys,
   { idleTimeout, priorities }: ConsumerOptions,
-  { workerId, summary }: SignOfLife,
+  { workerId, summary }: WorkerStatus,
   { isNew, looks }: { isNew: boolean; looks: boolean },
 ): Promise<[pending: number, listed: number]> {
   const args = [group, idleTimeout, workerId, summary, isNew ? 1 : 0, looks ? 1 : 0, ...priorities];

@@ -1,5 +1,5 @@
 import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { ConsumerOptions, Delivery, Renewal, SignOfLife } from "../../../contract/consumer.ts";
+import type { ConsumerOptions, Delivery, Renewal, WorkerStatus } from "../../../contract/consumer.ts";
 import { group, type Keys } from "../../keys.ts";
 import { leaseRows, leases } from "../lua/leases.ts";
 
@@ -55,7 +55,7 @@ export async function renew(
   keys: Keys,
   { name, idleTimeout }: ConsumerOptions,
   held: readonly Delivery[],
-  { workerId, summary }: SignOfLife,
+  { workerId, summary }: WorkerStatus,
 ): Promise<Renewal & { listed: number }> {
   const { args, places } = leaseRows(held, (delivery) => delivery);
   const [longest, listed, ...lost] = await script.run<[number, number, ...number[]]>(

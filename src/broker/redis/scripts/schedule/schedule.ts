@@ -1,6 +1,6 @@
 import { type RedisClient, Script } from "../../../../redis/mod.ts";
 import type { Waiting } from "../../../contract/broker.ts";
-import type { Occurrence, Repeated, Repetition } from "../../../contract/schedule.ts";
+import type { Occurrence, ScheduleAnswer, NewSchedule } from "../../../contract/schedule.ts";
 import type { Keys } from "../../keys.ts";
 import { delaying } from "../lua/delaying.ts";
 import { repeating } from "../lua/scheduling.ts";
@@ -68,15 +68,15 @@ return { removed, listed }
 export async function repeatTask(
   redis: RedisClient,
   keys: Keys,
-  { name, isStatic, expression, timeZone, priority, data }: Repetition,
+  { name, isStatic, expression, timeZone, priority, data }: NewSchedule,
   first: Occurrence,
   options?: Waiting,
-): Promise<Repeated> {
+): Promise<ScheduleAnswer> {
   const args = [name, isStatic ? "s" : "d", expression, `${priority}:${timeZone}`, data];
   const occurrence = [first.taskId, first.data, first.time];
   const answer = await repeatScript.run<string>(redis, [keys.prefix], [...args, ...occurrence], options);
   if (!(["created", "changed", "unchanged", "exists", "done"] as string[]).includes(answer)) throw new Error(answer);
-  return answer as Repeated;
+  return answer as ScheduleAnswer;
 }
 
 /** Lets a task repeat no more; tells whether it did, and whether others waited for it who are still to be told. */

@@ -1,6 +1,6 @@
 import { type RedisClient, Script } from "../../../../redis/mod.ts";
 import type { Payload } from "../../../contract/broker.ts";
-import type { Agenda, Repetition, Tick } from "../../../contract/schedule.ts";
+import type { DueSchedules, NewSchedule, Tick } from "../../../contract/schedule.ts";
 import type { Keys } from "../../keys.ts";
 import { delaying } from "../lua/delaying.ts";
 import { repeating } from "../lua/scheduling.ts";
@@ -78,7 +78,7 @@ return missing
 `);
 
 /** Jobs whose occurrence has become due, 100 at most. */
-export async function agenda(redis: RedisClient, keys: Keys, { binary }: { binary: boolean }): Promise<Agenda> {
+export async function agenda(redis: RedisClient, keys: Keys, { binary }: { binary: boolean }): Promise<DueSchedules> {
   const [time, ...fields] = await agendaScript.run<[number, ...Payload[]]>(redis, [keys.prefix], [agendaLimit], {
     binary,
   });
@@ -113,7 +113,7 @@ export async function know(redis: RedisClient, keys: Keys, names: readonly strin
 }
 
 /** Parts `<kind> <priority>:<zone> <id of an occurrence>`. */
-export function readNote(note: string): Pick<Repetition, "isStatic" | "priority" | "timeZone"> {
+export function readNote(note: string): Pick<NewSchedule, "isStatic" | "priority" | "timeZone"> {
   const [, kind = "d", priority = "", timeZone = "UTC"] = /^([a-z]) ([^:]*):(\S+) /.exec(note) ?? [];
   return { isStatic: kind === "s", priority, timeZone };
 }
