@@ -37,7 +37,8 @@ export type { ListOptions, Schedule, SizeOptions } from "./src/queue/inspect/ins
 export type { TaskFailure, TaskResult, TaskResultFields, TaskSuccess } from "./src/queue/records/task_result.ts";
 export type { TaskInfo } from "./src/queue/inspect/task_info.ts";
 export { TaskStatus } from "./src/queue/inspect/task_status.ts";
-export { type TaskContext, taskContext, workerContext } from "./src/queue/context/task_context.ts";
+export { taskContext, workerContext } from "./src/queue/context/task_context.ts";
+export type { TaskContext } from "./src/queue/context/scope.ts";
 export type { Serializer } from "./src/queue/records/serializer.ts";
 export { jsonSerializer } from "./src/queue/records/serializer.ts";
 export { type RetryOptions, StreaqCancelled, StreaqError, StreaqRetry, TimeoutError } from "./src/base/errors.ts";

@@ -1,7 +1,8 @@
 import type { Clock } from "../base/clock.ts";
 import { type ClientOptions, createClient, type RedisClient } from "../redis/mod.ts";
 import type { Logger } from "../base/log.ts";
-import type { Broker, RecordReader } from "./contract/broker.ts";
+import type { Broker } from "./contract/broker.ts";
+import type { RecordReader } from "./contract/result.ts";
 import { MemoryBroker } from "./memory/memory_broker.ts";
 import { isMemoryUrl, parseMemoryUrl } from "./memory/memory_url.ts";
 import { queueAt } from "./memory/process_queues.ts";

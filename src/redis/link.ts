@@ -1,7 +1,7 @@
 import type { Timer } from "../base/clock.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { ProtocolError, ReplyError } from "../resp/errors.ts";
-import { backoff } from "./backoff.ts";
+import { backoff } from "../base/backoff.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionError, reasonOf } from "./errors.ts";
 import { adviceFor } from "./failure.ts";

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { type Duration, milliseconds } from "../base/duration.ts";
 import type { Logger } from "../base/log.ts";
 import type { DecoderLimits } from "../resp/decoder.ts";
-import type { RetryLimits } from "./backoff.ts";
+import type { RetryLimits } from "../base/backoff.ts";
 import type { TlsOptions } from "./transport.ts";
 import { parseUrl, type Target } from "./url.ts";
 

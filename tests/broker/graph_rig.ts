@@ -1,8 +1,10 @@
 /** The scripts about tasks that depend on each other and a model of what they should do, side by side. */
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "../../src/base/clock.ts";
-import type { Published, RecordReader } from "../../src/broker/contract/broker.ts";
-import type { Delivery, Completion } from "../../src/broker/contract/consumer.ts";
+import type { Completion } from "../../src/broker/contract/completing.ts";
+import type { Delivery } from "../../src/broker/contract/delivery.ts";
+import type { RecordReader } from "../../src/broker/contract/result.ts";
+import type { Published } from "../../src/broker/contract/task.ts";
 import { Keys } from "../../src/broker/redis/keys.ts";
 import { publishLinked } from "../../src/broker/redis/linking.ts";
 import { abort } from "../../src/broker/redis/scripts/end/abort.ts";
@@ -133,7 +135,6 @@ export class GraphRig {
       keys: this.#keys,
       binary: false,
       reader,
-      clock: systemClock,
     });
     const task = this.#model.tasks.get(id);
     if (task) return assertEquals(answer, task.place === "ended" ? "done" : "exists");
@@ -193,7 +194,7 @@ export class GraphRig {
     const options = { name, priorities, idleTimeout: 0 };
     const cursors = takeover ? fromBeginning(priorities) : new Map<string, string>();
     const held = actor.leased.filter((delivery) => this.#holds(actor, delivery));
-    const { deliveries } = await read(this.#redis, this.#keys, options, 4, { held, cursors });
+    const { deliveries } = await read(this.#redis, this.#keys, options, 4, { known: held, quarantined: 1, cursors });
     const starts = await start(this.#redis, this.#keys, name, deliveries, { binary: false });
     for (const [i, delivery] of deliveries.entries()) {
       const task = this.#model.tasks.get(delivery.taskId)!;

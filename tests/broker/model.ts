@@ -1,6 +1,7 @@
 /** The scripts and a model of what they should do, side by side. */
 import { assertEquals } from "@std/assert";
-import type { Delivery, Completion, Start, Started } from "../../src/broker/contract/consumer.ts";
+import type { Completion } from "../../src/broker/contract/completing.ts";
+import type { Delivery, Start, Started } from "../../src/broker/contract/delivery.ts";
 import { Keys } from "../../src/broker/redis/keys.ts";
 import { abort } from "../../src/broker/redis/scripts/end/abort.ts";
 import { begin, begunKey } from "../../src/broker/redis/scripts/lease/begin.ts";
@@ -193,7 +194,8 @@ export class Rig {
     const options = { name: worker.name, priorities, idleTimeout: 0 };
     const held = worker.known.filter((delivery) => this.#holds(worker, delivery));
     const found = await read(this.#redis, this.#keys, options, count, {
-      held,
+      known: held,
+      quarantined: Infinity,
       cursors: takeover ? fromBeginning(priorities) : new Map(),
     });
     assertEquals(found.broken, []);

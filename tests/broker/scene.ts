@@ -1,5 +1,5 @@
 import { after, before } from "node:test";
-import type { Delivery } from "../../src/broker/contract/consumer.ts";
+import type { Delivery } from "../../src/broker/contract/delivery.ts";
 import { Keys } from "../../src/broker/redis/keys.ts";
 import { publish } from "../../src/broker/redis/scripts/enqueue/publish.ts";
 import { fromBeginning, read } from "../../src/broker/redis/scripts/lease/read.ts";
@@ -57,7 +57,11 @@ export class Scene {
       keys,
       consumer,
       lease: async (name, takeover = false) => {
-        const options = { held: [], cursors: takeover ? fromBeginning(["normal"]) : new Map<string, string>() };
+        const options = {
+          known: [],
+          quarantined: 1,
+          cursors: takeover ? fromBeginning(["normal"]) : new Map<string, string>(),
+        };
         return (await read(redis, keys, consumer(name), ids.length, options)).deliveries;
       },
     };

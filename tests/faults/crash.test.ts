@@ -76,7 +76,7 @@ describe("a worker process that is killed", () => {
     await victim.ended;
     const rescuer = await crew.hire();
     const { exception } = await task.result({ timeout: "10s" });
-    assertStringIncludes(exception.message, "Gave up after 1 try");
+    assertStringIncludes(exception.message, "was given up after 1 try");
     assertEquals(crew.starts().length, 1);
     rescuer.signal("SIGTERM");
     assertEquals(await rescuer.ended, 0);
@@ -94,7 +94,7 @@ describe("a worker process that is killed", () => {
       const hand = await crew.hire();
       await Promise.race([hand.ended, given.catch(() => {})]);
     }
-    assertStringIncludes((await given).exception.message, "Gave up after 3 tries");
+    assertStringIncludes((await given).exception.message, "was given up after 3 tries");
     assertEquals(crew.starts(bad.id).length, 3);
     const results = await Promise.all(good.map((task) => task.result({ timeout: "20s" })));
     assert(results.every(({ success }) => success));
@@ -129,7 +129,10 @@ describe("a worker process that is killed", () => {
       const hand = await crew.hire();
       await Promise.race([hand.ended, given.catch(() => {})]);
     }
-    assertStringIncludes((await given).exception.message, "Gave up after 5 runs that ended with their worker");
+    assertStringIncludes(
+      (await given).exception.message,
+      "was given up after 5 runs that were cut off with their worker",
+    );
     assertEquals(crew.starts(bad.id).length, 5);
     await stage.assertClean(worker);
   });
@@ -242,7 +245,7 @@ describe("a worker that is stopped", () => {
     await eventually(() => crew.starts().length === 1);
     hand.signal("SIGTERM");
     assertEquals(await hand.ended, 0);
-    assertStringIncludes((await task.result()).exception.message, "shuts down");
+    assertStringIncludes((await task.result()).exception.message, "is shutting down");
   });
 
   it("ends at once on the second signal", async () => {

@@ -96,7 +96,7 @@ export function checkFates(fates: readonly Fate[], notes: readonly Note[], kills
       }
     }
     if (aborted) {
-      assertEquals(named, `StreaqCancelled: The task was aborted: ${id}`);
+      assertEquals(named, `StreaqCancelled: Task ${id} was aborted`);
       blamed.set(id, [id]);
     } else if (culprits.length > 0) {
       const messages = culprits.map((culprit) => `Not run, as a task that it depends on has failed: ${culprit}`);
@@ -107,7 +107,7 @@ export function checkFates(fates: readonly Fate[], notes: readonly Note[], kills
       assertEquals(named, `RangeError: told to, ${id}`);
       blamed.set(id, [id]);
     } else if (how === "fleeting" && runs.length === 0) {
-      assertEquals(named, "StreaqError: Expired, it was not started within 1 ms, task: fleeting");
+      assertEquals(named, "StreaqError: Task fleeting expired: it was not started within 1 ms");
       blamed.set(id, [id]);
     } else {
       assertEquals([named, result.success && result.result], [undefined, id]);

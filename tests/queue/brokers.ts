@@ -61,15 +61,15 @@ export const inMemory: BrokerUnderTest = {
   },
 };
 
-const nothing = { tasks: 0, entries: 0, pending: 0, delayed: 0, waiting: 0, isListed: false, repetitions: 0, locks: 0 };
+const nothing = { tasks: 0, entries: 0, pending: 0, delayed: 0, waiting: 0, isListed: false, schedules: 0, locks: 0 };
 
 /** What is left of a queue, apart from results and signs of life. */
-function remainsOf({ budget, lanes, dependencies, repetitions, locks }: MemoryQueue): typeof nothing {
+function remainsOf({ budget, lanes, dependencies, schedules, locks }: MemoryQueue): typeof nothing {
   const remains = {
     ...nothing,
     tasks: budget.tasks,
     isListed: dependencies.isListed,
-    repetitions: repetitions.size,
+    schedules: schedules.size,
     locks: locks.size,
   };
   for (const lane of lanes) {

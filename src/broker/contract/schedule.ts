@@ -1,24 +1,24 @@
-import type { Payload } from "./broker.ts";
+import type { Payload } from "./payload.ts";
 
-/** A task that repeats. */
+/** The schedule of a task that repeats, or of a cron job. */
 export interface NewSchedule {
-  /** The name of a function, or the id of a task that was scheduled with its arguments. */
+  /** The name of a cron job, or the id of a task that was scheduled with its arguments. */
   readonly name: string;
-  /** Whether it is a job of the code. */
+  /** Whether it is a cron job that a worker registers in its code. */
   readonly isStatic: boolean;
   readonly expression: string;
   readonly timeZone: string;
   readonly priority: string;
-  /** The task's record, under its name. */
+  /** The task's record, stored under the schedule's name. */
   readonly data: Payload;
 }
 
-/** A task that repeats, with the time of the occurrence that is enqueued ahead, in Unix milliseconds. */
+/** A stored schedule, with the time of the occurrence that is enqueued ahead, in Unix milliseconds. */
 export interface StoredSchedule extends NewSchedule {
   readonly time: number;
 }
 
-/** One run of a task that repeats, as a task of its own. */
+/** One run of a schedule, as a task of its own. */
 export interface Occurrence {
   readonly taskId: string;
   readonly data: Payload;
@@ -26,23 +26,22 @@ export interface Occurrence {
   readonly time: number;
 }
 
-/** What became of a {@linkcode NewSchedule}; as of a task that is published, for one that is no job of the code. */
+/** Outcome of storing a {@linkcode NewSchedule}; `exists` and `done` only for one that is not a cron job. */
 export type ScheduleAnswer = "created" | "changed" | "unchanged" | "exists" | "done";
 
-/** What is to be done about tasks that repeat. */
+/** Schedules whose occurrence has become due. */
 export interface DueSchedules {
   /** The time now, in Unix milliseconds by the server's clock. */
   readonly time: number;
-  /** Those whose occurrence has become due. */
   readonly due: readonly (StoredSchedule & {
-    /** Whether a living worker has it in its code. */
-    readonly isKnown: boolean;
+    /** Whether a living worker has registered it. */
+    readonly isRegistered: boolean;
   })[];
 }
 
-/** The step of a job from the occurrence that has become due to the next one. */
+/** The step of a schedule from the occurrence that has become due to the next one. */
 export interface Tick extends Pick<NewSchedule, "name" | "priority" | "timeZone"> {
-  /** When the one was due, in Unix milliseconds. */
+  /** When the due occurrence was scheduled for, in Unix milliseconds. */
   readonly time: number;
   readonly next: Occurrence;
 }

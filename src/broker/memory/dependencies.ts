@@ -1,6 +1,6 @@
 import { Fifo } from "../../base/fifo.ts";
-import type { RecordReader } from "../contract/broker.ts";
-import type { FanOutReport } from "../contract/consumer.ts";
+import type { FanOutReport } from "../contract/completing.ts";
+import type { RecordReader } from "../contract/result.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
 
@@ -71,7 +71,7 @@ export class Dependencies {
       return;
     }
     this.#fanOuts.push({ taskId: id, failedId, dependents: [...dependents], told: 0 });
-    this.#queue.news.say({ kind: "fan-out" });
+    this.#queue.events.emit({ kind: "fan-out" });
   }
 
   /** Tells a bounded number of dependents. */

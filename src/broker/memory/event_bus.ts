@@ -1,32 +1,33 @@
-import type { QueueEvent } from "../contract/consumer.ts";
+import type { QueueEvent } from "../contract/membership.ts";
 
-/** Tells all workers of a queue what cannot wait, after whoever caused it has come to an end. */
+/** Notifies all workers of a queue of events, once the code that caused them has returned. */
 export class EventBus {
-  readonly #listeners = new Set<(news: QueueEvent) => void>();
-  /** What is to be told, each once. */
-  #news = new Map<string, QueueEvent>();
+  readonly #listeners = new Set<(event: QueueEvent) => void>();
+  /** Events to be delivered, each once. */
+  #events = new Map<string, QueueEvent>();
 
-  /** Calls `listener` from now on; answers how to stop that. */
-  listen(listener: (news: QueueEvent) => void): () => void {
+  /** Calls `listener` with every event from now on; returns a function that stops it. */
+  listen(listener: (event: QueueEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  say(news: QueueEvent): void {
+  /** Delivers an event to all listeners, soon. */
+  emit(event: QueueEvent): void {
     if (this.#listeners.size === 0) return;
-    if (this.#news.size === 0) queueMicrotask(() => this.#tell());
-    const key = news.kind === "aborted" ? `aborted ${news.taskId}` : news.kind;
-    const said = this.#news.get(key);
-    // Of several that are due the first counts.
-    if (said?.kind === "due" && news.kind === "due" && said.ms <= news.ms) return;
-    this.#news.set(key, news);
+    if (this.#events.size === 0) queueMicrotask(() => this.#deliver());
+    const key = event.kind === "aborted" ? `aborted ${event.taskId}` : event.kind;
+    const before = this.#events.get(key);
+    // Among several due tasks the earliest counts.
+    if (before?.kind === "due" && event.kind === "due" && before.ms <= event.ms) return;
+    this.#events.set(key, event);
   }
 
-  #tell(): void {
-    const all = this.#news;
-    this.#news = new Map();
-    for (const news of all.values()) {
-      for (const listener of this.#listeners) listener(news);
+  #deliver(): void {
+    const events = this.#events;
+    this.#events = new Map();
+    for (const event of events.values()) {
+      for (const listener of this.#listeners) listener(event);
     }
   }
 }

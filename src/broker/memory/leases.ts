@@ -1,5 +1,7 @@
-import type { Payload } from "../contract/broker.ts";
-import type { Deferral, Delivery, Completion, Promotion, Start } from "../contract/consumer.ts";
+import type { Completion, Deferral } from "../contract/completing.ts";
+import type { Delivery, Read, Start } from "../contract/delivery.ts";
+import type { Payload } from "../contract/payload.ts";
+import type { Promotion } from "../contract/scheduling.ts";
 import { newAllowance } from "./dependencies.ts";
 import type { Lane } from "./lane.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
@@ -19,6 +21,14 @@ export interface Holder {
   readonly lanes: readonly Lane[];
   /** Whether it reads records as bytes. */
   readonly binary: boolean;
+}
+
+/** Options of {@linkcode Leases.takeOver}. */
+export interface TakeoverOptions {
+  readonly idleTimeout: number;
+  readonly inFlight: Iterable<Delivery>;
+  /** How many quarantined tasks to take at most. */
+  readonly quarantined: number;
 }
 
 /** The leases that one worker has in a queue: each is a task, the worker, and the number of deliveries. */
@@ -43,27 +53,31 @@ export class Leases {
   }
 
   /**
-   * Leases up to `count` tasks that were handed back, or whose lease ran out, but none of those in `held`: a worker must not
-   * get what it still runs, though it may have lost it.
-   *
-   * @returns Also whether there are more.
+   * Leases up to `count` tasks that were released or whose lease has expired, but none in `inFlight`: a worker must not get
+   * what it still runs, even after losing it.
    */
   takeOver(
     count: number,
-    idleTimeout: number,
-    held: Iterable<Delivery>,
-  ): { deliveries: Delivery[]; unfinished: boolean } {
+    { idleTimeout, inFlight, quarantined }: TakeoverOptions,
+  ): Pick<Read, "deliveries" | "unfinished" | "passedOver"> {
     const deliveries: Delivery[] = [];
-    if (this.pending === 0) return { deliveries, unfinished: false };
-    const own = new Set(Array.from(held, ({ entryId }) => Number(entryId)));
-    let unfinished = false;
+    let [unfinished, passedOver, quota] = [false, false, quarantined];
+    if (this.pending === 0) return { deliveries, unfinished, passedOver };
+    const own = new Set(Array.from(inFlight, ({ entryId }) => Number(entryId)));
     for (const lane of this.#holder.lanes) {
       for (const task of this.#free(lane, count - deliveries.length + 1, idleTimeout, own)) {
-        if (deliveries.length < count) deliveries.push(this.#lease(task));
-        else unfinished = true;
+        if (isQuarantined(task) && quota === 0) {
+          passedOver = true;
+        } else if (deliveries.length < count) {
+          if (isQuarantined(task)) quota--;
+          deliveries.push(this.#lease(task));
+        } else {
+          unfinished = true;
+          break;
+        }
       }
     }
-    return { deliveries, unfinished };
+    return { deliveries, unfinished, passedOver };
   }
 
   /** Notes that a delivery runs from now on. */
@@ -133,7 +147,7 @@ export class Leases {
       }
       this.#handBack(task);
     }
-    if (isReleased) this.#queue.news.say({ kind: "released" });
+    if (isReleased) this.#queue.events.emit({ kind: "released" });
   }
 
   /**
@@ -153,7 +167,7 @@ export class Leases {
         this.#handBack(task);
       }
     }
-    if (isReleased) this.#queue.news.say({ kind: "released" });
+    if (isReleased) this.#queue.events.emit({ kind: "released" });
   }
 
   /** Extends leases; answers those that are lost. */
@@ -188,11 +202,11 @@ export class Leases {
         promoted++;
       }
     }
-    return { promoted, next, nextRepetition: this.#queue.repetitions.next() };
+    return { promoted, next, nextSchedule: this.#queue.schedules.next() };
   }
 
   #lease(task: MemoryTask): Delivery {
-    const { lane, sequence, run, enqueueTime } = task;
+    const { lane, sequence, enqueueTime } = task;
     const isTaken = task.holder !== null;
     lane.move(task, "leased");
     task.holder = this.#holder.name;
@@ -203,19 +217,20 @@ export class Leases {
       priority: lane.priority,
       entryId: String(sequence),
       deliveries: ++task.deliveries,
-      // One whose runs came to no end twice in a row may be what its workers died of.
-      isSuspect: run !== null && run.crashes > 0,
+      isQuarantined: isQuarantined(task),
       enqueueTime,
     };
   }
 
-  /** Tasks that were handed back, or whose lease ran out, in order; `limit` at most. */
+  /** Tasks that were released or whose lease has expired, in order; at most `limit` that are not quarantined. */
   #free(lane: Lane, limit: number, idleTimeout: number, own: ReadonlySet<number>): MemoryTask[] {
     const latest = this.#queue.clock.monotonic() - idleTimeout;
     const free: MemoryTask[] = [];
+    let left = limit;
     for (const task of lane.returned) {
-      if (!own.has(task.sequence)) free.push(task);
-      if (free.length === limit) break;
+      if (own.has(task.sequence)) continue;
+      free.push(task);
+      if (!isQuarantined(task) && --left === 0) break;
     }
     let looked = 0;
     for (const task of lane.leased) {
@@ -223,7 +238,7 @@ export class Leases {
       if (task.place === "dropped") lane.move(task, "gone");
       else if (!own.has(task.sequence)) free.push(task);
     }
-    return free.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
+    return free.sort((a, b) => a.sequence - b.sequence);
   }
 
   /** Hands a task back, for whoever takes it over; it keeps its place. */
@@ -249,6 +264,11 @@ export class Leases {
     this.#queue.budget.add(0, input.length - (links.input?.length ?? 0));
     links.input = storedPayload(input);
   }
+}
+
+/** Whether two runs in a row were cut off, so that the task may be what its workers died of. */
+function isQuarantined({ run }: MemoryTask): boolean {
+  return run !== null && run.crashes > 0;
 }
 
 /** Whether a task is still where it was leased once, whoever has it now. */

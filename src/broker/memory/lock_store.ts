@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
-import type { Lock } from "../contract/consumer.ts";
+import type { Lock } from "../contract/locking.ts";
 
 /** The locks of functions that run for one task at a time. */
 export class LockStore {

@@ -1,20 +1,13 @@
 import { abortable, type Deferred, deferred } from "../../base/async.ts";
 import { StreaqError } from "../../base/errors.ts";
 import type { RedisClient } from "../../redis/mod.ts";
-import type {
-  Broker,
-  Cancellation,
-  Found,
-  NewTask,
-  OpenState,
-  Payload,
-  Published,
-  RecordReader,
-  State,
-  Waiting,
-} from "../contract/broker.ts";
+import type { Broker } from "../contract/broker.ts";
+import type { Cancellable } from "../contract/cancellable.ts";
 import type { Consumer, ConsumerOptions } from "../contract/consumer.ts";
-import type { Occurrence, ScheduleAnswer, NewSchedule, StoredSchedule } from "../contract/schedule.ts";
+import type { Payload } from "../contract/payload.ts";
+import type { Cancellation, RecordReader } from "../contract/result.ts";
+import type { NewSchedule, Occurrence, ScheduleAnswer, StoredSchedule } from "../contract/schedule.ts";
+import type { Found, NewTask, OpenState, Published, State } from "../contract/task.ts";
 import { first } from "./first.ts";
 import type { Lane } from "./lane.ts";
 import { MemoryConsumer } from "./memory_consumer.ts";
@@ -62,11 +55,11 @@ export class MemoryBroker implements Broker {
     throw new StreaqError("There is no Redis client, the queue is in memory");
   }
 
-  async connect({ signal }: Waiting = {}): Promise<void> {
+  async connect({ signal }: Cancellable = {}): Promise<void> {
     await this.#answer(() => signal?.throwIfAborted());
   }
 
-  async publish(tasks: readonly NewTask[], { signal }: Waiting = {}): Promise<Published[]> {
+  async publish(tasks: readonly NewTask[], { signal }: Cancellable = {}): Promise<Published[]> {
     this.#checkOpen();
     signal?.throwIfAborted();
     const published: Published[] = [];
@@ -94,7 +87,7 @@ export class MemoryBroker implements Broker {
     });
   }
 
-  async result(taskId: string, { signal }: Waiting = {}): Promise<Payload | null> {
+  async result(taskId: string, { signal }: Cancellable = {}): Promise<Payload | null> {
     this.#checkOpen();
     signal?.throwIfAborted();
     const { results } = this.#queue;
@@ -111,14 +104,14 @@ export class MemoryBroker implements Broker {
     }
   }
 
-  async abort({ taskId, mark, result, ttl }: Cancellation, { signal }: Waiting = {}): Promise<boolean> {
+  async abort({ taskId, mark, result, ttl }: Cancellation, { signal }: Cancellable = {}): Promise<boolean> {
     this.#checkOpen();
     signal?.throwIfAborted();
     const by = { failedId: taskId, by: mark, deliveries: 0 };
     const task = this.#queue.task(taskId);
     if (task) {
       this.#queue.end(task, { result, ttl, ...by });
-      this.#queue.news.say({ kind: "aborted", taskId });
+      this.#queue.events.emit({ kind: "aborted", taskId });
     }
     const isAborted = this.#queue.results.isEndedBy(taskId, by);
     await this.#fanOut();
@@ -156,22 +149,22 @@ export class MemoryBroker implements Broker {
     return await this.#answer(() => this.#queue.clock.now());
   }
 
-  async repeat(repetition: NewSchedule, next: Occurrence, { signal }: Waiting = {}): Promise<ScheduleAnswer> {
+  async schedule(schedule: NewSchedule, next: Occurrence, { signal }: Cancellable = {}): Promise<ScheduleAnswer> {
     signal?.throwIfAborted();
-    const repeated = await this.#answer(() => this.#queue.repetitions.repeat(repetition, next));
+    const answer = await this.#answer(() => this.#queue.schedules.schedule(schedule, next));
     // Occurrences that were taken back may have had dependents.
     await this.#fanOut();
-    return repeated;
+    return answer;
   }
 
-  async unrepeat(name: string, options: { withdraw: boolean }): Promise<boolean> {
-    const removed = await this.#answer(() => this.#queue.repetitions.unrepeat(name, options));
+  async unschedule(name: string, options: { withdraw: boolean }): Promise<boolean> {
+    const removed = await this.#answer(() => this.#queue.schedules.unschedule(name, options));
     await this.#fanOut();
     return removed;
   }
 
-  async repetitions(limit: number): Promise<StoredSchedule[]> {
-    return await this.#answer(() => this.#queue.repetitions.list(limit, this.#options.binary));
+  async schedules(limit: number): Promise<StoredSchedule[]> {
+    return await this.#answer(() => this.#queue.schedules.list(limit, this.#options.binary));
   }
 
   consumer(options: ConsumerOptions): Consumer {

@@ -1,5 +1,5 @@
 import type { Activity, Clock } from "../../base/clock.ts";
-import type { Found, NewTask, State } from "../contract/broker.ts";
+import type { Found, NewTask, State } from "../contract/task.ts";
 import { EventBus } from "./event_bus.ts";
 import { Budget } from "./budget.ts";
 import { type Allowance, Dependencies } from "./dependencies.ts";
@@ -28,10 +28,10 @@ export class MemoryQueue implements Activity {
   readonly budget: Budget;
   readonly results: ResultStore;
   readonly dependencies: Dependencies;
-  readonly repetitions: ScheduleStore;
+  readonly schedules: ScheduleStore;
   readonly locks: LockStore;
-  readonly living: LiveWorkers;
-  readonly news: EventBus = new EventBus();
+  readonly liveWorkers: LiveWorkers;
+  readonly events: EventBus = new EventBus();
   readonly turn: NextTurn = new NextTurn();
   readonly #tasks = new Map<string, MemoryTask>();
   readonly #lanes = new Map<string, Lane>();
@@ -43,9 +43,9 @@ export class MemoryQueue implements Activity {
     this.budget = budget;
     this.results = new ResultStore(clock, budget);
     this.dependencies = new Dependencies(this);
-    this.repetitions = new ScheduleStore(this);
+    this.schedules = new ScheduleStore(this);
     this.locks = new LockStore(clock);
-    this.living = new LiveWorkers(clock);
+    this.liveWorkers = new LiveWorkers(clock);
     clock.watch?.(this);
   }
 
@@ -112,7 +112,7 @@ export class MemoryQueue implements Activity {
     task.dueTime = time;
     task.lane.move(task, "delayed");
     if (task.lane.delayed.peek() !== task) return;
-    this.news.say({ kind: "due", ms: Math.max(0, time - this.clock.now()) });
+    this.events.emit({ kind: "due", ms: Math.max(0, time - this.clock.now()) });
   }
 
   /** When something is due, in Unix milliseconds. */

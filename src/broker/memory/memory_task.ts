@@ -1,4 +1,4 @@
-import type { Payload } from "../contract/broker.ts";
+import type { Payload } from "../contract/payload.ts";
 import type { Heaped } from "../../base/heap.ts";
 import type { Lane } from "./lane.ts";
 import type { Listed } from "./list.ts";

@@ -1,4 +1,4 @@
-import type { Payload } from "../contract/broker.ts";
+import type { Payload } from "../contract/payload.ts";
 
 /** A payload to be stored; bytes are copied, as their owner may change them. */
 export function storedPayload(payload: Payload): Payload {

@@ -1,5 +1,6 @@
 import { StreaqError } from "../../base/errors.ts";
-import type { NewTask, Published, RecordReader } from "../contract/broker.ts";
+import type { RecordReader } from "../contract/result.ts";
+import type { NewTask, Published } from "../contract/task.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
 

@@ -1,6 +1,7 @@
 import type { Deferred } from "../../base/async.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
-import type { NewResult, Payload } from "../contract/broker.ts";
+import type { Payload } from "../contract/payload.ts";
+import type { NewResult } from "../contract/result.ts";
 import { type Budget, endSize } from "./budget.ts";
 import { Heap, type Heaped } from "../../base/heap.ts";
 import { storedPayload } from "./payload.ts";

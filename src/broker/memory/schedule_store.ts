@@ -1,17 +1,24 @@
-import type { DueSchedules, Occurrence, ScheduleAnswer, NewSchedule, StoredSchedule, Tick } from "../contract/schedule.ts";
+import type {
+  DueSchedules,
+  NewSchedule,
+  Occurrence,
+  ScheduleAnswer,
+  StoredSchedule,
+  Tick,
+} from "../contract/schedule.ts";
 import { first } from "./first.ts";
 import { Heap, type Heaped } from "../../base/heap.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import { readPayload, storedPayload } from "./payload.ts";
 
 /** How many jobs are looked at in one step. */
-const agendaLimit = 100;
+const dueLimit = 100;
 /** How many occurrences that have not ended are known of one job. */
 const passedLimit = 1000;
 
 /** A task that repeats. */
 interface Job extends Heaped {
-  repetition: NewSchedule;
+  schedule: NewSchedule;
   /** When the occurrence is due that is enqueued ahead. */
   time: number;
   /** The id of that occurrence. */
@@ -24,7 +31,7 @@ interface Job extends Heaped {
 export class ScheduleStore {
   readonly #queue: MemoryQueue;
   readonly #jobs = new Map<string, Job>();
-  readonly #schedule = new Heap<Job>((a, b) => a.time < b.time);
+  readonly #heap = new Heap<Job>((a, b) => a.time < b.time);
   /** Until when a living worker is said to have a job in its code, by the monotonic clock. */
   readonly #known = new Map<string, number>();
 
@@ -39,7 +46,7 @@ export class ScheduleStore {
 
   /** In how many milliseconds the first one is due, 0 when it is; `null` when there is none. */
   next(): number | null {
-    const job = this.#schedule.peek();
+    const job = this.#heap.peek();
     return job ? Math.max(0, job.time - this.#queue.clock.now()) : null;
   }
 
@@ -48,47 +55,47 @@ export class ScheduleStore {
    *
    * @throws {StreaqError} When the queue is full.
    */
-  repeat(repetition: NewSchedule, next: Occurrence): ScheduleAnswer {
-    const { name, isStatic, data } = repetition;
+  schedule(schedule: NewSchedule, next: Occurrence): ScheduleAnswer {
+    const { name, isStatic, data } = schedule;
     const before = this.#jobs.get(name);
     const known = isStatic ? undefined : before ? "exists" : this.#queue.known(next.taskId);
     if (known) return known;
-    if (before && isSame(before.repetition, repetition)) {
-      this.#queue.budget.add(0, data.length - before.repetition.data.length);
-      before.repetition = { ...repetition, data: storedPayload(data) };
+    if (before && isSame(before.schedule, schedule)) {
+      this.#queue.budget.add(0, data.length - before.schedule.data.length);
+      before.schedule = { ...schedule, data: storedPayload(data) };
       return "unchanged";
     }
     const refusal = this.#queue.budget.refusal(1, next.data.length + data.length);
     if (refusal) throw refusal;
-    if (before) this.unrepeat(name, { withdraw: true });
-    const stored = { ...repetition, data: storedPayload(data) };
-    const job: Job = { repetition: stored, time: next.time, nextId: next.taskId, passed: [], heapIndex: 0 };
+    if (before) this.unschedule(name, { withdraw: true });
+    const stored = { ...schedule, data: storedPayload(data) };
+    const job: Job = { schedule: stored, time: next.time, nextId: next.taskId, passed: [], heapIndex: 0 };
     this.#queue.budget.add(0, data.length);
     this.#jobs.set(name, job);
-    this.#schedule.push(job);
+    this.#heap.push(job);
     this.#await(job, next);
     return before ? "changed" : "created";
   }
 
   /** Lets a task repeat no more; whether it did. */
-  unrepeat(name: string, { withdraw }: { withdraw: boolean }): boolean {
+  unschedule(name: string, { withdraw }: { withdraw: boolean }): boolean {
     const job = this.#jobs.get(name);
     if (!job) return false;
     for (const id of withdraw ? [job.nextId, ...job.passed] : []) this.#takeBack(id);
     this.#jobs.delete(name);
-    this.#schedule.remove(job);
-    this.#queue.budget.add(0, -job.repetition.data.length);
+    this.#heap.remove(job);
+    this.#queue.budget.add(0, -job.schedule.data.length);
     return true;
   }
 
   /** Those whose occurrence has become due. */
-  agenda(binary: boolean): DueSchedules {
+  due(binary: boolean): DueSchedules {
     const time = this.#queue.clock.now();
     const due: DueSchedules["due"][number][] = [];
-    for (const job of this.#schedule.inOrder()) {
-      if (job.time > time || due.length === agendaLimit) break;
-      const knownUntil = this.#known.get(job.repetition.name) ?? 0;
-      due.push({ ...describe(job, binary), isKnown: knownUntil > this.#queue.clock.monotonic() });
+    for (const job of this.#heap.inOrder()) {
+      if (job.time > time || due.length === dueLimit) break;
+      const knownUntil = this.#known.get(job.schedule.name) ?? 0;
+      due.push({ ...describe(job, binary), isRegistered: knownUntil > this.#queue.clock.monotonic() });
     }
     return { time, due };
   }
@@ -102,15 +109,15 @@ export class ScheduleStore {
       job.passed.shift();
     }
     job.nextId = next.taskId;
-    this.#schedule.remove(job);
+    this.#heap.remove(job);
     job.time = next.time;
-    this.#schedule.push(job);
+    this.#heap.push(job);
     this.#await(job, next);
     return true;
   }
 
   /** Notes that a living worker has jobs in its code; answers those that are not scheduled. */
-  know(names: readonly string[], ms: number): string[] {
+  register(names: readonly string[], ms: number): string[] {
     const time = this.#queue.clock.monotonic();
     for (const [name, until] of this.#known) if (until <= time) this.#known.delete(name);
     for (const name of names) this.#known.set(name, Math.max(this.#known.get(name) ?? 0, time + ms));
@@ -119,11 +126,11 @@ export class ScheduleStore {
 
   /** The soonest ones. */
   list(limit: number, binary: boolean): StoredSchedule[] {
-    return first(this.#schedule.inOrder(), limit).map((job) => describe(job, binary));
+    return first(this.#heap.inOrder(), limit).map((job) => describe(job, binary));
   }
 
   /** Lets an occurrence wait for its time, unless it is there or has ended. */
-  #await({ repetition: { priority } }: Job, { taskId, data, time }: Occurrence): void {
+  #await({ schedule: { priority } }: Job, { taskId, data, time }: Occurrence): void {
     if (this.#queue.known(taskId)) return;
     this.#queue.delay(this.#queue.add({ id: taskId, data, priority }), time);
   }
@@ -140,6 +147,6 @@ function isSame(a: NewSchedule, b: NewSchedule): boolean {
     a.isStatic === b.isStatic;
 }
 
-function describe({ repetition, time }: Job, binary: boolean): StoredSchedule {
-  return { ...repetition, data: readPayload(repetition.data, binary), time };
+function describe({ schedule, time }: Job, binary: boolean): StoredSchedule {
+  return { ...schedule, data: readPayload(schedule.data, binary), time };
 }

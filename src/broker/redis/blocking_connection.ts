@@ -1,5 +1,6 @@
 import { delay } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
+import { retry } from "../../base/retry.ts";
 import {
   adviceFor,
   type CommandArguments,
@@ -16,8 +17,10 @@ const overdue = 5000;
 const interruptAgain = 5;
 /** How long a read may take to end that was interrupted, in milliseconds; then its connection is taken for dead. */
 const interruptPatience = 2000;
-/** For how long to try to close a connection at its other end, in milliseconds; no read blocks much longer. */
-const killPatience = 30_000;
+/** How long to try to close a connection at its other end, in milliseconds; no read blocks much longer. */
+const killTimeout = 30_000;
+/** Pause between two attempts at that, in milliseconds. */
+const killPause = { min: 1000, max: 2000 };
 
 /** Sends commands behind a read, each with this timeout in milliseconds. */
 export type Follow<T> = (connection: Pick<DedicatedClient, "command">, timeout: number) => Promise<T>;
@@ -108,15 +111,16 @@ export class BlockingConnection {
   }
 
   async #kill(clientId: number): Promise<void> {
-    const giveUpTime = this.#clock.monotonic() + killPatience;
-    for (;;) {
-      try {
-        await this.#redis.command(["CLIENT", "KILL", "ID", clientId]);
-        return this.#onKilled();
-      } catch (error) {
-        if (adviceFor(error) !== "retry" || this.#clock.monotonic() > giveUpTime) return;
-        await delay(interruptPatience, { clock: this.#clock, ref: false });
-      }
+    const kill = () => this.#redis.command(["CLIENT", "KILL", "ID", clientId]);
+    try {
+      await retry(kill, { clock: this.#clock, pause: killPause, giveUpAfter: killTimeout, isTransient, ref: false });
+      this.#onKilled();
+    } catch {
+      // Not allowed, or no connection: the server notices by itself that the connection is gone.
     }
   }
+}
+
+function isTransient(error: unknown): boolean {
+  return adviceFor(error) === "retry";
 }

@@ -1,6 +1,6 @@
-import type { RedisClient } from "../../redis/mod.ts";
-import type { RecordReader } from "../contract/broker.ts";
-import type { FanOutReport } from "../contract/consumer.ts";
+import type { CommandSender } from "./command_sender.ts";
+import type { FanOutReport } from "../contract/completing.ts";
+import type { RecordReader } from "../contract/result.ts";
 import type { Keys } from "./keys.ts";
 import { type DoomedEnd, fanOut } from "./scripts/dependents/fan_out.ts";
 
@@ -8,8 +8,8 @@ import { type DoomedEnd, fanOut } from "./scripts/dependents/fan_out.ts";
 const callLimit = 20;
 
 /** Tells dependents of tasks that have ended, a bounded number of them. */
-export async function tellDependents(
-  redis: RedisClient,
+export async function fanOutDependents(
+  redis: CommandSender,
   keys: Keys,
   { reader, binary }: { readonly reader: RecordReader; readonly binary: boolean },
 ): Promise<FanOutReport> {

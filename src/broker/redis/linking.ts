@@ -1,23 +1,22 @@
-import type { Clock } from "../../base/clock.ts";
+import type { CommandSender } from "./command_sender.ts";
 import { StreaqError } from "../../base/errors.ts";
-import type { RedisClient } from "../../redis/mod.ts";
-import type { NewTask, Published, RecordReader, Waiting } from "../contract/broker.ts";
+import type { Cancellable } from "../contract/cancellable.ts";
+import type { RecordReader } from "../contract/result.ts";
+import type { NewTask, Published } from "../contract/task.ts";
 import type { Keys } from "./keys.ts";
 import { loadResults } from "./listing.ts";
 import { inChunks, largestChunk } from "./chunks.ts";
-import { repeat } from "./resend.ts";
 import { gather } from "./scripts/enqueue/gather.ts";
 import { edgeLimit, link, type Linked, linkLimit } from "./scripts/enqueue/link.ts";
 import type { Obstacle } from "./scripts/lua/standing.ts";
 
 /** What a {@linkcode Linking} needs. */
-export interface LinkingOptions extends Waiting {
-  readonly redis: RedisClient;
+export interface LinkingOptions extends Cancellable {
+  readonly redis: CommandSender;
   readonly keys: Keys;
   /** Whether records are bytes, not text. */
   readonly binary: boolean;
   readonly reader: RecordReader;
-  readonly clock: Clock;
 }
 
 /** How many calls are under way at once. */
@@ -91,21 +90,20 @@ class Linking {
   }
 
   #link(rows: readonly Linked[]): Promise<(Obstacle | undefined)[]> {
-    const { redis, keys, clock, signal } = this.#options;
-    return repeat(() => link(redis, keys, rows, this.#verdicts, { signal }), { clock, signal });
+    const { redis, keys, signal } = this.#options;
+    return link(redis, keys, rows, this.#verdicts, { signal });
   }
 
   /** Stores a task after its edges. Edges that are there stay, so it comes to an end however fast others do. */
   async #storeWide(row: Row, piped: readonly Row[]): Promise<readonly (Obstacle | undefined)[]> {
-    const { redis, keys, clock, signal } = this.#options;
+    const { redis, keys, signal } = this.#options;
     const token = crypto.randomUUID();
     let isFirst = true;
     for (const part of inChunks(row.after, edgeLimit)) {
       let after = part;
       while (after.length > 0) {
         const edges = { token, isFirst, after };
-        const operation = () => gather(redis, keys, row.task.id, edges, this.#verdicts, { signal });
-        const obstacle = await repeat(operation, { clock, signal });
+        const obstacle = await gather(redis, keys, row.task.id, edges, this.#verdicts, { signal });
         isFirst = false;
         if (obstacle && obstacle.kind !== "ended") {
           // What it fails with is enough to store it.
@@ -153,9 +151,9 @@ class Linking {
   /** Reads whether tasks have succeeded. */
   async #readResults(taskIds: readonly string[]): Promise<void> {
     if (taskIds.length === 0) return;
-    const { redis, keys, reader, clock, signal } = this.#options;
+    const { redis, keys, reader } = this.#options;
     const ids = [...new Set(taskIds)];
-    const results = await repeat(() => loadResults(redis, keys, ids, this.#options), { clock, signal });
+    const results = await loadResults(redis, keys, ids, this.#options);
     results.forEach((result, i) => {
       const id = ids[i]!;
       if (result === null) this.#verdicts.delete(id);

@@ -1,6 +1,7 @@
-import type { RedisClient } from "../../redis/mod.ts";
-import type { Found, OpenState, Payload } from "../contract/broker.ts";
+import type { CommandSender } from "./command_sender.ts";
+import type { Payload } from "../contract/payload.ts";
 import type { StoredSchedule } from "../contract/schedule.ts";
+import type { Found, OpenState } from "../contract/task.ts";
 import type { Keys } from "./keys.ts";
 import { find } from "./scripts/look/find.ts";
 import { readNote } from "./scripts/schedule/tick.ts";
@@ -27,11 +28,11 @@ export interface ListingOptions {
  * one moment for each task, not for all of them.
  */
 export class Listing {
-  readonly #redis: RedisClient;
+  readonly #redis: CommandSender;
   readonly #keys: Keys;
   readonly #options: ListingOptions;
 
-  constructor(redis: RedisClient, keys: Keys, options: ListingOptions) {
+  constructor(redis: CommandSender, keys: Keys, options: ListingOptions) {
     this.#redis = redis;
     this.#keys = keys;
     this.#options = options;
@@ -87,7 +88,7 @@ export class Listing {
   }
 
   /** Tasks that repeat, the soonest first. */
-  async repetitions(limit: number): Promise<StoredSchedule[]> {
+  async schedules(limit: number): Promise<StoredSchedule[]> {
     const { prefix } = this.#keys;
     const command = ["ZRANGE", `${prefix}:cron:schedule`, 0, limit - 1, "WITHSCORES"] as const;
     const times = scores(await this.#redis.command<ScoreReply>([...command]));
@@ -161,7 +162,7 @@ export class Listing {
 
 /** The results of tasks, `null` where there is none. */
 export async function loadResults(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   ids: readonly string[],
   { binary }: { binary: boolean },

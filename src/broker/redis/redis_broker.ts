@@ -1,32 +1,25 @@
 import type { Clock } from "../../base/clock.ts";
 import { StreaqError } from "../../base/errors.ts";
 import type { RedisClient } from "../../redis/mod.ts";
-import type {
-  Broker,
-  Cancellation,
-  Found,
-  NewTask,
-  OpenState,
-  Payload,
-  Published,
-  RecordReader,
-  State,
-  Waiting,
-} from "../contract/broker.ts";
+import type { Broker } from "../contract/broker.ts";
+import type { Cancellable } from "../contract/cancellable.ts";
 import type { Consumer, ConsumerOptions } from "../contract/consumer.ts";
-import type { Occurrence, ScheduleAnswer, NewSchedule, StoredSchedule } from "../contract/schedule.ts";
-import { tellDependents } from "./dependents.ts";
+import type { Payload } from "../contract/payload.ts";
+import type { Cancellation, RecordReader } from "../contract/result.ts";
+import type { NewSchedule, Occurrence, ScheduleAnswer, StoredSchedule } from "../contract/schedule.ts";
+import type { Found, NewTask, OpenState, Published, State } from "../contract/task.ts";
+import { fanOutDependents } from "./dependents.ts";
 import { Keys } from "./keys.ts";
 import { RedisConsumer } from "./redis_consumer.ts";
 import { publishLinked } from "./linking.ts";
 import { Listing, loadResults } from "./listing.ts";
 import { ResultWaiter } from "./result_waiter.ts";
 import { inChunks } from "./chunks.ts";
-import { repeat } from "./resend.ts";
+import { ResendingClient } from "./resending_client.ts";
 import { abort } from "./scripts/end/abort.ts";
 import { find, findState } from "./scripts/look/find.ts";
 import { publish, publishLimit } from "./scripts/enqueue/publish.ts";
-import { repeatTask, unrepeatTask } from "./scripts/schedule/schedule.ts";
+import { schedule, unschedule } from "./scripts/schedule/schedule.ts";
 
 /** What a {@linkcode RedisBroker} is made of. */
 export interface RedisBrokerOptions {
@@ -52,6 +45,8 @@ export class RedisBroker implements Broker {
   readonly redis: RedisClient;
   readonly #options: RedisBrokerOptions;
   readonly #keys: Keys;
+  /** Sends everything but blocking reads and subscriptions. */
+  readonly #sender: ResendingClient;
   readonly #results: ResultWaiter;
   readonly #listing: Listing;
   #isClosed = false;
@@ -60,18 +55,19 @@ export class RedisBroker implements Broker {
     this.redis = options.redis;
     this.#options = options;
     this.#keys = new Keys(options.queueName);
+    this.#sender = new ResendingClient(options.redis, options);
     this.#results = new ResultWaiter(options.redis, this.#keys, options);
-    this.#listing = new Listing(options.redis, this.#keys, options);
+    this.#listing = new Listing(this.#sender, this.#keys, options);
   }
 
-  async connect(options?: Waiting): Promise<void> {
+  async connect(options?: Cancellable): Promise<void> {
     await this.redis.connect(options);
   }
 
-  async publish(tasks: readonly NewTask[], options?: Waiting): Promise<Published[]> {
+  async publish(tasks: readonly NewTask[], options?: Cancellable): Promise<Published[]> {
     if (tasks.some(({ after, next }) => next !== undefined || after !== undefined)) {
       this.#checkOpen();
-      return await publishLinked(tasks, { ...this.#options, ...options, keys: this.#keys });
+      return await publishLinked(tasks, { ...this.#options, ...options, redis: this.#sender, keys: this.#keys });
     }
     const parts = inChunks(tasks, publishLimit, ({ data }) => data.length);
     if (parts.length === 1) return await this.#publish(tasks, options);
@@ -87,27 +83,25 @@ export class RedisBroker implements Broker {
   }
 
   async state(taskId: string): Promise<State> {
-    const { priorities, clock } = this.#options;
-    return await repeat(() => findState(this.redis, this.#keys, priorities, taskId), { clock });
+    return await findState(this.#sender, this.#keys, this.#options.priorities, taskId);
   }
 
   async find(taskId: string, { relatives }: { relatives: number }): Promise<Found | null> {
-    const { priorities, clock, binary } = this.#options;
-    return await repeat(() => find(this.redis, this.#keys, priorities, taskId, { binary, relatives }), { clock });
+    const { priorities, binary } = this.#options;
+    return await find(this.#sender, this.#keys, priorities, taskId, { binary, relatives });
   }
 
   async results(taskIds: readonly string[]): Promise<(Payload | null)[]> {
-    return await loadResults(this.redis, this.#keys, taskIds, this.#options);
+    return await loadResults(this.#sender, this.#keys, taskIds, this.#options);
   }
 
-  async result(taskId: string, { signal }: Waiting = {}): Promise<Payload | null> {
+  async result(taskId: string, { signal }: Cancellable = {}): Promise<Payload | null> {
     return await this.#results.wait(taskId, signal);
   }
 
-  async abort(cancellation: Cancellation, { signal }: Waiting = {}): Promise<boolean> {
-    const { priorities, clock } = this.#options;
-    const operation = () => abort(this.redis, this.#keys, priorities, cancellation, { signal });
-    const { aborted, listed } = await repeat(operation, { clock, signal });
+  async abort(cancellation: Cancellation, { signal }: Cancellable = {}): Promise<boolean> {
+    const { priorities } = this.#options;
+    const { aborted, listed } = await abort(this.#sender, this.#keys, priorities, cancellation, { signal });
     if (listed) await this.#fanOut();
     return aborted;
   }
@@ -128,29 +122,26 @@ export class RedisBroker implements Broker {
   }
 
   async time(): Promise<number> {
-    const [seconds, microseconds] = await this.redis.command<[string, string]>(["TIME"]);
+    const [seconds, microseconds] = await this.#sender.command<[string, string]>(["TIME"]);
     return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
   }
 
-  async repeat(repetition: NewSchedule, first: Occurrence, { signal }: Waiting = {}): Promise<ScheduleAnswer> {
-    const { clock } = this.#options;
+  async schedule(definition: NewSchedule, first: Occurrence, { signal }: Cancellable = {}): Promise<ScheduleAnswer> {
     this.#checkOpen();
-    const operation = () => repeatTask(this.redis, this.#keys, repetition, first, { signal });
-    const repeated = await repeat(operation, { clock, signal });
-    // Occurrences that were taken back may have had dependents.
-    if (repeated === "changed") await this.#fanOut();
-    return repeated;
+    const answer = await schedule(this.#sender, this.#keys, definition, first, { signal });
+    // Withdrawn occurrences may have had dependents.
+    if (answer === "changed") await this.#fanOut();
+    return answer;
   }
 
-  async unrepeat(name: string, options: { withdraw: boolean }): Promise<boolean> {
-    const operation = () => unrepeatTask(this.redis, this.#keys, name, options);
-    const { removed, listed } = await repeat(operation, this.#options);
+  async unschedule(name: string, options: { withdraw: boolean }): Promise<boolean> {
+    const { removed, listed } = await unschedule(this.#sender, this.#keys, name, options);
     if (listed) await this.#fanOut();
     return removed;
   }
 
-  async repetitions(limit: number): Promise<StoredSchedule[]> {
-    return await this.#listing.repetitions(limit);
+  async schedules(limit: number): Promise<StoredSchedule[]> {
+    return await this.#listing.schedules(limit);
   }
 
   consumer(options: ConsumerOptions): Consumer {
@@ -173,15 +164,14 @@ export class RedisBroker implements Broker {
   }
 
   /** Publishing twice is the same as once, so what may have been executed is simply sent again. */
-  async #publish(tasks: readonly NewTask[], { signal }: Waiting = {}): Promise<Published[]> {
-    const { clock } = this.#options;
+  async #publish(tasks: readonly NewTask[], { signal }: Cancellable = {}): Promise<Published[]> {
     this.#checkOpen();
-    return await repeat(() => publish(this.redis, this.#keys, tasks, { signal }), { clock, signal });
+    return await publish(this.#sender, this.#keys, tasks, { signal });
   }
 
   /** Tells dependents of what has just ended here. Where that fails it is listed, and a worker does it. */
   async #fanOut(): Promise<void> {
-    const tell = () => tellDependents(this.redis, this.#keys, this.#options).catch(() => ({ unfinished: false }));
+    const tell = () => fanOutDependents(this.#sender, this.#keys, this.#options).catch(() => ({ unfinished: false }));
     for (let round = 0; round < tellingLimit; round++) {
       if (!(await tell()).unfinished) return;
     }

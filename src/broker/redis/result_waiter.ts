@@ -1,7 +1,7 @@
 import { type Deferred, deferred } from "../../base/async.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { adviceFor, type RedisClient, ReplyError } from "../../redis/mod.ts";
-import type { Payload } from "../contract/broker.ts";
+import type { Payload } from "../contract/payload.ts";
 import type { Keys } from "./keys.ts";
 
 /** How often the state of what is waited for is read although no message came. */

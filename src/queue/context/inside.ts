@@ -1,6 +1,6 @@
 import type { AsyncLocalStorage } from "node:async_hooks";
 import { workerData } from "node:worker_threads";
-import type { Scope } from "./task_context.ts";
+import type { Scope } from "./scope.ts";
 
 /** Functions by the name of their task. */
 export type ThreadRegistry = Map<string, (...args: unknown[]) => unknown>;

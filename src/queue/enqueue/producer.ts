@@ -3,7 +3,8 @@ import { Batch } from "../../base/batch.ts";
 import type { Clock } from "../../base/clock.ts";
 import { StreaqError } from "../../base/errors.ts";
 import type { Calendar } from "../schedule/calendar.ts";
-import type { Broker, NewTask, Published } from "../../broker/contract/broker.ts";
+import type { Broker } from "../../broker/contract/broker.ts";
+import type { NewTask, Published } from "../../broker/contract/task.ts";
 import { queueInThread } from "../context/task_context.ts";
 import type { RecordCodec } from "../records/codec.ts";
 import { type EnqueueRequest, Request } from "./request.ts";
@@ -130,7 +131,7 @@ export class Producer {
     try {
       const task = this.#encode(request);
       const { expression } = request.condition;
-      const publishing = expression === undefined ? this.#publishing.add(task) : this.#repeat(task, expression);
+      const publishing = expression === undefined ? this.#publishing.add(task) : this.#schedule(task, expression);
       published = await abortable(publishing, signal);
     } catch (error) {
       throw signal?.aborted || error instanceof StreaqError ? error : refusal(request, error);
@@ -170,7 +171,7 @@ export class Producer {
     const plain = tasks.filter((_, i) => requests[i]!.condition.expression === undefined);
     // On their way first, so that others that depend on them wait for that.
     const repeating = requests.map(({ condition: { expression } }, i) => {
-      return expression === undefined ? undefined : this.#repeat(tasks[i]!, expression).catch(asError);
+      return expression === undefined ? undefined : this.#schedule(tasks[i]!, expression).catch(asError);
     });
     const published = plain.length === 0
       ? Promise.resolve<Published[]>([])
@@ -205,18 +206,18 @@ export class Producer {
   }
 
   /** Lets a task repeat: its first occurrence has its id. */
-  #repeat(task: NewTask, expression: string): Promise<Published> {
-    return this.#note([task], this.#storeRepetition(task, expression));
+  #schedule(task: NewTask, expression: string): Promise<Published> {
+    return this.#note([task], this.#storeSchedule(task, expression));
   }
 
-  async #storeRepetition({ id, priority, data }: NewTask, expression: string): Promise<Published> {
+  async #storeSchedule({ id, priority, data }: NewTask, expression: string): Promise<Published> {
     const { broker, calendar, timeZone } = this.#options;
     // By the server's clock, like all that is due.
     const time = calendar.next(expression, timeZone, await broker.time());
     if (time === null) throw new StreaqError(`Invalid cron expression, it is never due: ${JSON.stringify(expression)}`);
-    const repetition = { name: id, isStatic: false, expression, timeZone, priority, data };
-    const repeated = await broker.repeat(repetition, { taskId: id, data, time });
-    return repeated === "exists" || repeated === "done" ? repeated : "created";
+    const schedule = { name: id, isStatic: false, expression, timeZone, priority, data };
+    const answer = await broker.schedule(schedule, { taskId: id, data, time });
+    return answer === "exists" || answer === "done" ? answer : "created";
   }
 
   #encode(request: Request<unknown>): NewTask {

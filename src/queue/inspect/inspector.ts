@@ -1,7 +1,8 @@
 import type { Clock } from "../../base/clock.ts";
 import { millisecondsOrNull } from "../../base/duration.ts";
 import { StreaqCancelled, StreaqError, TimeoutError } from "../../base/errors.ts";
-import type { Broker, Found } from "../../broker/contract/broker.ts";
+import type { Broker } from "../../broker/contract/broker.ts";
+import type { Found } from "../../broker/contract/task.ts";
 import { explore, type TaskGraph } from "./graph.ts";
 import type { TaskInfo } from "./task_info.ts";
 import type { RecordCodec, TaskRecord } from "../records/codec.ts";
@@ -115,7 +116,7 @@ export class Inspector {
     const found = await broker.find(checkId(id), { relatives: 0 });
     if (!found) return false;
     signal?.throwIfAborted();
-    const error = new StreaqCancelled(`The task was aborted: ${id}`);
+    const error = new StreaqCancelled(`Task ${id} was aborted`);
     const end = records.fail(id, records.read(id, found.data), error, found);
     return await broker.abort({ taskId: id, ...end, mark: randomId() }, { signal });
   }
@@ -125,12 +126,12 @@ export class Inspector {
   }
 
   async unschedule(id: string): Promise<boolean> {
-    return await this.#options.broker.unrepeat(checkId(id), { withdraw: true });
+    return await this.#options.broker.unschedule(checkId(id), { withdraw: true });
   }
 
   async schedules({ limit = 100 }: { limit?: number | undefined } = {}): Promise<Schedule[]> {
-    const repetitions = await this.#options.broker.repetitions(checkLimit(limit));
-    return repetitions.map(({ name, isStatic, expression, timeZone, priority, time, data }) => {
+    const schedules = await this.#options.broker.schedules(checkLimit(limit));
+    return schedules.map(({ name, isStatic, expression, timeZone, priority, time, data }) => {
       const { fnName, args, kwargs } = this.#options.records.read(name, data);
       return { id: name, fnName, args, kwargs, expression, timeZone, priority, nextRun: time, dynamic: !isStatic };
     });

@@ -1,5 +1,5 @@
 import { StreaqError } from "../../base/errors.ts";
-import type { Payload } from "../../broker/contract/broker.ts";
+import type { Payload } from "../../broker/contract/payload.ts";
 import { describeFailure, restoreFailure } from "./failure.ts";
 import { failure, success, type TaskResult, type TaskResultFields } from "./task_result.ts";
 import { jsonSerializer, type Serializer, UnserialisableError } from "./serializer.ts";
@@ -12,7 +12,11 @@ const mostArguments = 65_535;
 /** How many of its dependencies a task remembers, for those who look. */
 export const mostDependencies = 100;
 
+/** How much of a record is looked at for its name, in characters or bytes. */
+const headLength = 1024;
+
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** A task as it is stored; `docs/wire-format.md` describes the fields. */
 export interface TaskRecord {
@@ -45,8 +49,8 @@ export interface RecordCodecOptions {
   readonly signingSecret?: string | readonly string[] | undefined;
 }
 
-/** How a task ended: with a value, or with whatever was thrown. */
-export type End = { readonly success: true; readonly value: unknown } | {
+/** Outcome of a task: a value, or what was thrown. */
+export type TaskOutcome = { readonly success: true; readonly value: unknown } | {
   readonly success: false;
   readonly error: unknown;
 };
@@ -81,6 +85,13 @@ export class RecordCodec {
     if (next !== undefined) record.T = next;
     if (dependencies.length > 0) record.d = dependencies.slice(0, mostDependencies);
     return this.#encode(record, what);
+  }
+
+  /** The name at the head of a task record as JSON writes it, without decoding the rest; `undefined` when there is none. */
+  peekName(data: Payload): string | undefined {
+    const head = typeof data === "string" ? data.slice(0, headLength) : decoder.decode(data.subarray(0, headLength));
+    const [, name] = /^\{"f":("(?:[^"\\]|\\.)*")/.exec(head) ?? [];
+    return name && JSON.parse(name) as string;
   }
 
   /** @throws {StreaqError} When the data is no record of a task. */
@@ -133,7 +144,7 @@ export class RecordCodec {
   }
 
   /** @throws {StreaqError} When a value cannot be serialised, or the record is too large; a failure never is. */
-  encodeResult(fields: TaskResultFields, end: End, dependencies: readonly string[] = []): Payload {
+  encodeResult(fields: TaskResultFields, end: TaskOutcome, dependencies: readonly string[] = []): Payload {
     const record: Record<string, unknown> = {
       f: fields.fnName,
       ct: fields.createdTime,

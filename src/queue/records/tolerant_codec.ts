@@ -1,5 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
-import type { NewResult, Payload, RecordReader } from "../../broker/contract/broker.ts";
+import type { Payload } from "../../broker/contract/payload.ts";
+import type { NewResult, RecordReader } from "../../broker/contract/result.ts";
 import type { Definition } from "../tasks/definition.ts";
 import type { RecordCodec, TaskRecord } from "./codec.ts";
 import { failure, type TaskResult } from "./task_result.ts";

@@ -1,26 +1,25 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Consumer, Delivery, Start } from "../../broker/contract/consumer.ts";
-import { Execution } from "./execution.ts";
+import type { Start } from "../../broker/contract/delivery.ts";
+import type { Leasing } from "../../broker/contract/leasing.ts";
+import type { Execution } from "./execution.ts";
 import type { Executor } from "./executor.ts";
-import type { Held } from "./held.ts";
+import type { InFlight } from "./in_flight.ts";
 import { persist } from "./persist.ts";
 
-/** What waits in the buffer this long is handed back, for another worker may have a slot free; in milliseconds. */
-const patience = 1000;
+/** How long a task waits in the buffer before it is released, as another worker may have a free slot; in milliseconds. */
+const bufferTime = 1000;
 
-/** What a {@linkcode Dispatcher} needs of its worker. */
+/** Options of a {@linkcode Dispatcher}. */
 export interface DispatcherOptions {
-  readonly consumer: Consumer;
-  readonly held: Held;
+  readonly leasing: Leasing;
+  readonly inFlight: InFlight;
   readonly executor: Executor;
   readonly concurrency: number;
-  /** Called when an execution has freed its slot. */
-  readonly onVacated: () => void;
-  /** Called for a delivery that turned out to be somebody else's, or over. */
-  readonly onGone: (delivery: Delivery, why: "lost" | "ended") => void;
-  /** Called for what has waited too long. */
-  readonly onStale: (deliveries: readonly Delivery[]) => void;
+  /** Called for an execution whose lease another worker has. */
+  readonly onLost: (execution: Execution) => void;
+  /** Called for an execution that has waited too long. */
+  readonly onStale: (execution: Execution) => void;
   readonly clock: Clock;
   readonly logger: Logger;
   /** When to start nothing more. */
@@ -30,34 +29,30 @@ export interface DispatcherOptions {
 /** Gives free slots to what is buffered, highest priority first, as many as there are in one call. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  #scheduled = false;
+  #isScheduled = false;
   #staleTimer: Timer | undefined;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
   }
 
-  /**
-   * Fills the free slots.
-   *
-   * @param starts What was started already.
-   */
-  dispatch(starts?: ReadonlyMap<Delivery, Start>): void {
-    const { held, concurrency, signal } = this.#options;
+  /** Fills the free slots. */
+  dispatch(): void {
+    const { inFlight, concurrency, signal } = this.#options;
     if (signal.aborted) return;
-    const deliveries = held.take(concurrency - held.running);
-    if (deliveries.length > 0) {
-      const waiting: Execution[] = [];
-      for (const delivery of deliveries) {
-        const execution = new Execution(delivery);
-        held.occupy(execution);
-        const start = starts?.get(delivery);
-        if (start) void this.#execute(execution, start);
-        else waiting.push(execution);
-      }
-      if (waiting.length > 0) void this.#start(waiting);
-    }
-    if (held.buffered > 0) this.#staleTimer ??= this.#watch();
+    const executions = inFlight.start(concurrency - inFlight.running);
+    if (executions.length > 0) void this.#start(executions);
+    if (inFlight.buffered > 0) this.#staleTimer ??= this.#watch();
+  }
+
+  /** Fills the free slots at the end of this turn of the event loop, so that slots freed together are filled together. */
+  dispatchSoon(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.dispatch();
+    });
   }
 
   /** Stops watching the buffer. */
@@ -66,46 +61,33 @@ export class Dispatcher {
   }
 
   async #start(executions: readonly Execution[]): Promise<void> {
-    const { consumer, clock, logger, signal } = this.#options;
-    const operation = () => consumer.start(executions.map(({ delivery }) => delivery));
+    const { leasing, clock, logger, signal } = this.#options;
+    const operation = () => leasing.start(executions.map(({ delivery }) => delivery));
     let starts: Start[];
     try {
       starts = await persist(operation, { what: "Starting tasks", clock, logger, signal });
     } catch {
-      // Told to stop, and then what has not begun is taken back by whoever said so.
+      // The shutdown releases what has not begun.
       return;
     }
     // The same when the answer came too late.
-    if (!signal.aborted) executions.forEach((execution, i) => void this.#execute(execution, starts[i]!));
+    if (!signal.aborted) executions.forEach((execution, i) => this.#execute(execution, starts[i]!));
   }
 
-  async #execute(execution: Execution, start: Start): Promise<void> {
-    const { executor, held, onVacated, onGone } = this.#options;
-    if (typeof start === "string") onGone(execution.delivery, start);
-    else await executor.execute(execution, start);
-    held.vacate(execution);
-    onVacated();
-    this.#dispatchSoon();
-  }
-
-  /** Fills the free slots at the end of this turn of the event loop, so that those freed together are filled together. */
-  #dispatchSoon(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.dispatch();
-    });
+  #execute(execution: Execution, start: Start): void {
+    const { executor, inFlight, onLost } = this.#options;
+    if (start === "lost") onLost(execution);
+    else if (start === "ended") inFlight.settle(execution);
+    else void executor.execute(execution, start);
   }
 
   #watch(): Timer {
-    const { held, clock, onStale, signal } = this.#options;
-    return clock.timer(patience, () => {
+    const { inFlight, clock, onStale, signal } = this.#options;
+    return clock.timer(bufferTime, () => {
       this.#staleTimer = undefined;
       if (signal.aborted) return;
-      const stale = held.waiting(patience, clock.monotonic());
-      if (stale.length > 0) onStale(stale);
-      if (held.buffered > 0) this.#staleTimer = this.#watch();
+      for (const execution of inFlight.bufferedSince(clock.monotonic() - bufferTime)) onStale(execution);
+      if (inFlight.buffered > 0) this.#staleTimer = this.#watch();
     });
   }
 }

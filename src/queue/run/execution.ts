@@ -1,33 +1,76 @@
-import type { Delivery } from "../../broker/contract/consumer.ts";
-import type { TaskContext } from "../context/task_context.ts";
-import type { Definition } from "../tasks/definition.ts";
+import type { Delivery } from "../../broker/contract/delivery.ts";
+import type { TaskContext } from "../context/scope.ts";
 import type { TaskRecord } from "../records/codec.ts";
+import type { Definition } from "../tasks/definition.ts";
 import type { Thread } from "../threads/thread.ts";
 
-/** One run of a task: what is known of it, and the handle to stop it. */
+/**
+ * Where a delivery is in this worker:
+ *
+ * - `buffered`: leased, and waiting for a slot;
+ * - `starting`: it has a slot, and the broker is marking it as running;
+ * - `preparing`: it passes the guards, and waits for its lock and its thread;
+ * - `running`: its function was called;
+ * - `concluded`: its outcome is known and being stored, but the function has not settled and keeps the slot;
+ * - `lingering`: the same, with the outcome stored;
+ * - `settling`: the slot is free, and the outcome is being stored;
+ * - `gone`: this worker has nothing to do with it any more.
+ */
+export type ExecutionState =
+  | "buffered"
+  | "starting"
+  | "preparing"
+  | "running"
+  | "concluded"
+  | "lingering"
+  | "settling"
+  | "gone";
+
+/** One delivery from the moment it was leased until it is gone: its state, what is known of it, and the handle to stop it. */
 export class Execution {
-  readonly delivery: Delivery;
-  /** Which run this is; 0 before that is known. */
+  /** Its lease. A broker that forgot it may have delivered the entry again; then this is the newer one. */
+  delivery: Delivery;
+  /** Whether it was delivered before, to this worker or another one. */
+  readonly isTakenOver: boolean;
+  /** Whether its last two runs were cut off together with their workers. */
+  readonly isQuarantined: boolean;
+  /** Changed by `InFlight.move()` alone. */
+  state: ExecutionState = "buffered";
+  /** When it was leased, by the monotonic clock. */
+  readonly leaseTime: number;
+  /** Number of this run, from 1; 0 before it was started. */
   tries = 0;
+  /** Number of runs that count: a start that never reached the function does not. */
+  spentTries = 0;
+  /** When it was started, in Unix milliseconds by the worker's clock. */
   startTime = 0;
+  /** The name in a record that is not decoded, for the log. */
+  recordName: string | undefined;
   record: TaskRecord | undefined;
   definition: Definition | undefined;
-  /** Whether the function was called. */
-  hasBegun = false;
-  /** Whether its outcome is known, though the function may still run. */
-  isConcluded = false;
-  /** Whether the function has settled, or was never called. */
-  isSettled = false;
-  /** Where the function runs, when it does not run here. */
+  /** The thread that the function runs in, if it does not run here. */
   thread: Thread | undefined;
   #controller: AbortController | undefined;
   #reason: Error | undefined;
 
-  constructor(delivery: Delivery) {
+  constructor(delivery: Delivery, leaseTime: number) {
     this.delivery = delivery;
+    this.isTakenOver = delivery.deliveries > 1;
+    this.isQuarantined = delivery.isQuarantined;
+    this.leaseTime = leaseTime;
   }
 
-  /** Why it was asked to stop; `undefined` as long as it was not. */
+  /** The name of the task, for people. */
+  get fnName(): string {
+    return this.record?.fnName ?? this.recordName ?? "Unknown";
+  }
+
+  /** Whether the function was called. */
+  get hasRun(): boolean {
+    return this.tries > 0 && this.spentTries === this.tries;
+  }
+
+  /** Why the function was asked to stop; `undefined` while it was not. */
   get reason(): Error | undefined {
     return this.#reason;
   }
@@ -40,7 +83,7 @@ export class Execution {
     this.thread?.abort(reason);
   }
 
-  /** Aborted when the function is asked to stop. It is made when it is looked at: most never are, and it is not cheap. */
+  /** Aborted when the function is asked to stop. Created on first use: most functions never look, and it is not cheap. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
@@ -49,7 +92,7 @@ export class Execution {
     return this.#controller.signal;
   }
 
-  /** What the function sees. */
+  /** The context that the function sees. */
   context(): TaskContext {
     const { fnName, options: { timeout, ttl } } = this.definition!;
     const signal = () => this.signal;

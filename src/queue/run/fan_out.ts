@@ -1,71 +1,75 @@
 import { abortable, Notice } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Consumer } from "../../broker/contract/consumer.ts";
+import type { Completing } from "../../broker/contract/completing.ts";
 import { persist } from "./persist.ts";
 
 /** What a {@linkcode FanOut} needs of its worker. */
 export interface FanOutOptions {
-  readonly consumer: Consumer;
+  readonly completing: Completing;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /**
- * Tells those that wait for tasks when these have ended, where there were too many to do so in the same step, or where
- * they are to fail.
+ * Releases or fails the dependents of finished tasks, where there were too many to do so in the finishing step, or where
+ * they fail with their dependency.
  */
 export class FanOut {
   readonly #options: FanOutOptions;
   readonly #changed = new Notice();
-  /** Another worker may have left some. */
+  /** Whether there may be dependents to handle; another worker may have left some. */
   #isListed = true;
-  #told = 0;
-  #telling: Promise<void> | undefined;
+  #handled = 0;
+  #working: Promise<void> | undefined;
 
   constructor(options: FanOutOptions) {
     this.#options = options;
   }
 
-  /** How many tasks were told so far. */
-  get told(): number {
-    return this.#told;
+  /** Number of dependents handled so far. */
+  get handled(): number {
+    return this.#handled;
   }
 
-  /** Says that there are tasks to be told. */
+  /** Notifies it that there are dependents to handle. */
   listed(): void {
     this.#isListed = true;
     this.#changed.notify();
   }
 
-  /** Keeps on until told to stop. */
+  /** Handles dependents until the signal is aborted. */
   async keep(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await abortable(this.#isListed ? this.tell(signal) : this.#changed.wait(), signal).catch(() => {});
+      await abortable(this.#isListed ? this.work(signal) : this.#changed.wait(), signal).catch(() => {});
     }
   }
 
   /**
-   * Tells all that are there now. Who asks while that is under way waits for its end.
+   * Handles all that are listed now. Overlapping calls share the work.
    *
-   * @throws When told to stop meanwhile.
+   * @throws When the signal is aborted meanwhile.
    */
-  async tell(signal: AbortSignal): Promise<void> {
+  async work(signal: AbortSignal): Promise<void> {
     do {
-      await (this.#telling ??= this.#tell(signal).finally(() => this.#telling = undefined));
+      await (this.#working ??= this.#work(signal).finally(() => this.#working = undefined));
     } while (this.#isListed && !signal.aborted);
   }
 
-  async #tell(signal: AbortSignal): Promise<void> {
-    const { consumer, clock, logger } = this.#options;
-    const what = "Telling dependents of tasks that have ended";
+  async #work(signal: AbortSignal): Promise<void> {
+    const { completing, clock, logger } = this.#options;
+    const what = "Notifying dependents of finished tasks";
     while (this.#isListed && !signal.aborted) {
-      // Whatever is said meanwhile is not covered.
+      // A notification that comes meanwhile is not covered by this call.
       this.#isListed = false;
-      const answer = await persist(() => consumer.fanOut(), { what, clock, logger, signal });
-      const { released, failed, unfinished } = answer;
-      this.#told += released + failed;
-      if (failed > 0) logger.warn(`task × ${failed} failed with those that they depend on`);
+      const { released, failed, unfinished } = await persist(() => completing.fanOut(), {
+        what,
+        clock,
+        logger,
+        signal,
+      });
+      this.#handled += released + failed;
+      if (failed > 0) logger.warn(`task × ${failed} failed with their dependencies`);
       if (unfinished) this.#isListed = true;
     }
   }

@@ -1,11 +1,11 @@
 import { abortable, delay } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Consumer } from "../../broker/contract/consumer.ts";
+import type { Membership } from "../../broker/contract/membership.ts";
 
 /** What a {@linkcode Janitor} needs of its worker. */
 export interface JanitorOptions {
-  readonly consumer: Consumer;
+  readonly membership: Membership;
   /** How often to clear up, in milliseconds. */
   readonly interval: number;
   readonly clock: Clock;
@@ -22,13 +22,13 @@ export class Janitor {
 
   /** Keeps on until told to stop. */
   async keep(signal: AbortSignal): Promise<void> {
-    const { consumer, interval, clock, logger } = this.#options;
+    const { membership, interval, clock, logger } = this.#options;
     while (!signal.aborted) {
       // Anywhere in the interval, so that workers that were started together take turns.
       await delay(interval * (0.5 + Math.random()), { clock, signal }).catch(() => {});
       if (signal.aborted) return;
       // It is tried again the next time.
-      await abortable(consumer.tidy(), signal).catch((error) => {
+      await abortable(membership.tidy(), signal).catch((error) => {
         if (!signal.aborted) logger.warn(`Clearing up after dead workers failed: ${error}`);
       });
     }

@@ -1,24 +1,23 @@
 import { Batch } from "../../base/batch.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Consumer, Deferral, Delivery, Completion } from "../../broker/contract/consumer.ts";
+import type { Completing, Completion, Deferral } from "../../broker/contract/completing.ts";
+import type { Delivery } from "../../broker/contract/delivery.ts";
 import { persist } from "./persist.ts";
 
-/** How many ends go to the store in one call at most. */
+/** How many outcomes go to the broker in one call at most. */
 const batchLimit = 500;
 
-/** What a {@linkcode Outbox} needs of its worker. */
+/** Options of an {@linkcode Outbox}. */
 export interface OutboxOptions {
-  readonly consumer: Consumer;
-  /** Called when a delivery is held no longer. */
-  readonly onWritten: (delivery: Delivery) => void;
+  readonly completing: Completing;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** When to give up on a store that does not answer: the leases run out, and others take over. */
+  /** When to give up on a broker that does not answer: the leases expire, and other workers take over. */
   readonly signal: AbortSignal;
 }
 
-/** Writes results, retries and hand-backs, those of one turn of the event loop in one call, and repeats what failed. */
+/** Stores results, retries and releases, those of one turn of the event loop in one call, and repeats what failed. */
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #finishing: Batch<Completion, boolean | Error>;
@@ -27,18 +26,18 @@ export class Outbox {
   readonly #pending = new Set<Promise<unknown>>();
 
   constructor(options: OutboxOptions) {
-    const { consumer } = options;
+    const { completing } = options;
     this.#options = options;
     this.#finishing = new Batch(
-      (endings) => this.#persist("Storing results", () => consumer.finish(endings)),
+      (completions) => this.#persist("Storing results", () => completing.finish(completions)),
       batchLimit,
     );
     this.#retrying = new Batch(
-      (deferrals) => this.#persist("Putting tasks back", () => consumer.retry(deferrals)),
+      (deferrals) => this.#persist("Putting tasks back", () => completing.retry(deferrals)),
       batchLimit,
     );
     this.#releasing = new Batch(async (deliveries) => {
-      await this.#persist("Handing tasks back", () => consumer.release(deliveries));
+      await this.#persist("Releasing tasks", () => completing.release(deliveries));
       return deliveries.map(() => undefined);
     }, batchLimit);
   }
@@ -46,37 +45,35 @@ export class Outbox {
   /**
    * Stores a result.
    *
-   * @returns `false` when somebody else ended the task, or holds it; an error when the store refuses it for good.
+   * @returns `false` when the task has finished already or another worker holds the lease; an error when the broker refuses
+   * the result for good.
    * @throws When it was given up.
    */
-  finish(ending: Completion): Promise<boolean | Error> {
-    return this.#track(ending.delivery, this.#finishing.add(ending));
+  finish(completion: Completion): Promise<boolean | Error> {
+    return this.#track(this.#finishing.add(completion));
   }
 
   /** Puts a task back to be tried again later; answers and throws like {@linkcode Outbox.finish}. */
   retry(deferral: Deferral): Promise<boolean | Error> {
-    return this.#track(deferral.delivery, this.#retrying.add(deferral));
+    return this.#track(this.#retrying.add(deferral));
   }
 
   /**
-   * Hands a delivery back.
+   * Releases a delivery.
    *
    * @throws When it was given up.
    */
   release(delivery: Delivery): Promise<void> {
-    return this.#track(delivery, this.#releasing.add(delivery));
+    return this.#track(this.#releasing.add(delivery));
   }
 
-  /** Resolves when nothing is on its way to the store. */
+  /** Resolves when everything is stored, or was given up. */
   async idle(): Promise<void> {
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
   }
 
-  #track<T>(delivery: Delivery, stored: Promise<T>): Promise<T> {
-    const tracked = stored.finally(() => {
-      this.#pending.delete(tracked);
-      this.#options.onWritten(delivery);
-    });
+  #track<T>(stored: Promise<T>): Promise<T> {
+    const tracked = stored.finally(() => this.#pending.delete(tracked));
     this.#pending.add(tracked);
     return tracked;
   }

@@ -1,13 +1,13 @@
 import { abortable, Notice } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Consumer } from "../../broker/contract/consumer.ts";
+import type { Scheduling } from "../../broker/contract/scheduling.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { persist } from "./persist.ts";
 
 /** What a {@linkcode Promoter} needs of its worker. */
 export interface PromoterOptions {
-  readonly consumer: Consumer;
+  readonly scheduling: Scheduling;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -64,19 +64,19 @@ export class Promoter {
    * @throws When told to stop meanwhile.
    */
   async promote(signal: AbortSignal): Promise<void> {
-    const { consumer, scheduler, clock, logger } = this.#options;
+    const { scheduling, scheduler, clock, logger } = this.#options;
     this.#nextTime = clock.monotonic() + interval;
     for (;;) {
-      const operation = () => consumer.promote();
+      const operation = () => scheduling.promote();
       const answer = await persist(operation, { what: "Moving due tasks", clock, logger, signal });
-      const { promoted, next, nextRepetition } = answer;
+      const { promoted, next, nextSchedule } = answer;
       this.#promoted += promoted;
       if (next !== null) this.#lookIn(next);
-      if (nextRepetition === 0) {
+      if (nextSchedule === 0) {
         if (await scheduler.tick()) continue;
         this.#lookIn(courtesy);
-      } else if (nextRepetition !== null) {
-        this.#lookIn(nextRepetition);
+      } else if (nextSchedule !== null) {
+        this.#lookIn(nextSchedule);
       }
       if (next !== 0 || promoted === 0) return;
     }

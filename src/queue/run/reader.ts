@@ -1,70 +1,76 @@
 import { Notice } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Consumer, Read, Takeover } from "../../broker/contract/consumer.ts";
-import type { Held } from "./held.ts";
+import type { Read, Takeover } from "../../broker/contract/delivery.ts";
+import type { Leasing } from "../../broker/contract/leasing.ts";
+import type { InFlight } from "./in_flight.ts";
 import { persist } from "./persist.ts";
 
-/** How long a worker that holds nothing waits for a task in one go, in milliseconds. */
+/** How long a worker with nothing in flight waits for a task in one read, in milliseconds. */
 const longestWait = 60_000;
+/** How many quarantined tasks a worker takes at a time, so that the one that crashes takes no other along. */
+const quarantineLimit = 1;
 
-/** What a {@linkcode Reader} needs of its worker. */
+/** Options of a {@linkcode Reader}. */
 export interface ReaderOptions {
-  readonly consumer: Consumer;
-  readonly held: Held;
-  /** How many more tasks may be held now. */
+  readonly leasing: Leasing;
+  readonly inFlight: InFlight;
+  /** How many more tasks may be leased now. */
   readonly room: () => number;
-  /** How many tasks may be started right away: those that come when there is a free slot. */
+  /** How many tasks can be started right away. */
   readonly slots: () => number;
-  /** End when nothing is left to read and nothing is held. */
+  /** Whether to end when nothing is left to read and nothing is in flight. */
   readonly burst: boolean;
-  /** What makes more to read: tasks that have become due, or waited for others. With `burst` they come before the end. */
+  /** Brings tasks that are due or were deferred to their streams; a burst does so before it ends. */
   readonly arrivals: { readonly count: number; readonly bring: (signal: AbortSignal) => Promise<void> };
-  /** How many streams there are: a blocking read knows no order among several. */
+  /** Number of streams: a blocking read knows no order among several. */
   readonly streams: number;
-  /** How often to look for leases that ran out, in milliseconds. */
+  /** How often to search for expired leases while tasks are in flight, in milliseconds. */
   readonly takeoverInterval: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /**
- * Leases tasks as long as there is room: first those whose lease ran out, when it is time to look for them, then new
- * ones, waiting for them if need be.
+ * Leases tasks as long as there is room: first those whose lease has expired, when it is time to search for them, then new
+ * ones, waiting for them if necessary.
  */
 export class Reader {
   readonly #options: ReaderOptions;
   readonly #changed = new Notice();
-  /** Whether to look for leases that ran out with the next read. */
-  #takeover: Takeover = "from the beginning";
+  /** Whether the next read searches for expired leases. */
+  #takeover: Takeover = "first";
+  /** When to search next although nothing asks for it, by the monotonic clock. */
   #takeoverTime = 0;
+  /** Whether the last search passed over quarantined tasks, because one was here already. */
+  #passedOver = false;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
   }
 
-  /** Yields what was leased, each time that something was, until told to stop. */
+  /** Yields what was leased, until the signal is aborted. */
   async *read(signal: AbortSignal): AsyncGenerator<Read> {
-    const { consumer, room, held, burst, arrivals } = this.#options;
+    const { leasing, room, inFlight, burst, arrivals } = this.#options;
     const stop = () => {
       this.#changed.notify();
-      consumer.wake();
+      leasing.wake();
     };
     signal.addEventListener("abort", stop, { once: true });
     try {
       while (!signal.aborted) {
         const before = arrivals.count;
-        // What ends during the read may have left something behind it.
-        const wasIdle = held.isEmpty;
+        // Tasks that finish during the read may leave something behind.
+        const wasEmpty = inFlight.isEmpty;
         const count = room();
         const found = count > 0 ? await this.#lease(count, signal) : null;
         if (found && found.deliveries.length + found.broken.length > 0) yield found;
         else if (found?.unfinished) continue;
-        else if (found && burst && held.isEmpty) {
-          // It rejects only when told to stop.
+        else if (found && burst && inFlight.isEmpty) {
+          // It rejects only when the signal is aborted.
           await arrivals.bring(signal).catch(() => {});
-          // None now, and none while the queue was read.
-          if (wasIdle && arrivals.count === before) return;
+          // Nothing arrived now, and nothing while the queue was read.
+          if (wasEmpty && arrivals.count === before) return;
         } else if (!found) await this.#changed.wait();
       }
     } finally {
@@ -72,37 +78,36 @@ export class Reader {
     }
   }
 
-  /** Says that there may be room again. */
+  /** Notifies the reader that there may be room again. */
   roomChanged(): void {
     this.#changed.notify();
-    const { burst, held, consumer } = this.#options;
-    // Nothing can come of what has ended any more.
-    if (burst && held.isEmpty) consumer.wake();
+    const { burst, inFlight, leasing } = this.#options;
+    if (this.#passedOver && !inFlight.hasQuarantined) {
+      this.#passedOver = false;
+      this.lookForTakeovers();
+    }
+    // Nothing can follow from what has finished any more.
+    if (burst && inFlight.isEmpty) leasing.wake();
   }
 
-  /** Says that there may be something to take over right now. */
+  /** Notifies the reader that there may be something to take over right now. */
   lookForTakeovers(): void {
-    this.#takeover = "from the beginning";
+    this.#takeover = "first";
     this.#changed.notify();
-    this.#options.consumer.wake();
+    this.#options.leasing.wake();
   }
 
-  /** `null` when told to stop before anything could be read. */
+  /** `null` when the signal was aborted before anything could be read. */
   async #lease(count: number, signal: AbortSignal): Promise<Read | null> {
     const { clock, logger } = this.#options;
     try {
       const lease = () =>
         this.#leaseOnce(count, signal).catch((error) => {
-          // What was leased may have got lost on the way.
-          this.#takeover = "from the beginning";
+          // Tasks may have been leased in a reply that was lost.
+          this.#takeover = "first";
           throw error;
         });
-      return await persist(lease, {
-        what: "Reading from the queue",
-        clock,
-        logger,
-        signal,
-      });
+      return await persist(lease, { what: "Reading from the queue", clock, logger, signal });
     } catch (error) {
       if (signal.aborted) return null;
       throw error;
@@ -110,24 +115,34 @@ export class Reader {
   }
 
   async #leaseOnce(count: number, signal: AbortSignal): Promise<Read> {
-    const { consumer, held, clock, burst, streams, takeoverInterval, slots } = this.#options;
-    // A worker that holds nothing is told when there is something to take over.
-    const isDue = () => !held.isEmpty && clock.monotonic() >= this.#takeoverTime;
-    if (isDue()) this.#takeover = "from the beginning";
-    const takeover = this.#takeover;
-    let found: Read = { deliveries: [], broken: [], unfinished: false };
-    if (takeover !== "no" || burst || streams > 1) {
-      this.#takeover = "no";
-      if (takeover === "from the beginning") this.#takeoverTime = clock.monotonic() + takeoverInterval;
-      found = await consumer.read(count, { takeover, held: held.leased });
-      // Meanwhile there may have been a reason to begin again.
-      if (found.unfinished && this.#takeover === "no") this.#takeover = "on";
-    }
-    const isAgain = this.#takeover !== "no" || isDue();
-    if (found.deliveries.length + found.broken.length > 0 || (burst && held.isEmpty) || isAgain || signal.aborted) {
+    const { leasing, inFlight, clock, burst, streams, slots } = this.#options;
+    // A worker with nothing in flight is notified when there is something to take over.
+    const isDue = () => !inFlight.isEmpty && clock.monotonic() >= this.#takeoverTime;
+    if (isDue()) this.#takeover = "first";
+    let found: Read = { deliveries: [], broken: [], unfinished: false, passedOver: false };
+    if (this.#takeover !== "none" || burst || streams > 1) found = await this.#search(count);
+    const isAgain = this.#takeover !== "none" || isDue();
+    if (found.deliveries.length + found.broken.length > 0 || (burst && inFlight.isEmpty) || isAgain || signal.aborted) {
       return { ...found, unfinished: isAgain };
     }
-    const ms = held.isEmpty ? longestWait : this.#takeoverTime - clock.monotonic();
-    return await consumer.wait(count, Math.ceil(Math.min(ms, longestWait)), { start: slots() });
+    const ms = inFlight.isEmpty ? longestWait : this.#takeoverTime - clock.monotonic();
+    return await leasing.wait(count, Math.ceil(Math.min(ms, longestWait)), { slots: slots() });
+  }
+
+  /** Leases what is there without waiting. */
+  async #search(count: number): Promise<Read> {
+    const { leasing, inFlight, clock, takeoverInterval } = this.#options;
+    const takeover = this.#takeover;
+    this.#takeover = "none";
+    if (takeover === "first") {
+      this.#takeoverTime = clock.monotonic() + takeoverInterval;
+      this.#passedOver = false;
+    }
+    const quarantined = inFlight.hasQuarantined ? 0 : quarantineLimit;
+    const found = await leasing.read(count, { takeover, inFlight: inFlight.deliveries(), quarantined });
+    if (found.passedOver) this.#passedOver = true;
+    // Meanwhile there may have been a reason to begin again.
+    if (found.unfinished && this.#takeover === "none") this.#takeover = "continue";
+    return found;
   }
 }

@@ -3,28 +3,32 @@ import type { Clock } from "../../base/clock.ts";
 import { TimeoutError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Broker } from "../../broker/contract/broker.ts";
-import type { Consumer, Delivery, QueueEvent, WorkerStatus } from "../../broker/contract/consumer.ts";
+import type { Consumer } from "../../broker/contract/consumer.ts";
+import type { Delivery } from "../../broker/contract/delivery.ts";
+import type { QueueEvent, WorkerStatus } from "../../broker/contract/membership.ts";
 import type { Calendar } from "../schedule/calendar.ts";
-import { Scheduler } from "./scheduler.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { ThreadPool } from "../threads/pool.ts";
 import { type Counters, summarize } from "./counters.ts";
-import { FanOut } from "./fan_out.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
-import { Held } from "./held.ts";
+import type { Execution } from "./execution.ts";
+import { FanOut } from "./fan_out.ts";
+import { InFlight } from "./in_flight.ts";
 import { Janitor } from "./janitor.ts";
 import { Keeper } from "./keeper.ts";
-import { UniqueLocks } from "./unique_locks.ts";
 import { LeaseLostError } from "./outcome.ts";
+import { Outbox } from "./outbox.ts";
 import { Prefetch } from "./prefetch.ts";
 import { Promoter } from "./promoter.ts";
 import { Reader, type ReaderOptions } from "./reader.ts";
-import { nameOf, Settler } from "./settler.ts";
+import { Scheduler } from "./scheduler.ts";
+import { Settler } from "./settler.ts";
 import { shutDown } from "./shutdown.ts";
-import { Outbox } from "./outbox.ts";
-import { ThreadPool } from "../threads/pool.ts";
+import { UniqueLocks } from "./unique_locks.ts";
 
-/** What a {@linkcode Run} needs of its worker; spans are milliseconds. */
-export interface RunOptions extends Omit<ExecutorOptions, "locks" | "threads" | "onBegin" | "onOutcome" | "onLinger"> {
+/** Options of a {@linkcode Run}; spans are milliseconds. */
+export interface RunOptions
+  extends Omit<ExecutorOptions, "inFlight" | "locks" | "threads" | "onRun" | "onOutcome" | "onLinger"> {
   readonly workerId: string;
   readonly broker: Broker;
   readonly consumer: Consumer;
@@ -42,19 +46,19 @@ export interface RunOptions extends Omit<ExecutorOptions, "locks" | "threads" | 
   readonly logger: Logger;
 }
 
-/** How many ends may be on their way to the store, beyond twice what may be held. */
+/** How many outcomes may be on their way to the broker, beyond twice what may be leased. */
 const unsettledLimit = 1000;
-/** How long a shutdown waits for the last read, and for the goodbye, in milliseconds. */
-const readPatience = 1000;
+/** How long a shutdown waits for the last read, and for leaving the queue, in milliseconds. */
+const readTimeout = 1000;
 
 /**
- * One run of a worker, from the first read to the goodbye. It wires the roles together: the reader leases, the
- * dispatcher gives out slots, the executor runs, the settler makes results of outcomes for the store to write, and the
- * keeper renews the leases of all that is in between.
+ * One run of a worker, from the first read until it leaves the queue. It wires the roles together: the reader leases, the
+ * dispatcher gives out slots, the executor runs, the settler turns outcomes into results for the outbox, and the keeper
+ * renews the leases of everything in flight.
  */
 export class Run {
   readonly #options: RunOptions;
-  readonly #held: Held;
+  readonly #inFlight: InFlight;
   readonly #prefetch: Prefetch;
   readonly #reader: Reader;
   readonly #keeper: Keeper;
@@ -66,96 +70,87 @@ export class Run {
   readonly #dispatcher: Dispatcher;
   readonly #executor: Executor;
   readonly #settler: Settler;
-  readonly #store: Outbox;
+  readonly #outbox: Outbox;
   readonly #arrivals: ReaderOptions["arrivals"];
   #isReady = false;
   /** Aborted when nothing more is to begin. */
   readonly #stop = new AbortController();
-  /** Aborted when a shutdown has waited long enough for the store. */
+  /** Aborted when a shutdown has waited long enough for the broker. */
   readonly #giveUp = new AbortController();
   readonly #changed = new Notice();
 
   constructor(options: RunOptions) {
-    const { consumer, clock, logger, idleTimeout, concurrency, priorities } = options;
+    const { broker, consumer: { leasing, completing, scheduling, locking, membership } } = options;
+    const { clock, logger, idleTimeout, concurrency, priorities } = options;
     this.#options = options;
-    const held = this.#held = new Held(priorities);
     this.#prefetch = new Prefetch(options.prefetch);
-    const scheduler = this.#scheduler = new Scheduler(options);
-    const promoter = this.#promoter = new Promoter({ ...options, scheduler });
-    const fanOut = this.#fanOut = new FanOut(options);
+    const inFlight = this.#inFlight = new InFlight({
+      priorities,
+      onMove: (execution, freesSlot) => this.#moved(execution, freesSlot),
+    });
+    const scheduler = this.#scheduler = new Scheduler({ ...options, scheduling, publishing: broker });
+    const promoter = this.#promoter = new Promoter({ scheduling, scheduler, clock, logger });
+    const fanOut = this.#fanOut = new FanOut({ completing, clock, logger });
+    this.#arrivals = {
+      get count() {
+        return promoter.promoted + fanOut.handled;
+      },
+      bring: async (signal) => void await Promise.all([promoter.promote(signal), fanOut.work(signal)]),
+    };
     this.#reader = new Reader({
-      consumer,
-      held,
+      leasing,
+      inFlight,
       clock,
       logger,
       burst: options.burst,
-      arrivals: this.#arrivals = {
-        get count() {
-          return promoter.promoted + fanOut.told;
-        },
-        bring: async (signal) => void await Promise.all([promoter.promote(signal), fanOut.tell(signal)]),
-      },
+      arrivals: this.#arrivals,
       room: () => {
-        const free = concurrency + this.#prefetch.allowance(clock.monotonic()) - held.running - held.buffered;
-        // A store that does not keep up slows reading down.
-        return Math.min(free, 2 * (concurrency + options.prefetch) + unsettledLimit - held.leased.size);
+        const free = concurrency + this.#prefetch.allowance(clock.monotonic()) - inFlight.running - inFlight.buffered;
+        // A broker that does not keep up slows reading down.
+        return Math.min(free, 2 * (concurrency + options.prefetch) + unsettledLimit - inFlight.size);
       },
-      slots: () => held.buffered > 0 ? 0 : concurrency - held.running,
+      slots: () => inFlight.buffered > 0 ? 0 : concurrency - inFlight.running,
       streams: priorities.length,
       takeoverInterval: idleTimeout / 2,
     });
-    this.#store = new Outbox({
-      consumer,
-      clock,
-      logger,
-      signal: this.#giveUp.signal,
-      onWritten: (delivery) => this.#drop(delivery),
-    });
-    const settler = this.#settler = new Settler({ ...options, held, store: this.#store });
-    const locks = new UniqueLocks({ consumer, clock, logger, signal: this.#giveUp.signal });
+    const outbox = this.#outbox = new Outbox({ completing, clock, logger, signal: this.#giveUp.signal });
+    const settler = this.#settler = new Settler({ ...options, inFlight, outbox });
+    const locks = new UniqueLocks({ locking, clock, logger, signal: this.#giveUp.signal });
     this.#threads = new ThreadPool({ size: options.threadConcurrency });
     this.#executor = new Executor({
       ...options,
+      inFlight,
       locks,
       threads: this.#threads,
-      onBegin: (execution) => settler.say(execution, `□ ${execution.delivery.taskId} → worker ${options.workerId}`),
+      onRun: (execution) => settler.say(execution, `□ ${execution.delivery.taskId} → worker ${options.workerId}`),
       onOutcome: (execution, outcome) => {
         this.#changed.notify();
         settler.settle(execution, outcome).catch((error) => logger.error(`Settling a task failed: ${error}`));
       },
-      onLinger: (execution) => {
-        const { taskId } = execution.delivery;
-        logger.warn(`task ${nameOf(execution)} ${taskId} has ended, but ignores its signal and keeps its slot`);
+      onLinger: ({ fnName, delivery: { taskId } }) => {
+        logger.warn(`task ${fnName} ${taskId} has finished, but its function ignores its signal and keeps its slot`);
       },
     });
     this.#dispatcher = new Dispatcher({
-      consumer,
-      held,
+      leasing,
+      inFlight,
       concurrency,
       clock,
       logger,
       executor: this.#executor,
       signal: this.#stop.signal,
-      onVacated: () => {
-        this.#prefetch.finished(clock.monotonic());
-        this.#changed.notify();
-        this.#reader.roomChanged();
-      },
-      onGone: (delivery, why) => {
-        this.#drop(delivery);
-        if (why === "lost") settler.forget(delivery);
-      },
-      onStale: (deliveries) => deliveries.forEach((delivery) => settler.release(delivery)),
+      onLost: (execution) => settler.lose(execution),
+      onStale: (execution) => settler.release(execution),
     });
-    this.#janitor = new Janitor({ consumer, interval: 10 * idleTimeout, clock, logger });
+    this.#janitor = new Janitor({ membership, interval: 10 * idleTimeout, clock, logger });
     this.#keeper = new Keeper({
-      consumer,
-      held,
+      membership,
+      inFlight,
       locks,
       idleTimeout,
       clock,
       logger,
-      life: () => this.#life(),
+      status: () => this.#status(),
       onPending: () => this.#reader.lookForTakeovers(),
       onLost: (delivery) => this.#lose(delivery),
     });
@@ -168,12 +163,12 @@ export class Run {
 
   /** How many tasks run now. */
   get running(): number {
-    return this.#held.running;
+    return this.#inFlight.running;
   }
 
-  /** How many functions still run although their task has ended, by a timeout or an abort. */
+  /** How many functions still run although their task has finished, by a timeout or an abort. */
   get lingering(): number {
-    return this.#held.lingering;
+    return this.#inFlight.lingering;
   }
 
   /**
@@ -182,7 +177,7 @@ export class Run {
    * @throws When the queue cannot be joined in the first place.
    */
   async until(signal: AbortSignal): Promise<void> {
-    const { consumer, logger, workerId, counters } = this.#options;
+    const { consumer: { membership }, logger, workerId, counters } = this.#options;
     if (!await this.#begin(signal)) return;
     const keeping = new AbortController();
     const kept = this.#keeper.keep(keeping.signal);
@@ -190,7 +185,7 @@ export class Run {
       role.keep(this.#stop.signal)
     );
     void this.#scheduler.ready.then(() => this.#isReady = true);
-    const unlisten = consumer.onNews((news) => this.#hear(news), { isPatient: () => this.#held.isEmpty });
+    const unlisten = membership.onEvent((event) => this.#handle(event));
     try {
       await this.#work(signal);
       await this.#shutDown();
@@ -204,17 +199,17 @@ export class Run {
     }
   }
 
-  /** Whether nothing is queued or runs. */
+  /** Whether nothing is queued or running. */
   async isDrained(): Promise<boolean> {
     const { count } = this.#arrivals;
     await this.#arrivals.bring(this.#stop.signal).catch(() => {});
-    return this.#arrivals.count === count && this.#held.isEmpty &&
+    return this.#arrivals.count === count && this.#inFlight.isEmpty &&
       await this.#options.broker.size({ includeScheduled: false }) === 0 &&
-      this.#held.isEmpty;
+      this.#inFlight.isEmpty;
   }
 
-  #hear(news: QueueEvent): void {
-    switch (news.kind) {
+  #handle(event: QueueEvent): void {
+    switch (event.kind) {
       case "released":
         return this.#reader.lookForTakeovers();
       case "joined":
@@ -222,21 +217,21 @@ export class Run {
       case "fan-out":
         return this.#fanOut.listed();
       case "due":
-        return this.#promoter.due(news.ms);
+        return this.#promoter.due(event.ms);
       case "aborted":
-        for (const execution of this.#held.executions) {
-          if (execution.delivery.taskId === news.taskId) this.#executor.cancel(execution);
+        for (const execution of [...this.#inFlight.executions]) {
+          if (execution.delivery.taskId === event.taskId) this.#executor.cancel(execution);
         }
         return;
       case "connected":
-        // What was said before is made up for.
+        // Earlier events may have been missed.
         this.#reader.lookForTakeovers();
         this.#promoter.due(0);
         this.#keeper.renewSoon();
     }
   }
 
-  /** Joins the queue; `false` when told to stop meanwhile. */
+  /** Joins the queue; `false` when the signal is aborted meanwhile. */
   async #begin(signal: AbortSignal): Promise<boolean> {
     try {
       await this.#keeper.begin(signal);
@@ -247,7 +242,7 @@ export class Run {
     }
   }
 
-  /** Reads and starts until told to stop. */
+  /** Reads and starts until the signal is aborted. */
   async #work(signal: AbortSignal): Promise<void> {
     const { shutdownClock: clock, logger } = this.#options;
     const reading = this.#read(signal);
@@ -256,23 +251,23 @@ export class Run {
       else signal.addEventListener("abort", () => resolve(), { once: true });
     });
     await Promise.race([reading, stopped]);
-    // What the last read brings is handed back with the rest; a connection that is silent is not waited for.
-    await within(reading, readPatience, { clock, late: () => new TimeoutError("The last read did not end") })
-      .catch((error) => logger.warn(`Left a read alone: ${error}`));
+    // The shutdown releases what the last read brings; a connection that is silent is not waited for.
+    await within(reading, readTimeout, { clock, late: () => new TimeoutError("The last read did not end") })
+      .catch((error) => logger.warn(`Abandoned a read: ${error}`));
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    const { consumer, clock, logger } = this.#options;
-    // A burst may be over at once, and what it is to run again is scheduled all the same.
+    const { consumer: { leasing }, clock, logger } = this.#options;
+    // A burst may end at once, and its cron jobs are scheduled all the same.
     if (this.#options.burst) await abortable(this.#scheduler.ready, signal).catch(() => {});
-    for await (const { deliveries, broken, starts } of this.#reader.read(signal)) {
+    for await (const { deliveries, broken } of this.#reader.read(signal)) {
       logger.debug(`leased ${deliveries.length} tasks`);
-      this.#held.buffer(deliveries, clock.monotonic());
-      if (!signal.aborted) this.#dispatcher.dispatch(starts);
+      this.#inFlight.add(deliveries, clock.monotonic());
+      if (!signal.aborted) this.#dispatcher.dispatch();
       if (broken.length === 0) continue;
-      logger.error(`Entries name no task and are discarded: ${broken.map(({ entryId }) => entryId).join(", ")}`);
-      // Where this fails they are still pending, and are read again when their lease has run out.
-      consumer.discard(broken).catch((error) => logger.warn(`Discarding broken entries failed: ${error}`));
+      logger.error(`Discarding entries that name no task: ${broken.map(({ entryId }) => entryId).join(", ")}`);
+      // Where this fails they are still pending, and are read again when their lease has expired.
+      leasing.discard(broken).catch((error) => logger.warn(`Discarding broken entries failed: ${error}`));
     }
   }
 
@@ -282,40 +277,50 @@ export class Run {
     await shutDown({
       ...this.#options,
       clock: this.#options.shutdownClock,
-      held: this.#held,
+      inFlight: this.#inFlight,
       executor: this.#executor,
       settler: this.#settler,
-      store: this.#store,
+      outbox: this.#outbox,
       changed: this.#changed,
       giveUp: this.#giveUp,
     });
   }
 
   async #leave(): Promise<void> {
-    const { consumer, shutdownClock: clock, logger } = this.#options;
-    const late = () => new TimeoutError(`Redis did not answer within ${readPatience} ms`);
+    const { consumer: { membership }, shutdownClock: clock, logger } = this.#options;
+    const late = () => new TimeoutError(`Redis did not answer within ${readTimeout} ms`);
     try {
-      await within(consumer.leave(this.#life(), [...this.#held.leased]), readPatience, { clock, late });
+      await within(membership.leave(this.#status(), this.#inFlight.leased()), readTimeout, { clock, late });
     } catch (error) {
-      logger.warn(`Left without a goodbye, leases run out by themselves: ${error}`);
+      logger.warn(`Cannot leave the queue, leases expire by themselves: ${error}`);
     }
   }
 
-  /** Another worker has taken over. */
+  /** Called after each change of an execution's state. */
+  #moved(execution: Execution, freesSlot: boolean): void {
+    if (freesSlot) {
+      this.#prefetch.finished(this.#options.clock.monotonic());
+      this.#changed.notify();
+      this.#dispatcher.dispatchSoon();
+    }
+    if (freesSlot || execution.state === "gone") this.#reader.roomChanged();
+  }
+
+  /** Another worker has taken a delivery over. */
   #lose(delivery: Delivery): void {
-    const execution = this.#held.execution(delivery);
-    if (!this.#held.leased.has(delivery) || this.#held.isSettling(delivery)) return;
-    this.#drop(delivery);
-    if (execution) execution.abort(new LeaseLostError(`Another worker has taken the task over: ${delivery.taskId}`));
-    else this.#settler.forget(delivery);
+    const execution = this.#inFlight.find(delivery);
+    switch (execution?.state) {
+      case "buffered":
+        return this.#settler.lose(execution);
+      case "starting":
+      case "preparing":
+      case "running":
+        execution.abort(new LeaseLostError(`Task ${delivery.taskId} was taken over by another worker`));
+    }
+    // Of all others the outcome is on its way: the broker's answer tells whether it counts.
   }
 
-  #drop(delivery: Delivery): void {
-    this.#held.drop(delivery);
-    this.#reader.roomChanged();
-  }
-
-  #life(): WorkerStatus {
+  #status(): WorkerStatus {
     const { workerId, counters } = this.#options;
     return {
       workerId,

@@ -1,9 +1,9 @@
 import { abortable, deferred, delay } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Broker } from "../../broker/contract/broker.ts";
-import type { Consumer } from "../../broker/contract/consumer.ts";
-import type { DueSchedules, Occurrence, NewSchedule, Tick } from "../../broker/contract/schedule.ts";
+import type { Publishing } from "../../broker/contract/broker.ts";
+import type { Scheduling } from "../../broker/contract/scheduling.ts";
+import type { DueSchedules, NewSchedule, Occurrence, Tick } from "../../broker/contract/schedule.ts";
 import type { CronJob, Definition } from "../tasks/definition.ts";
 import { persist } from "./persist.ts";
 import type { RecordCodec } from "../records/codec.ts";
@@ -12,8 +12,8 @@ import { occurrenceId } from "../schedule/occurrence.ts";
 
 /** What a {@linkcode Scheduler} needs of its worker. */
 export interface SchedulerOptions {
-  readonly broker: Broker;
-  readonly consumer: Consumer;
+  readonly publishing: Publishing;
+  readonly scheduling: Scheduling;
   readonly registry: ReadonlyMap<string, Definition>;
   readonly codec: RecordCodec;
   readonly calendar: Calendar;
@@ -55,12 +55,12 @@ export class Scheduler {
 
   /** Schedules the jobs of the code, sees to it that they stay scheduled, and keeps on until told to stop. */
   async keep(signal: AbortSignal): Promise<void> {
-    const { consumer, idleTimeout, clock, logger } = this.#options;
+    const { scheduling, idleTimeout, clock, logger } = this.#options;
     // All of them at the start, as they may have changed; later only what is gone.
     let isStart = true;
     const operation = async () => {
       const jobs = this.#jobs;
-      const missing = new Set(await consumer.know(jobs.map(({ fnName }) => fnName)));
+      const missing = new Set(await scheduling.register(jobs.map(({ fnName }) => fnName)));
       await this.#schedule(isStart ? jobs : jobs.filter(({ fnName }) => missing.has(fnName)));
       isStart = false;
     };
@@ -82,9 +82,9 @@ export class Scheduler {
    * @returns Whether something was done: what is left to another worker stays due, and so does what failed.
    */
   async tick(): Promise<boolean> {
-    const { consumer, broker, priorities, logger } = this.#options;
+    const { scheduling, publishing, priorities, logger } = this.#options;
     try {
-      const { due, time } = await consumer.agenda();
+      const { due, time } = await scheduling.due();
       const ticks: Tick[] = [];
       let removed = 0;
       for (const job of due) {
@@ -96,11 +96,11 @@ export class Scheduler {
         }
         const isGone = next === "gone";
         // Of a job that is over the last occurrence still runs.
-        if (!await broker.unrepeat(job.name, { withdraw: isGone })) continue;
+        if (!await publishing.unschedule(job.name, { withdraw: isGone })) continue;
         removed++;
         if (isGone) logger.warn(`cron job ${job.name} is in the code of no worker any more, and was removed`);
       }
-      const ticked = ticks.length === 0 ? 0 : await consumer.tick(ticks);
+      const ticked = ticks.length === 0 ? 0 : await scheduling.tick(ticks);
       this.#hasFailed = false;
       return ticked + removed > 0;
     } catch (error) {
@@ -122,15 +122,15 @@ export class Scheduler {
 
   /** Schedules jobs; those that have changed take effect now. */
   async #schedule(jobs: readonly Job[]): Promise<void> {
-    const { broker, logger } = this.#options;
+    const { publishing, logger } = this.#options;
     if (jobs.length === 0) return;
-    const now = await broker.time();
+    const now = await publishing.time();
     await Promise.all(jobs.map(async (job) => {
-      const repetition = this.#repetition(job, now);
-      const first = this.#next(repetition, now, now);
-      const repeated = first && await broker.repeat(repetition, first);
-      if (!repeated || repeated === "unchanged") return;
-      logger.info(`cron job ${job.fnName} ${repeated}, next at ${new Date(first.time).toISOString()}`);
+      const schedule = this.#scheduleOf(job, now);
+      const first = this.#next(schedule, now, now);
+      const answer = first && await publishing.schedule(schedule, first);
+      if (!answer || answer === "unchanged") return;
+      logger.info(`cron job ${job.fnName} ${answer}, next at ${new Date(first.time).toISOString()}`);
     }));
   }
 
@@ -140,11 +140,11 @@ export class Scheduler {
    */
   #following(job: Due, now: number): Occurrence | "over" | "gone" | "left" {
     const { calendar, registry, idleTimeout, clock, logger } = this.#options;
-    const { name, isStatic, isKnown, expression, timeZone } = job;
+    const { name, isStatic, isRegistered, expression, timeZone } = job;
     if (isStatic && !registry.get(name)?.cron) {
       // Where all were stopped, the worker that knows it may be about to start.
       const isNew = now - job.time < idleTimeout || clock.monotonic() - this.#startTime < idleTimeout;
-      return isKnown || isNew ? "left" : "gone";
+      return isRegistered || isNew ? "left" : "gone";
     }
     try {
       const time = calendar.next(expression, timeZone, job.time);
@@ -167,7 +167,7 @@ export class Scheduler {
     return { taskId, time, data: codec.encodeTask(taskId, { ...codec.decodeTask(name, data), createdTime: now }) };
   }
 
-  #repetition({ fnName, cron, options }: Job, now: number): NewSchedule {
+  #scheduleOf({ fnName, cron, options }: Job, now: number): NewSchedule {
     const { codec, priorities } = this.#options;
     const { expire } = options;
     const data = codec.encodeTask(fnName, { fnName, args: [], kwargs: {}, createdTime: now, expire });

@@ -1,27 +1,30 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Logger, LogLevel } from "../../base/log.ts";
-import type { Delivery, Completion } from "../../broker/contract/consumer.ts";
+import type { Completion } from "../../broker/contract/completing.ts";
+import type { RecordCodec, TaskOutcome } from "../records/codec.ts";
+import { describeFailure, type FailureRecord } from "../records/failure.ts";
+import { defaultTtl } from "../tasks/task_options.ts";
 import type { Counters } from "./counters.ts";
 import type { Execution } from "./execution.ts";
-import type { Outcome } from "./outcome.ts";
-import { describeFailure, type FailureRecord } from "../records/failure.ts";
-import type { Held } from "./held.ts";
-import type { End, RecordCodec } from "../records/codec.ts";
+import type { InFlight } from "./in_flight.ts";
 import type { Outbox } from "./outbox.ts";
-import { defaultTtl } from "../tasks/task_options.ts";
+import type { Outcome } from "./outcome.ts";
 
-/** What a {@linkcode Settler} needs of its worker. */
+/** Options of a {@linkcode Settler}. */
 export interface SettlerOptions {
   readonly workerId: string;
-  readonly held: Held;
-  readonly store: Outbox;
+  readonly inFlight: InFlight;
+  readonly outbox: Outbox;
   readonly codec: RecordCodec;
   readonly counters: Counters;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** Settles what the worker held: makes a result of an outcome, or hands the task back; counts it, and logs it. */
+/**
+ * Turns the outcome of an execution into a stored result, a retry or a release, counts it, and logs it. An execution stays
+ * in flight until the broker's answer was dealt with.
+ */
 export class Settler {
   readonly #options: SettlerOptions;
 
@@ -29,7 +32,7 @@ export class Settler {
     this.#options = options;
   }
 
-  /** Settles a run by its outcome. */
+  /** Settles an execution by its outcome. */
   async settle(execution: Execution, outcome: Outcome): Promise<void> {
     switch (outcome.kind) {
       case "done":
@@ -41,88 +44,92 @@ export class Settler {
       case "aborted":
         return this.#aborted(execution);
       case "released":
-        this.say(execution, `↻ ${execution.delivery.taskId} handed back`);
-        return this.release(execution.delivery);
+        this.say(execution, `↻ ${execution.delivery.taskId} released`);
+        return await this.#release(execution);
       case "lost":
-        return this.forget(execution.delivery);
+        return this.lose(execution);
     }
   }
 
-  /** Hands a delivery back. */
-  release(delivery: Delivery): void {
-    const { held, counters, store } = this.#options;
-    held.unbuffer(delivery);
-    held.settle(delivery);
+  /** Releases an execution that has not begun. */
+  release(execution: Execution): void {
+    this.#options.inFlight.move(execution, "settling");
+    void this.#release(execution);
+  }
+
+  /** Lets go of an execution whose lease another worker has. */
+  lose(execution: Execution): void {
+    const { counters, logger, inFlight } = this.#options;
     counters.relinquished++;
-    // When it was given up, the log says so.
-    store.release(delivery).catch(() => {});
+    logger.warn(`task ↩ ${execution.delivery.taskId} was taken over by another worker`);
+    inFlight.settle(execution);
   }
 
-  /** Lets go of a delivery that is in the hands of another worker. */
-  forget({ taskId }: Delivery): void {
-    this.#options.counters.relinquished++;
-    this.#options.logger.warn(`task ↩ ${taskId} is in the hands of another worker`);
-  }
-
-  /** Logs a line about a run, unless its task is silent. */
+  /** Logs a line about an execution, unless its task is silent. */
   say(execution: Execution, what: string, level: LogLevel = "info"): void {
-    if (!execution.definition?.options.silent) this.#options.logger[level](`task ${nameOf(execution)} ${what}`);
+    if (!execution.definition?.options.silent) this.#options.logger[level](`task ${execution.fnName} ${what}`);
+  }
+
+  async #release(execution: Execution): Promise<void> {
+    const { inFlight, counters, outbox } = this.#options;
+    counters.relinquished++;
+    // The log says so when it is given up; the lease expires then.
+    await outbox.release(execution.delivery).catch(() => {});
+    inFlight.settle(execution);
   }
 
   async #retry(execution: Execution, { until, error }: Extract<Outcome, { kind: "retry" }>): Promise<void> {
-    const { counters, held, store } = this.#options;
+    const { counters, inFlight, outbox } = this.#options;
     const { delivery, tries } = execution;
-    held.settle(delivery);
     let counts: boolean | Error;
     try {
-      counts = await store.retry({ delivery, tries, until });
+      counts = await outbox.retry({ delivery, tries, until });
     } catch {
       // Given up, which the log says.
       return;
     }
     if (counts instanceof Error) return await this.#finish(execution, { success: false, error: counts });
+    inFlight.settle(execution);
     if (!counts) return this.#endedElsewhere(execution);
     counters.retried++;
     const when = until instanceof Date ? `at ${until.toISOString()}` : `in ${until} ms`;
-    this.say(execution, `↻ ${delivery.taskId} is tried again ${when}: ${explain(error)}`, "warn");
+    this.say(execution, `↻ ${delivery.taskId} will be retried ${when}: ${explain(error)}`, "warn");
   }
 
   #aborted(execution: Execution): void {
-    const { counters, held } = this.#options;
-    held.drop(execution.delivery);
+    const { counters, inFlight } = this.#options;
+    inFlight.settle(execution);
     counters.aborted++;
     this.say(execution, `⊘ ${execution.delivery.taskId} aborted`);
   }
 
   #endedElsewhere(execution: Execution): void {
     const { counters, logger } = this.#options;
+    const { fnName, delivery: { taskId } } = execution;
     counters.relinquished++;
-    logger.warn(
-      `task ${nameOf(execution)} ${execution.delivery.taskId} ended elsewhere, its result here does not count`,
-    );
+    logger.warn(`task ${fnName} ${taskId} finished elsewhere, its outcome here does not count`);
   }
 
-  async #finish(execution: Execution, wanted: End): Promise<void> {
-    const { counters, held, logger, store } = this.#options;
-    const { delivery, definition } = execution;
-    held.settle(delivery);
+  async #finish(execution: Execution, wanted: TaskOutcome): Promise<void> {
+    const { counters, inFlight, logger, outbox } = this.#options;
+    const { delivery, definition, fnName } = execution;
     const { end, result, output } = this.#encode(execution, wanted);
     const { success } = end;
     const ttl = definition ? definition.options.ttl : defaultTtl;
     let counts: boolean | Error;
     try {
-      counts = await store.finish({ delivery, success, result, ttl, output });
+      counts = await outbox.finish({ delivery, success, result, ttl, output });
     } catch {
-      // Given up, which the log says.
+      // Given up, which the log says. The lease is kept until the worker leaves, as the try is spent.
       return;
     }
     if (counts instanceof Error && success) {
-      // Its value cannot be stored; that it cannot must be.
+      // The value cannot be stored; that it cannot must be.
       return await this.#finish(execution, { success: false, error: counts });
-    } else if (counts instanceof Error) {
-      logger.error(
-        `task ${nameOf(execution)} ${delivery.taskId} could not be ended, Redis refuses it: ${counts.message}`,
-      );
+    }
+    inFlight.settle(execution);
+    if (counts instanceof Error) {
+      logger.error(`task ${fnName} ${delivery.taskId} cannot be finished, Redis refuses its result: ${counts.message}`);
     } else if (!counts) {
       this.#endedElsewhere(execution);
     } else if (end.success) {
@@ -135,18 +142,17 @@ export class Settler {
   }
 
   /** The record of a result; a value that cannot be stored makes a failure that says so. */
-  #encode(execution: Execution, end: End): { end: End } & Pick<Completion, "result" | "output"> {
+  #encode(execution: Execution, end: TaskOutcome): { end: TaskOutcome } & Pick<Completion, "result" | "output"> {
     const { codec, clock, workerId } = this.#options;
-    const { delivery, record, startTime, tries, hasBegun } = execution;
+    const { delivery, fnName, record, startTime, spentTries } = execution;
     const fields = {
       taskId: delivery.taskId,
-      fnName: nameOf(execution),
+      fnName,
       createdTime: record?.createdTime ?? 0,
       enqueueTime: delivery.enqueueTime,
       startTime,
       finishTime: clock.now(),
-      // A start that came to no call counts for nothing.
-      tries: hasBegun ? tries : tries - 1,
+      tries: spentTries,
       workerId,
     };
     try {
@@ -155,15 +161,10 @@ export class Settler {
       if (next === undefined || !end.success) return { end, result };
       return { end, result, output: { next, input: codec.encodeInput(fields, end.value) } };
     } catch (error) {
-      const failure: End = { success: false, error };
+      const failure: TaskOutcome = { success: false, error };
       return { end: failure, result: codec.encodeResult(fields, failure, record?.dependencies) };
     }
   }
-}
-
-/** The name of a run's task, for people. */
-export function nameOf({ record }: Execution): string {
-  return record?.fnName ?? "Unknown";
 }
 
 /** Why a task wants to be tried again: its own words, and what it was caused by. */

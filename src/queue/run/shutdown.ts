@@ -2,71 +2,67 @@ import { delay, type Notice, within } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import { TimeoutError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Executor } from "./executor.ts";
-import type { Held } from "./held.ts";
-import { ShutdownError } from "./outcome.ts";
-import { nameOf, type Settler } from "./settler.ts";
+import { type Executor, isConcluded } from "./executor.ts";
+import type { InFlight } from "./in_flight.ts";
 import type { Outbox } from "./outbox.ts";
+import { ShutdownError } from "./outcome.ts";
+import type { Settler } from "./settler.ts";
 
-/** What a shutdown needs of its worker. */
+/** Options of {@linkcode shutDown}. */
 export interface ShutdownOptions {
   readonly workerId: string;
-  readonly held: Held;
+  readonly inFlight: InFlight;
   readonly executor: Executor;
   readonly settler: Settler;
-  readonly store: Outbox;
-  /** Notified when a slot was vacated, or an outcome became known. */
+  readonly outbox: Outbox;
+  /** Notified when a slot was freed, or an outcome became known. */
   readonly changed: Notice;
-  /** How long running tasks may go on, in milliseconds. */
+  /** How long running tasks may continue, in milliseconds. */
   readonly gracePeriod: number;
-  /** Aborted when the store has not answered for long enough. */
+  /** Aborted when the broker has not answered for long enough. */
   readonly giveUp: AbortController;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** After its signal was aborted, a function may still return a value for this long, in milliseconds. */
+/** How long after its signal was aborted a function may still return a value, in milliseconds. */
 const lastChance = 500;
-/** How long a shutdown waits for a store that does not answer, in milliseconds. */
-const storePatience = 5000;
+/** How long a shutdown waits for a broker that does not answer, in milliseconds. */
+const brokerTimeout = 5000;
 
-/** Empties a worker that starts nothing more: hands back what waits, lets finish what runs, and then stops it. */
+/** Empties a worker that starts nothing more: releases what waits, lets running tasks finish, and then stops them. */
 export async function shutDown(options: ShutdownOptions): Promise<void> {
-  const { workerId, held, executor, gracePeriod, logger } = options;
-  const reason = new ShutdownError(`The worker shuts down: ${workerId}`);
-  handBack(options, reason);
-  const open = held.running - held.lingering;
+  const { workerId, inFlight, executor, gracePeriod, logger } = options;
+  const reason = new ShutdownError(`Worker ${workerId} is shutting down`);
+  releaseWaiting(options, reason);
+  const open = inFlight.running - inFlight.lingering;
   if (open > 0 && gracePeriod > 0) {
-    logger.info(`waiting up to ${gracePeriod} ms for ${open} tasks in worker ${workerId}`);
-    await until(() => held.running === held.lingering, gracePeriod, options);
+    logger.info(`worker ${workerId} waits up to ${gracePeriod} ms for ${open} running tasks`);
+    await until(() => inFlight.running === inFlight.lingering, gracePeriod, options);
   }
-  for (const execution of held.executions) execution.abort(reason);
-  await until(() => held.running === 0, lastChance, options);
-  for (const execution of held.executions) {
-    if (execution.isConcluded) continue;
-    const { taskId } = execution.delivery;
-    logger.warn(`task ${nameOf(execution)} ${taskId} ignores its signal: its next run may overlap this one`);
+  for (const execution of inFlight.executions) execution.abort(reason);
+  await until(() => inFlight.running === 0, lastChance, options);
+  for (const execution of [...inFlight.executions]) {
+    if (isConcluded(execution)) continue;
+    const { fnName, delivery: { taskId } } = execution;
+    logger.warn(`task ${fnName} ${taskId} ignores its signal: its next run may overlap this one`);
     executor.abandon(execution);
   }
-  await settled(options);
+  await stored(options);
 }
 
-/** Hands back what has not begun. */
-function handBack({ held, settler }: ShutdownOptions, reason: ShutdownError): void {
-  for (const delivery of held.takeAll()) settler.release(delivery);
-  for (const execution of [...held.executions]) {
-    if (execution.tries === 0) {
-      // Nobody waits for the answer to its start any more.
-      held.vacate(execution);
-      settler.release(execution.delivery);
-    } else if (!execution.hasBegun) {
-      // It waits for a lock or a thread, and gives that up.
-      execution.abort(reason);
-    }
+/** Releases what has no function running. */
+function releaseWaiting({ inFlight, settler }: ShutdownOptions, reason: ShutdownError): void {
+  for (const execution of inFlight.bufferedSince(Infinity)) settler.release(execution);
+  for (const execution of [...inFlight.executions]) {
+    // The answer to its start, if it still comes, is ignored.
+    if (execution.state === "starting") settler.release(execution);
+    // It waits for a lock or a thread, and gives that up.
+    else if (execution.state === "preparing") execution.abort(reason);
   }
 }
 
-/** Waits until something holds, `ms` milliseconds at most. */
+/** Waits until a condition holds, `ms` milliseconds at most. */
 async function until(holds: () => boolean, ms: number, { changed, clock }: ShutdownOptions): Promise<void> {
   const over = new AbortController();
   const time = delay(ms, { clock, signal: over.signal }).catch(() => {});
@@ -76,13 +72,13 @@ async function until(holds: () => boolean, ms: number, { changed, clock }: Shutd
   over.abort();
 }
 
-/** Waits until every end is stored, or gives up. */
-async function settled({ store, giveUp, clock, logger }: ShutdownOptions): Promise<void> {
-  const late = () => new TimeoutError(`Redis did not answer within ${storePatience} ms`);
+/** Waits until every outcome is stored, or gives up. */
+async function stored({ outbox, giveUp, clock, logger }: ShutdownOptions): Promise<void> {
+  const late = () => new TimeoutError(`Redis did not answer within ${brokerTimeout} ms`);
   try {
-    await within(store.idle(), storePatience, { clock, late });
+    await within(outbox.idle(), brokerTimeout, { clock, late });
   } catch (error) {
-    logger.error(`What could not be stored is left to other workers: ${error}`);
+    logger.error(`Outcomes that could not be stored are left to other workers: ${error}`);
     giveUp.abort(error);
   }
 }

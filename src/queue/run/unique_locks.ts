@@ -1,14 +1,14 @@
 import type { Clock } from "../../base/clock.ts";
 import { StreaqError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Consumer, Lock } from "../../broker/contract/consumer.ts";
+import type { Lock, Locking } from "../../broker/contract/locking.ts";
 import type { Execution } from "./execution.ts";
 import { persist } from "./persist.ts";
 import { randomId } from "../../base/id.ts";
 
 /** What {@linkcode UniqueLocks} need of their worker. */
 export interface UniqueLocksOptions {
-  readonly consumer: Consumer;
+  readonly locking: Locking;
   readonly clock: Clock;
   readonly logger: Logger;
   /** When to stop asking for a lock. */
@@ -29,25 +29,25 @@ export class UniqueLocks {
 
   /** Takes the lock of a run; returns why that cannot be. @throws When told to stop. */
   async take(execution: Execution): Promise<Error | undefined> {
-    const { consumer, ...options } = this.#options;
+    const { locking, ...options } = this.#options;
     const { fnName } = execution.definition!;
     const lock: Lock = { fnName, taskId: execution.delivery.taskId, token: randomId() };
-    const answer = await persist(() => consumer.lock(lock), { ...options, what: "Taking a lock" });
+    const answer = await persist(() => locking.take(lock), { ...options, what: "Taking a lock" });
     if (answer === null) {
       this.#held.set(execution, lock);
       return undefined;
     }
     if (answer instanceof Error) return answer;
-    return new StreaqError(`Another task of this name runs, and it is unique, ${fnName}: ${answer}`);
+    return new StreaqError(`Task ${fnName} is unique: task ${answer} of this name is running`);
   }
 
   /** Releases the lock of a run, if it has one. */
   async release(execution: Execution): Promise<void> {
-    const { consumer, logger } = this.#options;
+    const { locking, logger } = this.#options;
     const lock = this.#held.get(execution);
     if (!lock || !this.#held.delete(execution)) return;
     try {
-      await consumer.unlock(lock);
+      await locking.release(lock);
     } catch (error) {
       logger.warn(`Releasing the lock of task ${lock.fnName} failed, it runs out by itself: ${error}`);
     }
@@ -55,10 +55,10 @@ export class UniqueLocks {
 
   /** Extends all that are held. */
   async extend(): Promise<void> {
-    const { consumer, logger } = this.#options;
+    const { locking, logger } = this.#options;
     if (this.#held.size === 0) return;
     const held = new Map([...this.#held].map(([execution, lock]) => [lock, execution]));
-    for (const lock of await consumer.extend([...held.keys()])) {
+    for (const lock of await locking.extend([...held.keys()])) {
       if (!this.#held.delete(held.get(lock)!)) continue;
       logger.warn(`task ${lock.fnName} ${lock.taskId} was stalled past its lock: another one may run beside it`);
     }

@@ -1,4 +1,4 @@
-import type { TaskContext } from "../context/task_context.ts";
+import type { TaskContext } from "../context/scope.ts";
 import type { FailureRecord } from "../records/failure.ts";
 import type { ThrownRecord } from "./thrown.ts";
 

@@ -8,11 +8,11 @@ import { MemoryRig, newTasks, takingNew } from "./rig.ts";
 async function finishAll(rig: MemoryRig, ttl: number | null, result = "ok"): Promise<void> {
   const consumer = await rig.consumer("worker");
   for (;;) {
-    const { deliveries } = await consumer.read(500, takingNew);
+    const { deliveries } = await consumer.leasing.read(500, takingNew);
     if (deliveries.length === 0) return;
-    await consumer.start(deliveries);
+    await consumer.leasing.start(deliveries);
     const success = result.startsWith("ok");
-    await consumer.finish(deliveries.map((delivery) => ({ delivery, success, result, ttl })));
+    await consumer.completing.finish(deliveries.map((delivery) => ({ delivery, success, result, ttl })));
   }
 }
 
@@ -77,7 +77,7 @@ describe("MemoryBroker", () => {
       data: "",
     };
     await assertRejects(
-      () => rig.broker.repeat(repetition, { taskId: "next", data: "", time: 0 }),
+      () => rig.broker.schedule(repetition, { taskId: "next", data: "", time: 0 }),
       StreaqError,
       "full",
     );
@@ -95,7 +95,7 @@ describe("MemoryBroker", () => {
     assertEquals([...found], [1, 2, 3]);
     found.fill(0);
     const consumer = await rig.consumer("worker");
-    const [start] = await consumer.start((await consumer.read(1, takingNew)).deliveries);
+    const [start] = await consumer.leasing.start((await consumer.leasing.read(1, takingNew)).deliveries);
     assertEquals(start, { ...(start as object), data: Uint8Array.of(1, 2, 3) } as typeof start);
   });
 
@@ -110,7 +110,7 @@ describe("MemoryBroker", () => {
       let [told, longest, unfinished] = [0, 0, true];
       while (unfinished) {
         const start = performance.now();
-        const report = await consumer.fanOut();
+        const report = await consumer.completing.fanOut();
         longest = Math.max(longest, performance.now() - start);
         told += report.released + report.failed;
         unfinished = report.unfinished;
@@ -145,12 +145,12 @@ describe("MemoryBroker", () => {
     const rig = new MemoryRig();
     await rig.broker.publish(newTasks(["a"], { next: newTasks(["b"], { priority: "high" })[0] }));
     const consumer = await rig.consumer("worker");
-    const { deliveries } = await consumer.read(2, takingNew);
+    const { deliveries } = await consumer.leasing.read(2, takingNew);
     const [delivery] = deliveries;
     const output = { next: "b", input: "from a" };
-    await consumer.start(deliveries);
-    await consumer.finish([{ delivery: delivery!, success: true, result: "ok", ttl: 0, output }]);
-    const [start] = await consumer.start((await consumer.read(2, takingNew)).deliveries);
+    await consumer.leasing.start(deliveries);
+    await consumer.completing.finish([{ delivery: delivery!, success: true, result: "ok", ttl: 0, output }]);
+    const [start] = await consumer.leasing.start((await consumer.leasing.read(2, takingNew)).deliveries);
     assertEquals(typeof start === "object" && [start.data, start.input], ["b", "from a"]);
   });
 
@@ -177,13 +177,13 @@ describe("MemoryBroker", () => {
       data: "",
     };
     const time = rig.clock.now() + 1000;
-    assertEquals(await rig.broker.repeat(repetition, { taskId: "next", data: "", time }), "created");
+    assertEquals(await rig.broker.schedule(repetition, { taskId: "next", data: "", time }), "created");
     const stop = new AbortController();
     const given = assertRejects(() => rig.broker.result("next", { signal: stop.signal }), Error, "enough");
     const waiting = rig.broker.result("next");
     stop.abort(new Error("enough"));
     await given;
-    assertEquals(await rig.broker.unrepeat("job", { withdraw: true }), true);
+    assertEquals(await rig.broker.unschedule("job", { withdraw: true }), true);
     assertEquals([await waiting, await rig.broker.state("next"), rig.queue.budget.bytes], [null, "missing", 0]);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import type { Delivery, QueueEvent } from "../../../src/broker/contract/consumer.ts";
+import type { Delivery } from "../../../src/broker/contract/delivery.ts";
+import type { QueueEvent } from "../../../src/broker/contract/membership.ts";
 import { lifeOf, MemoryRig, newTasks, takingNew, takingOver } from "./rig.ts";
 
 function idsOf(deliveries: readonly Delivery[]): string[] {
@@ -12,17 +13,17 @@ describe("MemoryConsumer", () => {
     const rig = new MemoryRig();
     const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
     await rig.broker.publish(newTasks(["a", "b"]));
-    const { deliveries } = await one.read(2, takingNew);
-    await one.start(deliveries);
+    const { deliveries } = await one.leasing.read(2, takingNew);
+    await one.leasing.start(deliveries);
     rig.clock.pass(900);
-    await one.renew(deliveries.slice(1), lifeOf("one"));
+    await one.membership.renew(deliveries.slice(1), lifeOf("one"));
     rig.clock.pass(99);
-    assertEquals((await two.read(2, takingOver)).deliveries, []);
+    assertEquals((await two.leasing.read(2, takingOver)).deliveries, []);
     rig.clock.pass(1);
-    const { deliveries: taken } = await two.read(2, takingOver);
+    const { deliveries: taken } = await two.leasing.read(2, takingOver);
     assertEquals(taken.map(({ taskId, deliveries }) => [taskId, deliveries]), [["a", 2]]);
-    assertEquals(idsOf((await one.renew(deliveries, lifeOf("one"))).lost), ["a"]);
-    const [start] = await two.start(taken);
+    assertEquals(idsOf((await one.membership.renew(deliveries, lifeOf("one"))).lost), ["a"]);
+    const [start] = await two.leasing.start(taken);
     assertEquals(typeof start === "object" && [start.tries, start.crashes, start.isFirst], [2, 1, false]);
   });
 
@@ -31,24 +32,24 @@ describe("MemoryConsumer", () => {
     const hasty = await rig.consumer("hasty", 1000);
     const patient = await rig.consumer("patient", 5000);
     await rig.broker.publish(newTasks(["a"]));
-    await patient.read(1, takingNew);
+    await patient.leasing.read(1, takingNew);
     rig.clock.pass(4999);
-    assertEquals(await hasty.beat(lifeOf("hasty")), null);
-    assertEquals((await hasty.read(1, takingOver)).deliveries, []);
+    assertEquals((await hasty.membership.renew([], lifeOf("hasty"))).hasPending, true);
+    assertEquals((await hasty.leasing.read(1, takingOver)).deliveries, []);
     rig.clock.pass(1);
-    assertEquals(idsOf((await hasty.read(1, takingOver)).deliveries), ["a"]);
+    assertEquals(idsOf((await hasty.leasing.read(1, takingOver)).deliveries), ["a"]);
   });
 
   it("read() does not take over what the worker holds, nor what it may still run", async () => {
     const rig = new MemoryRig();
     const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
     await rig.broker.publish(newTasks(["a", "b"]));
-    const { deliveries: held } = await one.read(2, takingNew);
+    const { deliveries: held } = await one.leasing.read(2, takingNew);
     rig.clock.pass(1000);
-    assertEquals((await one.read(2, { ...takingOver, held })).deliveries, []);
-    await two.release((await two.read(1, takingOver)).deliveries);
-    assertEquals((await one.read(2, { ...takingOver, held })).deliveries, []);
-    assertEquals(idsOf((await one.read(2, takingOver)).deliveries), ["a", "b"]);
+    assertEquals((await one.leasing.read(2, { ...takingOver, inFlight: held })).deliveries, []);
+    await two.completing.release((await two.leasing.read(1, takingOver)).deliveries);
+    assertEquals((await one.leasing.read(2, { ...takingOver, inFlight: held })).deliveries, []);
+    assertEquals(idsOf((await one.leasing.read(2, takingOver)).deliveries), ["a", "b"]);
   });
 
   it("read() takes over part by part, in order, and says that there is more", async () => {
@@ -56,12 +57,12 @@ describe("MemoryConsumer", () => {
     const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
     await rig.broker.publish(newTasks(["a", "b", "c"]));
     await rig.broker.publish(newTasks(["d"], { priority: "high" }));
-    const { deliveries } = await one.read(4, takingNew);
-    await one.release(deliveries.filter(({ taskId }) => taskId === "b"));
+    const { deliveries } = await one.leasing.read(4, takingNew);
+    await one.completing.release(deliveries.filter(({ taskId }) => taskId === "b"));
     rig.clock.pass(1000);
-    const first = await two.read(3, takingOver);
+    const first = await two.leasing.read(3, takingOver);
     assertEquals([idsOf(first.deliveries), first.unfinished], [["d", "a", "b"], true]);
-    const rest = await two.read(3, { ...takingOver, takeover: "on" });
+    const rest = await two.leasing.read(3, { ...takingOver, takeover: "continue" });
     assertEquals([idsOf(rest.deliveries), rest.unfinished], [["c"], false]);
   });
 
@@ -69,14 +70,14 @@ describe("MemoryConsumer", () => {
     const rig = new MemoryRig();
     const one = await rig.consumer("one");
     await rig.broker.publish(newTasks(["a", "b", "c"]));
-    const { deliveries } = await one.read(2, takingNew);
-    await one.start(deliveries);
-    await one.release(deliveries);
+    const { deliveries } = await one.leasing.read(2, takingNew);
+    await one.leasing.start(deliveries);
+    await one.completing.release(deliveries);
     const listed = await rig.broker.list("queued", { limit: 10 });
     assertEquals(listed.map(({ taskId, tries }) => [taskId, tries]), [["a", 0], ["b", 0], ["c", 0]]);
-    const again = await one.read(3, takingOver);
+    const again = await one.leasing.read(3, takingOver);
     assertEquals(idsOf(again.deliveries), ["a", "b", "c"]);
-    const starts = await one.start(again.deliveries);
+    const starts = await one.leasing.start(again.deliveries);
     assertEquals(starts.map((start) => typeof start === "object" && [start.tries, start.isFirst]), [
       [1, false],
       [1, false],
@@ -88,11 +89,11 @@ describe("MemoryConsumer", () => {
     const rig = new MemoryRig();
     const one = await rig.consumer("one");
     await rig.broker.publish(newTasks(["a"]));
-    const { deliveries } = await one.read(1, takingNew);
+    const { deliveries } = await one.leasing.read(1, takingNew);
     assertEquals(await rig.broker.abort({ taskId: "a", result: "aborted", ttl: null, mark: "mark" }), true);
-    assertEquals((await one.renew(deliveries, lifeOf("one"))).lost, []);
-    assertEquals(await one.start(deliveries), ["ended"]);
-    assertEquals(await one.start(deliveries), ["lost"]);
+    assertEquals((await one.membership.renew(deliveries, lifeOf("one"))).lost, []);
+    assertEquals(await one.leasing.start(deliveries), ["ended"]);
+    assertEquals(await one.leasing.start(deliveries), ["lost"]);
     assertEquals(await rig.broker.abort({ taskId: "a", result: "aborted", ttl: null, mark: "mark" }), true);
     assertEquals(await rig.broker.abort({ taskId: "a", result: "aborted", ttl: null, mark: "other" }), false);
   });
@@ -100,20 +101,19 @@ describe("MemoryConsumer", () => {
   it("wait() gives tasks to who has waited longest, and ends by its time, by wake() and by leave()", async () => {
     const rig = new MemoryRig();
     const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
-    const waits = [one.wait(2, 1000, { start: 1 }), two.wait(2, 1000, { start: 0 })];
+    const waits = [one.leasing.wait(2, 1000, { slots: 1 }), two.leasing.wait(2, 1000, { slots: 0 })];
     await rig.broker.publish(newTasks(["a", "b", "c"]));
     const [first, second] = await Promise.all(waits);
     assertEquals([idsOf(first!.deliveries), idsOf(second!.deliveries)], [["a", "b"], ["c"]]);
-    assertEquals(first!.starts?.size, 1);
-    const late = one.wait(1, 1000, { start: 0 });
+    const late = one.leasing.wait(1, 1000, { slots: 0 });
     rig.clock.pass(1000);
     assertEquals((await late).deliveries, []);
-    const woken = one.wait(1, 1000, { start: 0 });
-    one.wake();
+    const woken = one.leasing.wait(1, 1000, { slots: 0 });
+    one.leasing.wake();
     assertEquals((await woken).deliveries, []);
-    const left = one.wait(1, 1000, { start: 0 });
+    const left = one.leasing.wait(1, 1000, { slots: 0 });
     const published = rig.broker.publish(newTasks(["d"]));
-    await one.leave(lifeOf("one"), []);
+    await one.membership.leave(lifeOf("one"), []);
     assertEquals((await left).deliveries, []);
     await published;
     assertEquals([await rig.broker.state("d"), rig.clock.keepsProcess], ["queued", false]);
@@ -123,35 +123,39 @@ describe("MemoryConsumer", () => {
     const rig = new MemoryRig();
     const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
     await rig.broker.publish(newTasks(["a", "b"]));
-    const { deliveries } = await one.read(2, takingNew);
-    await one.start(deliveries);
-    await one.leave(lifeOf("one"), deliveries.slice(0, 1));
-    const { deliveries: taken } = await two.read(2, takingOver);
-    const starts = await two.start(taken);
+    const { deliveries } = await one.leasing.read(2, takingNew);
+    await one.leasing.start(deliveries);
+    await one.membership.leave(lifeOf("one"), deliveries.slice(0, 1));
+    const { deliveries: taken } = await two.leasing.read(2, takingOver);
+    const starts = await two.leasing.start(taken);
     assertEquals(starts.map((start) => typeof start === "object" && start.tries), [2, 1]);
   });
 
-  it("lock() lasts for idleTimeout, and is taken over by another run of the task alone", async () => {
+  it("take() keeps a lock for idleTimeout, and lets only another run of the same task take it over", async () => {
     const rig = new MemoryRig();
     const one = await rig.consumer("one");
     const [first, again, other] = [["a", "1"], ["a", "2"], ["b", "3"]].map(([taskId, token]) => {
       return { fnName: "fn", taskId: taskId!, token: token!.repeat(32) };
     }) as [Lock, Lock, Lock];
-    assertEquals([await one.lock(first), await one.lock(other), await one.lock(again)], [null, "a", null]);
-    assertEquals([await one.extend([first]), await one.extend([again])], [[first], []]);
-    await one.unlock(first);
-    assertEquals(await one.lock(other), "a");
+    assertEquals([await one.locking.take(first), await one.locking.take(other), await one.locking.take(again)], [
+      null,
+      "a",
+      null,
+    ]);
+    assertEquals([await one.locking.extend([first]), await one.locking.extend([again])], [[first], []]);
+    await one.locking.release(first);
+    assertEquals(await one.locking.take(other), "a");
     rig.clock.pass(1000);
-    assertEquals([await one.lock(other), await one.extend([again])], [null, [again]]);
-    await one.unlock(other);
+    assertEquals([await one.locking.take(other), await one.locking.extend([again])], [null, [again]]);
+    await one.locking.release(other);
     assertEquals(rig.queue.locks.size, 0);
   });
 
-  it("onNews() tells after whoever caused the news, each once", async () => {
+  it("onEvent() delivers each event once, after the code that caused it", async () => {
     const rig = new MemoryRig();
     const one = await rig.consumer("one");
     const heard: QueueEvent[] = [];
-    const stop = one.onNews((news) => void heard.push(news), { isPatient: () => true });
+    const stop = one.membership.onEvent((event) => void heard.push(event));
     const published = rig.broker.publish([5000, 1000, 3000].map((due, i) => ({ ...newTasks([`${i}`])[0]!, due })));
     assertEquals(heard, []);
     await published;

@@ -1,5 +1,7 @@
-import type { Broker, NewTask, RecordReader } from "../../../src/broker/contract/broker.ts";
+import type { Broker } from "../../../src/broker/contract/broker.ts";
 import type { Consumer } from "../../../src/broker/contract/consumer.ts";
+import type { RecordReader } from "../../../src/broker/contract/result.ts";
+import type { NewTask } from "../../../src/broker/contract/task.ts";
 import { Budget } from "../../../src/broker/memory/budget.ts";
 import { MemoryBroker } from "../../../src/broker/memory/memory_broker.ts";
 import { MemoryQueue } from "../../../src/broker/memory/memory_queue.ts";
@@ -26,7 +28,7 @@ export class MemoryRig {
   /** A worker that has joined the queue. */
   async consumer(name: string, idleTimeout = 1000): Promise<Consumer> {
     const consumer = this.broker.consumer({ name: `${name}-00000000`, priorities: ["low", "high"], idleTimeout });
-    await consumer.join(lifeOf(name));
+    await consumer.membership.join(lifeOf(name));
     return consumer;
   }
 }
@@ -42,6 +44,6 @@ export function newTasks(ids: readonly string[], more: Partial<NewTask> = {}): N
 }
 
 /** Options of a read that looks for what may be taken over. */
-export const takingOver = { takeover: "from the beginning", held: [] } as const;
+export const takingOver = { takeover: "first", inFlight: [], quarantined: 1 } as const;
 /** Options of a read that does not. */
-export const takingNew = { takeover: "no", held: [] } as const;
+export const takingNew = { takeover: "none", inFlight: [], quarantined: 1 } as const;

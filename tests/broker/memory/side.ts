@@ -1,6 +1,8 @@
-import type { Broker, NewTask } from "../../../src/broker/contract/broker.ts";
-import type { Consumer, Delivery, Start } from "../../../src/broker/contract/consumer.ts";
-import type { Occurrence, NewSchedule } from "../../../src/broker/contract/schedule.ts";
+import type { Broker } from "../../../src/broker/contract/broker.ts";
+import type { Consumer } from "../../../src/broker/contract/consumer.ts";
+import type { Delivery, Start } from "../../../src/broker/contract/delivery.ts";
+import type { NewSchedule, Occurrence } from "../../../src/broker/contract/schedule.ts";
+import type { NewTask } from "../../../src/broker/contract/task.ts";
 import { sleep } from "../../queue/stage.ts";
 import type { Kind, Step } from "./steps.ts";
 
@@ -47,12 +49,12 @@ export class Side {
       case "repeat":
         return await this.#repeat(`job-${step.name}`, step.isStatic, step.expression);
       case "unrepeat":
-        return await this.#broker.unrepeat(`job-${step.name}`, { withdraw: true });
+        return await this.#broker.unschedule(`job-${step.name}`, { withdraw: true });
       case "tick":
         return await this.#tick(`job-${step.name}`);
       case "promote":
         await sleep(2);
-        return (await this.#workers[0]!.consumer.promote()).promoted;
+        return (await this.#workers[0]!.consumer.scheduling.promote()).promoted;
       default:
         return await this.#work(step, this.#workers[step.who]!);
     }
@@ -60,7 +62,7 @@ export class Side {
 
   /** All that can be seen of a queue, when all dependents were told: who tells them may differ. */
   async look(): Promise<unknown> {
-    while ((await this.#workers[0]!.consumer.fanOut()).unfinished);
+    while ((await this.#workers[0]!.consumer.completing.fanOut()).unfinished);
     const ids = Array.from({ length: 7 }, (_, i) => `task-${i}`);
     const found = ids.map(async (id) => {
       const task = await this.#broker.find(id, { relatives: 10 });
@@ -70,7 +72,7 @@ export class Side {
       const tasks = (await this.#broker.list(state, { limit: 100 })).map(({ taskId }) => taskId);
       return state === "queued" ? tasks : tasks.sort();
     });
-    const repetitions = (await this.#broker.repetitions(10)).map(({ name, expression, data, isStatic }) => {
+    const repetitions = (await this.#broker.schedules(10)).map(({ name, expression, data, isStatic }) => {
       return [name, expression, data, isStatic].join(" ");
     });
     return {
@@ -92,25 +94,28 @@ export class Side {
       case "read": {
         // Nothing is taken over but what has been idle.
         await sleep(4);
-        const takeover = step.takeover ? "from the beginning" as const : "no" as const;
-        const { deliveries } = await consumer.read(step.count, { takeover, held: known });
+        const takeover = step.takeover ? "first" as const : "none" as const;
+        const { deliveries } = await consumer.leasing.read(step.count, { takeover, inFlight: known, quarantined: 1 });
         // Where some were taken over, Redis tells them priority by priority.
         const sorted = deliveries.toSorted((a, b) => a.taskId.localeCompare(b.taskId));
         return this.#keep(worker, step.takeover ? sorted : deliveries);
       }
       case "wait": {
         // More than there are: Redis counts for each priority.
-        const { deliveries, starts } = await consumer.wait(10, 1, { start: step.start });
-        return [this.#keep(worker, deliveries), deliveries.map((delivery) => untimed(starts?.get(delivery)))];
+        const { deliveries } = await consumer.leasing.wait(10, 1, { slots: step.start });
+        const starts = await consumer.leasing.start(deliveries.slice(0, step.start));
+        return [this.#keep(worker, deliveries), starts.map(untimed)];
       }
       case "renew":
-        return (await consumer.renew(known, life)).lost.map(({ taskId, deliveries }) => `${taskId} ${deliveries}`)
+        return (await consumer.membership.renew(known, life)).lost.map(({ taskId, deliveries }) =>
+          `${taskId} ${deliveries}`
+        )
           .sort();
       case "crash":
         this.#workers[step.who] = await this.#newWorker();
         return;
       case "leave":
-        await consumer.leave(life, known.slice(0, 1));
+        await consumer.membership.leave(life, known.slice(0, 1));
         this.#workers[step.who] = await this.#newWorker();
         return;
       default:
@@ -127,15 +132,15 @@ export class Side {
     const { taskId } = delivery;
     switch (step.do) {
       case "start":
-        return (await consumer.start([delivery])).map(untimed);
+        return (await consumer.leasing.start([delivery])).map(untimed);
       case "release":
-        return await consumer.release([delivery]);
+        return await consumer.completing.release([delivery]);
       case "retry":
-        return await consumer.retry([{ delivery, tries: delivery.deliveries, until: 0 }]);
+        return await consumer.completing.retry([{ delivery, tries: delivery.deliveries, until: 0 }]);
       case "finish": {
         const result = `${step.success ? "ok" : "no"} ${taskId} ${step.who} ${delivery.deliveries}`;
         const output = { next: taskId.replace(/\d$/, (n) => String(Number(n) + 1)), input: `from ${taskId}` };
-        return await consumer.finish([{ delivery, success: step.success, result, ttl: step.ttl, output }]);
+        return await consumer.completing.finish([{ delivery, success: step.success, result, ttl: step.ttl, output }]);
       }
     }
   }
@@ -143,7 +148,7 @@ export class Side {
   async #repeat(name: string, isStatic: boolean, expression: string): Promise<string> {
     const data = `data ${expression}`;
     const repetition: NewSchedule = { name, isStatic, expression, timeZone: "UTC", priority: "low", data };
-    const answer = await this.#broker.repeat(repetition, this.#occurrence(name));
+    const answer = await this.#broker.schedule(repetition, this.#occurrence(name));
     if (answer === "created" || answer === "changed") this.#times.set(name, this.#occurrence(name).time);
     return answer;
   }
@@ -151,7 +156,13 @@ export class Side {
   async #tick(name: string): Promise<number> {
     const time = this.#times.get(name) ?? -1;
     const next = { ...this.#occurrence(name), time: time + 1000, taskId: `${name} ${time + 1000}` };
-    const ticked = await this.#workers[0]!.consumer.tick([{ name, time, priority: "low", timeZone: "UTC", next }]);
+    const ticked = await this.#workers[0]!.consumer.scheduling.tick([{
+      name,
+      time,
+      priority: "low",
+      timeZone: "UTC",
+      next,
+    }]);
     if (ticked === 1) this.#times.set(name, next.time);
     return ticked;
   }
@@ -162,11 +173,11 @@ export class Side {
 
   #keep({ known }: SideWorker, deliveries: readonly Delivery[]): Omit<Delivery, "entryId" | "enqueueTime">[] {
     known.push(...deliveries);
-    return deliveries.map(({ taskId, priority, deliveries, isSuspect }) => ({
+    return deliveries.map(({ taskId, priority, deliveries, isQuarantined }) => ({
       taskId,
       priority,
       deliveries,
-      isSuspect,
+      isQuarantined,
     }));
   }
 
@@ -174,7 +185,7 @@ export class Side {
     const workerId = `worker${this.#named++}`;
     const consumer = this.#broker.consumer({ name: `${workerId}-abcdef01`, priorities, idleTimeout });
     const life = { workerId, summary: "" };
-    await consumer.join(life);
+    await consumer.membership.join(life);
     return { consumer, life, known: [] };
   }
 }

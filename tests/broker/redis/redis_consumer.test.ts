@@ -22,7 +22,7 @@ describe("RedisConsumer", () => {
     const deliveries = await lease("one");
     assertEquals(deliveries.length, 8100);
     const holder = consumerOn(redis, keys, consumer("one"));
-    const { lost } = await holder.renew(deliveries, { workerId: "one", summary: "" });
+    const { lost } = await holder.membership.renew(deliveries, { workerId: "one", summary: "" });
     assertEquals(lost, []);
   });
 
@@ -39,7 +39,7 @@ describe("RedisConsumer", () => {
     const endings = deliveries.map((delivery, i) => (
       { delivery, success: true, result: i === 2 ? "poison" : "fine", ttl: 60_000 }
     ));
-    const [first, second, third, fourth] = await holder.finish(endings);
+    const [first, second, third, fourth] = await holder.completing.finish(endings);
     assertEquals([first, second, fourth], [true, true, true]);
     assertEquals(String(third), "ReplyError: ERR not that one");
   });

@@ -1,6 +1,7 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { Completion, Started } from "../../../src/broker/contract/consumer.ts";
+import type { Completion } from "../../../src/broker/contract/completing.ts";
+import type { Started } from "../../../src/broker/contract/delivery.ts";
 import { abort } from "../../../src/broker/redis/scripts/end/abort.ts";
 import { begin } from "../../../src/broker/redis/scripts/lease/begin.ts";
 import { finish } from "../../../src/broker/redis/scripts/end/finish.ts";

@@ -152,7 +152,7 @@ behaviour("a pipeline in which a step fails", (stage) => {
     await eventually(async () => await blocker.status() === "running");
     await sleep(400);
     open();
-    assertStringIncludes((await (await late).result()).exception.message, "Expired, it was not started within 300 ms");
+    assertStringIncludes((await (await late).result()).exception.message, "expired: it was not started within 300 ms");
     await assertFailedWith(late, last);
     await run.stop();
     assertEquals(runs, []);

@@ -73,7 +73,7 @@ describe("a worker with a TestClock", () => {
     const task = await mail.enqueue();
     await clock.advance("11m");
     await worker.drain();
-    assertEquals((await task.result()).exception.message, "Expired, it was not started within 600000 ms, task: mail");
+    assertEquals((await task.result()).exception.message, "Task mail expired: it was not started within 600000 ms");
   });
 
   it("keeps a result for as long as its ttl", async () => {

@@ -89,7 +89,7 @@ behaviour("cron()", (stage) => {
     await first.stop();
     await sleep(2500);
     const second = running(await make());
-    await eventually(() => lines.with("Missed its time by more than 500 ms, cron job: job").length > 0);
+    await eventually(() => lines.with("Cron job job missed its time by more than 500 ms").length > 0);
     await second.stop();
   });
 

@@ -1,5 +1,7 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { NewResult, Payload } from "../../../contract/broker.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Payload } from "../../../contract/payload.ts";
+import type { NewResult } from "../../../contract/result.ts";
 import type { Keys } from "../../keys.ts";
 import { ending, remembered } from "../lua/ending.ts";
 import { failedWith } from "../lua/standing.ts";
@@ -116,7 +118,7 @@ return { released, failed, redis.call('HLEN', fanOuts), unpack(doomed) }
 
 /** Tells a bounded number of dependents; those that are to fail come back to be told with what. */
 export async function fanOut(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   ends: readonly DoomedEnd[],
   { binary }: { binary: boolean },

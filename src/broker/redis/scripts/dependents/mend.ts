@@ -1,4 +1,5 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
 import type { Keys } from "../../keys.ts";
 import { waiting } from "../lua/waiting.ts";
 import { serverTime } from "../lua/server_time.ts";
@@ -56,6 +57,6 @@ return cursor
 `);
 
 /** Sees to it that nothing waits in vain where data got lost, a part at a time; answers where to go on. */
-export async function mend(redis: RedisClient, keys: Keys, cursor: string): Promise<string> {
+export async function mend(redis: CommandSender, keys: Keys, cursor: string): Promise<string> {
   return await script.run<string>(redis, [keys.prefix], [cursor]);
 }

@@ -1,5 +1,7 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { Cancellation, Waiting } from "../../../contract/broker.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Cancellable } from "../../../contract/cancellable.ts";
+import type { Cancellation } from "../../../contract/result.ts";
 import { group, type Keys } from "../../keys.ts";
 import { ending, remembered } from "../lua/ending.ts";
 import { waiting } from "../lua/waiting.ts";
@@ -48,11 +50,11 @@ return 1 + fanOut(id, '0 ' .. id)
 
 /** Ends a task wherever it is; tells whether it did, and whether it has dependents that are still to be told. */
 export async function abort(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   priorities: readonly string[],
   { taskId, result, ttl, mark }: Cancellation,
-  options?: Waiting,
+  options?: Cancellable,
 ): Promise<{ aborted: boolean; listed: boolean }> {
   const args = [group, taskId, ttl ?? "", result, mark, ...priorities];
   const answer = await script.run<number>(redis, [keys.prefix], args, options);

@@ -1,5 +1,6 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { Completion } from "../../../contract/consumer.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Completion } from "../../../contract/completing.ts";
 import { group, type Keys } from "../../keys.ts";
 import { ending } from "../lua/ending.ts";
 import { leaseRows, leases } from "../lua/leases.ts";
@@ -105,7 +106,7 @@ return { ends, listed }
 
 /** Ends tasks; `false` where somebody else ended one, or holds it. Also how many have dependents that are still to be told. */
 export async function finish(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   consumer: string,
   endings: readonly Completion[],

@@ -1,5 +1,6 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { Deferral } from "../../../contract/consumer.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Deferral } from "../../../contract/completing.ts";
 import { group, type Keys } from "../../keys.ts";
 import { delaying, showDue } from "../lua/delaying.ts";
 import { leaseRows, leases } from "../lua/leases.ts";
@@ -45,7 +46,7 @@ return answers
 
 /** Puts tasks back to be tried again; `false` where somebody else ended one, or holds it. */
 export async function retry(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   consumer: string,
   deferrals: readonly Deferral[],

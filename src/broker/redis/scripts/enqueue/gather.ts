@@ -1,5 +1,6 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { Waiting } from "../../../contract/broker.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { Keys } from "../../keys.ts";
 import { type Obstacle, readObstacle, showVerdict, standing, type Verdicts } from "../lua/standing.ts";
 import { waiting } from "../lua/waiting.ts";
@@ -43,12 +44,12 @@ return #unread > 1 and unread or {}
 
 /** Stores dependencies of a task that is not stored yet; answers what was in the way. */
 export async function gather(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   taskId: string,
   { token, isFirst, after }: { token: string; isFirst: boolean; after: readonly string[] },
   verdicts: Verdicts,
-  options?: Waiting,
+  options?: Cancellable,
 ): Promise<Obstacle | undefined> {
   const edges = after.flatMap((dependency) => [dependency, showVerdict(verdicts, dependency)]);
   const reply = await script.run<string[]>(redis, [keys.prefix], [taskId, token, isFirst ? 1 : 0, ...edges], options);

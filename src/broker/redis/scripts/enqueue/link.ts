@@ -1,5 +1,8 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { NewResult, NewTask, Waiting } from "../../../contract/broker.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Cancellable } from "../../../contract/cancellable.ts";
+import type { NewResult } from "../../../contract/result.ts";
+import type { NewTask } from "../../../contract/task.ts";
 import type { Keys } from "../../keys.ts";
 import { delaying, showDue } from "../lua/delaying.ts";
 import { ending, remembered } from "../lua/ending.ts";
@@ -170,11 +173,11 @@ return answers
 
 /** Stores tasks with at most {@linkcode edgeLimit} dependencies in all; answers what was in the way. */
 export async function link(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   tasks: readonly Linked[],
   verdicts: Verdicts,
-  options?: Waiting,
+  options?: Cancellable,
 ): Promise<(Obstacle | undefined)[]> {
   const args: (string | number | Uint8Array)[] = [];
   for (const { task, after, isPiped, failure, token } of tasks) {

@@ -1,5 +1,7 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { NewTask, Published, Waiting } from "../../../contract/broker.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Cancellable } from "../../../contract/cancellable.ts";
+import type { NewTask, Published } from "../../../contract/task.ts";
 import type { Keys } from "../../keys.ts";
 import { delaying, showDue } from "../lua/delaying.ts";
 import { serverTime } from "../lua/server_time.ts";
@@ -68,10 +70,10 @@ return answers
 
 /** Stores at most {@linkcode publishLimit} tasks. */
 export async function publish(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   tasks: readonly NewTask[],
-  options?: Waiting,
+  options?: Cancellable,
 ): Promise<Published[]> {
   const args: (string | Uint8Array)[] = [];
   for (const { id, priority, due, data } of tasks) {

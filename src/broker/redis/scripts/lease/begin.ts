@@ -1,6 +1,8 @@
-import { type DedicatedClient, type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { Payload } from "../../../contract/broker.ts";
-import type { ConsumerOptions, Delivery, Start } from "../../../contract/consumer.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { ConsumerOptions } from "../../../contract/consumer.ts";
+import type { Delivery, Start } from "../../../contract/delivery.ts";
+import type { Payload } from "../../../contract/payload.ts";
 import { group, type Keys } from "../../keys.ts";
 import { readStarts, type StartReply } from "./start.ts";
 import { starting } from "../lua/starting.ts";
@@ -44,7 +46,7 @@ export function begunKey({ priority, entryId }: Pick<Delivery, "priority" | "ent
 
 /** Starts up to `count` entries that came after those `known`, by priority the largest of each. */
 export async function begin(
-  redis: Pick<RedisClient | DedicatedClient, "command">,
+  redis: CommandSender,
   keys: Keys,
   { name, priorities }: ConsumerOptions,
   count: number,

@@ -1,5 +1,6 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { BrokenEntry } from "../../../contract/consumer.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { BrokenEntry } from "../../../contract/delivery.ts";
 import { group, type Keys } from "../../keys.ts";
 
 /** How many lines the dead-letter list keeps, the newest ones. */
@@ -25,7 +26,7 @@ redis.call('EXPIRE', dead, ${deadLettersKept})
 `);
 
 /** Takes entries that name no task out of their streams. */
-export async function discard(redis: RedisClient, keys: Keys, entries: readonly BrokenEntry[]): Promise<void> {
+export async function discard(redis: CommandSender, keys: Keys, entries: readonly BrokenEntry[]): Promise<void> {
   const args = entries.flatMap(({ priority, entryId, reason }) => [priority, entryId, reason]);
   await script.run(redis, [keys.prefix], [group, ...args]);
 }

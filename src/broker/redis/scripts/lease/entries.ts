@@ -1,5 +1,5 @@
 import type { Reply } from "../../../../resp/reply.ts";
-import type { Delivery, Read } from "../../../contract/consumer.ts";
+import type { Delivery, Read } from "../../../contract/delivery.ts";
 
 /** A stream entry as Redis gives it: its id, then its fields and values in turn. */
 export type RawEntry = [id: string, fields: string[]];
@@ -7,7 +7,7 @@ export type RawEntry = [id: string, fields: string[]];
 /**
  * Sorts the entries of one stream into deliveries and broken ones.
  *
- * @param deliveries How often each has been delivered, negative for a suspect; without it, this was the first time.
+ * @param deliveries How often each has been delivered, negative for a quarantined one; without it, this was the first time.
  */
 export function sortEntries(
   into: Pick<Read, "deliveries" | "broken">,
@@ -32,7 +32,7 @@ export function sortEntries(
         entryId,
         enqueueTime,
         deliveries: Math.abs(number),
-        isSuspect: number < 0,
+        isQuarantined: number < 0,
       });
     }
   }

@@ -1,5 +1,7 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { ConsumerOptions, WorkerStatus } from "../../../contract/consumer.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { ConsumerOptions } from "../../../contract/consumer.ts";
+import type { WorkerStatus } from "../../../contract/membership.ts";
 import { group, type Keys } from "../../keys.ts";
 
 const script = new Script(`
@@ -24,8 +26,8 @@ return { isThere and pending or -1, ARGV[6] == '1' and redis.pcall('HLEN', KEYS[
  * Notes that a worker lives that holds nothing; answers how many entries are in the hands of workers, and how many tasks
  * have ended whose dependents are still to be told.
  */
-export async function beat(
-  redis: RedisClient,
+export async function heartbeat(
+  redis: CommandSender,
   keys: Keys,
   { idleTimeout, priorities }: ConsumerOptions,
   { workerId, summary }: WorkerStatus,

@@ -1,4 +1,5 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import { group, type Keys } from "../../keys.ts";
 import { longIdle, nobody } from "./release.ts";
@@ -38,7 +39,7 @@ if released then redis.call('PUBLISH', prefix .. ':ts:wake', 'released') end
 
 /** Hands back whatever the consumer holds, and forgets it. */
 export async function leave(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   { name, idleTimeout, priorities }: ConsumerOptions,
   workerId: string,

@@ -1,5 +1,7 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { ConsumerOptions, Delivery, Read } from "../../../contract/consumer.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { ConsumerOptions } from "../../../contract/consumer.ts";
+import type { Delivery, Read } from "../../../contract/delivery.ts";
 import { group, type Keys } from "../../keys.ts";
 import { entryIdsByPriority, type RawEntry, sortEntries } from "./entries.ts";
 import { unmarking } from "../lua/unmarking.ts";
@@ -10,14 +12,23 @@ const sweepLimit = 100;
 const script = new Script(`
 -- Leases entries: those whose lease ran out, if asked to, then new ones; each highest priority first.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer, count, idle time of a lease that ran out in ms, how many pending entries to look at; then for
---          each stream, highest priority first: priority, cursor ('' to look for no lease that ran out), number of
---          entries that the consumer holds, their ids
--- returns  for each stream: entries, their numbers of deliveries (of the first ones, the rest is 1; negative where runs
---          were cut off twice in a row), next cursor or ''
+-- ARGV     group, consumer, count, idle time of an expired lease in ms, how many pending entries to look at, how many
+--          quarantined entries to lease at most; then for each stream, highest priority first: priority, cursor ('' to
+--          search for no expired lease), number of entries in flight at the consumer, their ids
+-- returns  1 where quarantined entries were passed over, or 0; for each stream: entries, their numbers of deliveries (of
+--          the first ones, the rest is 1; negative for a quarantined one), next cursor or ''
 local group, consumer = ARGV[1], ARGV[2]
 local count, idle, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local quarantined, passedOver = tonumber(ARGV[6]), 0
 local running = KEYS[1] .. ':ts:running'
+
+-- Whether the last two runs of an entry's task were cut off: it may be what its workers died of.
+local function isQuarantined(stream, entry)
+  local _, fields = unpack(redis.call('XRANGE', stream, entry, entry)[1] or {})
+  if not fields or fields[1] ~= 'task_id' then return false end
+  local crashes = string.match(redis.call('HGET', running, fields[2]) or '', '^%S+ %S+ (%d+) ')
+  return crashes and crashes ~= '0'
+end
 
 ${unmarking}
 local function takeover(priority, stream, cursor, held)
@@ -31,9 +42,15 @@ local function takeover(priority, stream, cursor, held)
     end
     local isOwn = entry[2] == consumer
     if (entry[3] >= idle or isOwn) and not held[entry[1]] then
-      stale[#stale + 1] = entry[1]
-      own[entry[1]] = isOwn
-      deliveries[entry[1]] = entry[4] + 1
+      local suspect = isQuarantined(stream, entry[1])
+      if suspect and quarantined == 0 then
+        passedOver = 1
+      else
+        if suspect then quarantined = quarantined - 1 end
+        stale[#stale + 1] = entry[1]
+        own[entry[1]] = isOwn
+        deliveries[entry[1]] = (entry[4] + 1) * (suspect and -1 or 1)
+      end
     end
   end
   if #stale == 0 then return {}, {}, next end
@@ -47,11 +64,8 @@ local function takeover(priority, stream, cursor, held)
       if fields[1] == 'task_id' then
         -- What the consumer has but does not hold was read, and the answer got lost; if it was started too, it never ran.
         if own[entry[1]] then
-          unmark(running, fields[2], entry[1], deliveries[entry[1]] - 1, priority .. ':' .. consumer)
+          unmark(running, fields[2], entry[1], math.abs(deliveries[entry[1]]) - 1, priority .. ':' .. consumer)
         end
-        -- One whose runs came to no end twice in a row may be what its workers died of.
-        local crashes = string.match(redis.call('HGET', running, fields[2]) or '', '^%S+ %S+ (%d+) ')
-        if crashes and crashes ~= '0' then numbers[#numbers] = -numbers[#numbers] end
       end
     end
   end
@@ -69,7 +83,7 @@ local function lookUp()
   end
 end
 
-local streams, i, searches = {}, 6, false
+local streams, i, searches = {}, 7, false
 while ARGV[i] do
   local past, held = i + 3 + ARGV[i + 2], {}
   for h = i + 3, past - 1 do held[ARGV[h]] = true end
@@ -87,7 +101,7 @@ for _, s in ipairs(streams) do
     count = count - #s.entries
   end
 end
-local answer = {}
+local answer = { passedOver }
 for _, s in ipairs(streams) do
   if count > 0 then
     local read = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', s.stream, '>')
@@ -104,27 +118,36 @@ return answer
 /** How far the search for leases that ran out has come, by priority; where it has come to its end there is none. */
 export type Cursors = Map<string, string>;
 
-/**
- * Leases up to `count` entries.
- *
- * @param cursors Where to look for leases that ran out; they move.
- * @param held Not looked for.
- */
+/** A search for expired leases. */
+export interface Search {
+  /** Entries that the search passes over. */
+  readonly known: Iterable<Pick<Delivery, "priority" | "entryId">>;
+  /** Where the search continues; the cursors move. */
+  readonly cursors: Cursors;
+  /** How many quarantined entries to lease at most. */
+  readonly quarantined: number;
+}
+
+/** Leases up to `count` entries. */
 export async function read(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   { name, priorities, idleTimeout }: ConsumerOptions,
   count: number,
-  { held, cursors }: { held: Iterable<Pick<Delivery, "priority" | "entryId">>; cursors: Cursors },
+  { known, cursors, quarantined }: Search,
 ): Promise<Read> {
-  const holds = entryIdsByPriority(cursors.size > 0 ? held : []);
-  const args: (string | number)[] = [group, name, count, idleTimeout, sweepLimit];
+  const holds = entryIdsByPriority(cursors.size > 0 ? known : []);
+  const args: (string | number)[] = [group, name, count, idleTimeout, sweepLimit, quarantined];
   const highestFirst = priorities.toReversed();
   for (const priority of highestFirst) {
     const ids = holds.get(priority) ?? [];
     args.push(priority, cursors.get(priority) ?? "", ids.length, ...ids);
   }
-  const reply = await script.run<(RawEntry[] | number[] | string)[]>(redis, [keys.prefix], args);
+  const [passedOver, ...reply] = await script.run<[number, ...(RawEntry[] | number[] | string)[]]>(
+    redis,
+    [keys.prefix],
+    args,
+  );
   const found = { deliveries: [], broken: [] };
   highestFirst.forEach((priority, i) => {
     sortEntries(found, priority, reply[3 * i] as RawEntry[], reply[3 * i + 1] as number[]);
@@ -132,7 +155,7 @@ export async function read(
     if (cursor === "") cursors.delete(priority);
     else cursors.set(priority, cursor);
   });
-  return { ...found, unfinished: cursors.size > 0 };
+  return { ...found, unfinished: cursors.size > 0, passedOver: passedOver === 1 };
 }
 
 /** The cursors of a search that begins. */

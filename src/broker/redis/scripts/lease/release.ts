@@ -1,5 +1,6 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { Delivery } from "../../../contract/consumer.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Delivery } from "../../../contract/delivery.ts";
 import { group, type Keys } from "../../keys.ts";
 import { leaseRows, leases } from "../lua/leases.ts";
 import { unmarking } from "../lua/unmarking.ts";
@@ -47,7 +48,7 @@ return #rows
 
 /** Hands deliveries back, for any worker to take at once. */
 export async function release(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   consumer: string,
   deliveries: readonly Delivery[],

@@ -1,5 +1,8 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { ConsumerOptions, Delivery, Renewal, WorkerStatus } from "../../../contract/consumer.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { ConsumerOptions } from "../../../contract/consumer.ts";
+import type { Delivery } from "../../../contract/delivery.ts";
+import type { Renewal, WorkerStatus } from "../../../contract/membership.ts";
 import { group, type Keys } from "../../keys.ts";
 import { leaseRows, leases } from "../lua/leases.ts";
 
@@ -51,12 +54,12 @@ return answer
 
 /** Extends the leases of `held`, and says that the worker lives. */
 export async function renew(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   { name, idleTimeout }: ConsumerOptions,
   held: readonly Delivery[],
   { workerId, summary }: WorkerStatus,
-): Promise<Renewal & { listed: number }> {
+): Promise<Pick<Renewal, "lost" | "idleTimeout"> & { listed: number }> {
   const { args, places } = leaseRows(held, (delivery) => delivery);
   const [longest, listed, ...lost] = await script.run<[number, number, ...number[]]>(
     redis,

@@ -1,6 +1,7 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { Payload } from "../../../contract/broker.ts";
-import type { Delivery, Start } from "../../../contract/consumer.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Delivery, Start } from "../../../contract/delivery.ts";
+import type { Payload } from "../../../contract/payload.ts";
 import { group, type Keys } from "../../keys.ts";
 import { leaseRows, leases } from "../lua/leases.ts";
 import { notStarted, starting } from "../lua/starting.ts";
@@ -38,7 +39,7 @@ return { answers, records, now, past, given }
  * @param options.binary Whether records are bytes.
  */
 export async function start(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   consumer: string,
   deliveries: readonly Delivery[],

@@ -1,4 +1,5 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import { group, type Keys } from "../../keys.ts";
 
@@ -44,7 +45,7 @@ return cursor
 
 /** Clears what dead workers and lost data leave behind, a part at a time; answers where to go on. */
 export async function tidy(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   { priorities, idleTimeout }: ConsumerOptions,
   cursor: string,

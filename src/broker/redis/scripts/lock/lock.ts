@@ -1,5 +1,6 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { Lock } from "../../../contract/consumer.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Lock } from "../../../contract/locking.ts";
 import type { Keys } from "../../keys.ts";
 
 /** How long the token is that follows the task's id in a lock. */
@@ -48,13 +49,18 @@ if redis.call('GET', KEYS[1]) == ARGV[1] .. ' ' .. ARGV[2] then redis.call('DEL'
 `);
 
 /** Takes a lock; answers who has it, `null` when it was taken. */
-export async function takeLock(redis: RedisClient, keys: Keys, lock: Lock, ms: number): Promise<string | null> {
+export async function takeLock(redis: CommandSender, keys: Keys, lock: Lock, ms: number): Promise<string | null> {
   const holder = await taking.run<string>(redis, [keys.lock(lock.fnName)], [lock.taskId, lock.token, ms]);
   return holder === "" ? null : holder;
 }
 
 /** Extends locks; answers those that are lost. */
-export async function extendLocks(redis: RedisClient, keys: Keys, locks: readonly Lock[], ms: number): Promise<Lock[]> {
+export async function extendLocks(
+  redis: CommandSender,
+  keys: Keys,
+  locks: readonly Lock[],
+  ms: number,
+): Promise<Lock[]> {
   const args = locks.flatMap(({ taskId, token }) => [taskId, token]);
   const names = locks.map(({ fnName }) => keys.lock(fnName));
   // In full: with a second round trip, where the script is not known, a release could come between, and a lock that was
@@ -65,6 +71,6 @@ export async function extendLocks(redis: RedisClient, keys: Keys, locks: readonl
 }
 
 /** Releases a lock. */
-export async function releaseLock(redis: RedisClient, keys: Keys, { fnName, taskId, token }: Lock): Promise<void> {
+export async function releaseLock(redis: CommandSender, keys: Keys, { fnName, taskId, token }: Lock): Promise<void> {
   await releasing.run(redis, [keys.lock(fnName)], [taskId, token]);
 }

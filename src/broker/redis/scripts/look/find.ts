@@ -1,5 +1,7 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { Found, Payload, State } from "../../../contract/broker.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Payload } from "../../../contract/payload.ts";
+import type { Found, State } from "../../../contract/task.ts";
 import type { Keys } from "../../keys.ts";
 
 // A script and no transaction: a server whose memory is full takes no commands between MULTI and EXEC.
@@ -37,7 +39,7 @@ return { state, redis.call('GET', data), tries, due, relatives('dependencies'), 
 
 /** Where a task is in its life. */
 export async function findState(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   priorities: readonly string[],
   taskId: string,
@@ -48,7 +50,7 @@ export async function findState(
 
 /** What is stored of a task; `null` when it is unknown or has ended. */
 export async function find(
-  redis: RedisClient,
+  redis: CommandSender,
   keys: Keys,
   priorities: readonly string[],
   taskId: string,

@@ -1,5 +1,5 @@
 import type { Argument } from "../../../../resp/reply.ts";
-import type { Delivery } from "../../../contract/consumer.ts";
+import type { Delivery } from "../../../contract/delivery.ts";
 
 /** How many deliveries one call takes; with the six values of an ending this stays below what Lua can unpack. */
 export const deliveryLimit = 500;

@@ -1,5 +1,6 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { Promotion } from "../../../contract/consumer.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Promotion } from "../../../contract/scheduling.ts";
 import type { Keys } from "../../keys.ts";
 import { serverTime } from "../lua/server_time.ts";
 
@@ -41,9 +42,9 @@ return { moved, show(next), show(repetition[1] and math.max(0, repetition[2] - n
 `);
 
 /** Moves tasks that are due to their streams. */
-export async function promote(redis: RedisClient, keys: Keys, priorities: readonly string[]): Promise<Promotion> {
+export async function promote(redis: CommandSender, keys: Keys, priorities: readonly string[]): Promise<Promotion> {
   const args = [promoteLimit, ...priorities.toReversed()];
   const [promoted, next, repetition] = await script.run<[number, string, string]>(redis, [keys.prefix], args);
   const read = (ms: string) => ms === "" ? null : Number(ms);
-  return { promoted, next: read(next), nextRepetition: read(repetition) };
+  return { promoted, next: read(next), nextSchedule: read(repetition) };
 }

@@ -1,6 +1,7 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { Waiting } from "../../../contract/broker.ts";
-import type { Occurrence, ScheduleAnswer, NewSchedule } from "../../../contract/schedule.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Cancellable } from "../../../contract/cancellable.ts";
+import type { NewSchedule, Occurrence, ScheduleAnswer } from "../../../contract/schedule.ts";
 import type { Keys } from "../../keys.ts";
 import { delaying } from "../lua/delaying.ts";
 import { repeating } from "../lua/scheduling.ts";
@@ -8,7 +9,7 @@ import { waiting } from "../lua/waiting.ts";
 import { withdrawing } from "../lua/withdrawing.ts";
 import { serverTime } from "../lua/server_time.ts";
 
-const repeatScript = new Script(`
+const scheduleScript = new Script(`
 -- Lets a task repeat, with its next occurrence. A job of the code that is there with another expression, priority or zone
 -- is replaced; one that was scheduled with arguments is left as it is, and so is its id when it is another task's.
 -- KEYS[1]  the queue's prefix
@@ -44,7 +45,7 @@ announce()
 return before and 'changed' or 'created'
 `);
 
-const unrepeatScript = new Script(`
+const unscheduleScript = new Script(`
 -- Lets a task repeat no more.
 -- KEYS[1]  the queue's prefix
 -- ARGV     name, 1 to take back the occurrence that waits or 0
@@ -65,27 +66,30 @@ return { removed, listed }
 `);
 
 /** Lets a task repeat. @throws The error of the server, where it concerns this task alone. */
-export async function repeatTask(
-  redis: RedisClient,
+export async function schedule(
+  redis: CommandSender,
   keys: Keys,
   { name, isStatic, expression, timeZone, priority, data }: NewSchedule,
   first: Occurrence,
-  options?: Waiting,
+  options?: Cancellable,
 ): Promise<ScheduleAnswer> {
   const args = [name, isStatic ? "s" : "d", expression, `${priority}:${timeZone}`, data];
   const occurrence = [first.taskId, first.data, first.time];
-  const answer = await repeatScript.run<string>(redis, [keys.prefix], [...args, ...occurrence], options);
+  const answer = await scheduleScript.run<string>(redis, [keys.prefix], [...args, ...occurrence], options);
   if (!(["created", "changed", "unchanged", "exists", "done"] as string[]).includes(answer)) throw new Error(answer);
   return answer as ScheduleAnswer;
 }
 
 /** Lets a task repeat no more; tells whether it did, and whether others waited for it who are still to be told. */
-export async function unrepeatTask(
-  redis: RedisClient,
+export async function unschedule(
+  redis: CommandSender,
   keys: Keys,
   name: string,
   { withdraw }: { withdraw: boolean },
 ): Promise<{ removed: boolean; listed: boolean }> {
-  const [removed, listed] = await unrepeatScript.run<[number, number]>(redis, [keys.prefix], [name, withdraw ? 1 : 0]);
+  const [removed, listed] = await unscheduleScript.run<[number, number]>(redis, [keys.prefix], [
+    name,
+    withdraw ? 1 : 0,
+  ]);
   return { removed: removed === 1, listed: listed > 0 };
 }

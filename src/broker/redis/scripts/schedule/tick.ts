@@ -1,5 +1,6 @@
-import { type RedisClient, Script } from "../../../../redis/mod.ts";
-import type { Payload } from "../../../contract/broker.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { Script } from "../../../../redis/mod.ts";
+import type { Payload } from "../../../contract/payload.ts";
 import type { DueSchedules, NewSchedule, Tick } from "../../../contract/schedule.ts";
 import type { Keys } from "../../keys.ts";
 import { delaying } from "../lua/delaying.ts";
@@ -7,9 +8,9 @@ import { repeating } from "../lua/scheduling.ts";
 import { serverTime } from "../lua/server_time.ts";
 
 /** How many jobs are looked at in one call. */
-const agendaLimit = 100;
+const dueLimit = 100;
 
-const agendaScript = new Script(`
+const dueScript = new Script(`
 -- Jobs whose occurrence has become due, so that the one after it is to be enqueued.
 -- KEYS[1]  the queue's prefix
 -- ARGV     how many at most
@@ -55,7 +56,7 @@ announce()
 return ticked
 `);
 
-const knowScript = new Script(`
+const registerScript = new Script(`
 -- Notes that a living worker has jobs in its code.
 -- KEYS[1]  the queue's prefix
 -- ARGV     for how long in ms; then names
@@ -78,29 +79,29 @@ return missing
 `);
 
 /** Jobs whose occurrence has become due, 100 at most. */
-export async function agenda(redis: RedisClient, keys: Keys, { binary }: { binary: boolean }): Promise<DueSchedules> {
-  const [time, ...fields] = await agendaScript.run<[number, ...Payload[]]>(redis, [keys.prefix], [agendaLimit], {
+export async function due(redis: CommandSender, keys: Keys, { binary }: { binary: boolean }): Promise<DueSchedules> {
+  const [time, ...fields] = await dueScript.run<[number, ...Payload[]]>(redis, [keys.prefix], [dueLimit], {
     binary,
   });
   const text = new TextDecoder();
   const show = (value: Payload | number) => typeof value === "object" ? text.decode(value) : String(value);
-  const due = [];
+  const schedules = [];
   for (let i = 0; i < fields.length; i += 6) {
     const note = readNote(show(fields[i + 3]!));
-    due.push({
+    schedules.push({
       name: show(fields[i]!),
       time: Number(show(fields[i + 1]!)),
       expression: show(fields[i + 2]!),
-      isKnown: show(fields[i + 4]!) === "1",
+      isRegistered: show(fields[i + 4]!) === "1",
       data: fields[i + 5]!,
       ...note,
     });
   }
-  return { time, due };
+  return { time, due: schedules };
 }
 
 /** Enqueues the next occurrence of jobs; how many of them were not enqueued by somebody else before. */
-export async function tick(redis: RedisClient, keys: Keys, ticks: readonly Tick[]): Promise<number> {
+export async function tick(redis: CommandSender, keys: Keys, ticks: readonly Tick[]): Promise<number> {
   const args = ticks.flatMap(({ name, time, priority, timeZone, next }) => {
     return [name, time, `${priority}:${timeZone}`, next.taskId, next.data, next.time];
   });
@@ -108,8 +109,13 @@ export async function tick(redis: RedisClient, keys: Keys, ticks: readonly Tick[
 }
 
 /** Notes that a living worker has jobs in its code; those that are not scheduled. */
-export async function know(redis: RedisClient, keys: Keys, names: readonly string[], ms: number): Promise<string[]> {
-  return await knowScript.run<string[]>(redis, [keys.prefix], [ms, ...names]);
+export async function register(
+  redis: CommandSender,
+  keys: Keys,
+  names: readonly string[],
+  ms: number,
+): Promise<string[]> {
+  return await registerScript.run<string[]>(redis, [keys.prefix], [ms, ...names]);
 }
 
 /** Parts `<kind> <priority>:<zone> <id of an occurrence>`. */

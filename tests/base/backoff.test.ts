@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "node:test";
-import { backoff } from "../../src/redis/backoff.ts";
+import { backoff } from "../../src/base/backoff.ts";
 
 const limits = { min: 50, max: 2000 };
 

@@ -1,0 +1,28 @@
+import type { Payload } from "./payload.ts";
+
+/** A result to be stored. */
+export interface NewResult {
+  readonly result: Payload;
+  /** How long it is kept, in milliseconds; `null` for ever, 0 not at all. */
+  readonly ttl: number | null;
+}
+
+/** The cancellation of a task by a caller outside the workers. */
+export interface Cancellation extends NewResult {
+  readonly taskId: string;
+  /** Idempotency key: a repeated call is recognised by it. */
+  readonly mark: string;
+}
+
+/** Answers questions that need the content of a record, which a broker never reads. No method throws. */
+export interface RecordReader {
+  /** Whether a result is that of a task that succeeded. */
+  hasSucceeded(taskId: string, result: Payload): boolean;
+  /**
+   * Builds the result of a task that does not run because one of its dependencies has failed.
+   *
+   * @param data The task's record.
+   * @param failedId The task that failed first, possibly several levels above.
+   */
+  failDependent(taskId: string, data: Payload, failedId: string): NewResult;
+}

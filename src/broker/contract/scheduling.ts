@@ -1,0 +1,22 @@
+import type { DueSchedules, Tick } from "./schedule.ts";
+
+/** What moving due tasks did. */
+export interface Promotion {
+  readonly promoted: number;
+  /** In how many milliseconds the next delayed task is due; `null` when there is none. */
+  readonly next: number | null;
+  /** In how many milliseconds the next schedule is due, 0 when one is; `null` when there is none. */
+  readonly nextSchedule: number | null;
+}
+
+/** How a worker moves due tasks to their streams and keeps schedules going. */
+export interface Scheduling {
+  /** Moves due tasks to their streams. */
+  promote(): Promise<Promotion>;
+  /** Lists schedules whose occurrence has become due. */
+  due(): Promise<DueSchedules>;
+  /** Enqueues the next occurrences, each once; returns how many were new. */
+  tick(ticks: readonly Tick[]): Promise<number>;
+  /** Registers the names of this worker's cron jobs; returns those that have no schedule. */
+  register(names: readonly string[]): Promise<string[]>;
+}

@@ -1,0 +1,56 @@
+import type { Clock } from "../../base/clock.ts";
+import type { RedisClient } from "../../redis/mod.ts";
+import type { ConsumerOptions } from "../contract/consumer.ts";
+import type { QueueEvent } from "../contract/membership.ts";
+import type { RecordReader } from "../contract/result.ts";
+import { ConsumerGroups } from "./consumer_groups.ts";
+import type { Keys } from "./keys.ts";
+
+/** Options of a consumer on Redis. */
+export interface RedisConsumerOptions extends ConsumerOptions {
+  /** Whether records are bytes, not text. */
+  readonly binary: boolean;
+  readonly clock: Clock;
+  readonly reader: RecordReader;
+}
+
+/** What the roles of one consumer share. */
+export class ConsumerState {
+  readonly redis: RedisClient;
+  readonly keys: Keys;
+  readonly options: RedisConsumerOptions;
+  readonly groups: ConsumerGroups;
+  /** Receives events of the queue while the worker listens. */
+  onEvent: ((event: QueueEvent) => void) | undefined;
+  /** Whether deliveries may be in flight: some were leased since the last heartbeat, or it renewed some. */
+  isBusy = false;
+  #idleTimeout: number;
+  /** When the idle timeout was last confirmed, by the monotonic clock. */
+  #confirmedTime = 0;
+
+  constructor(redis: RedisClient, keys: Keys, options: RedisConsumerOptions) {
+    this.redis = redis;
+    this.keys = keys;
+    this.options = options;
+    this.groups = new ConsumerGroups(redis, keys, options.priorities);
+    this.#idleTimeout = options.idleTimeout;
+  }
+
+  /** The largest idle timeout among the living workers; it counts for all. */
+  get idleTimeout(): number {
+    return this.#idleTimeout;
+  }
+
+  /** Adopts the largest idle timeout of the queue. A larger one that disappears counts for as long as it lasts. */
+  agree(largest: number): void {
+    const time = this.options.clock.monotonic();
+    if (largest < this.#idleTimeout && time < this.#confirmedTime + this.#idleTimeout) return;
+    this.#idleTimeout = largest;
+    this.#confirmedTime = time;
+  }
+
+  /** Reports finished tasks whose dependents are still to be released or failed. */
+  reportFanOuts(listed: number): void {
+    if (listed > 0) this.onEvent?.({ kind: "fan-out" });
+  }
+}

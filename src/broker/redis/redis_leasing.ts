@@ -1,0 +1,119 @@
+import type { BrokenEntry, Delivery, Read, Start } from "../contract/delivery.ts";
+import type { Leasing, ReadOptions } from "../contract/leasing.ts";
+import { BlockingConnection, type Follow } from "./blocking_connection.ts";
+import { inChunks } from "./chunks.ts";
+import type { ConsumerState } from "./consumer_state.ts";
+import { group } from "./keys.ts";
+import { begin, type Begun, begunKey } from "./scripts/lease/begin.ts";
+import { discard } from "./scripts/lease/discard.ts";
+import { sortEntries, streams } from "./scripts/lease/entries.ts";
+import { type Cursors, fromBeginning, read } from "./scripts/lease/read.ts";
+import { start } from "./scripts/lease/start.ts";
+import { isBefore, startLimit } from "./scripts/lua/leases.ts";
+
+/** Leases and starts tasks of a queue on Redis. */
+export class RedisLeasing implements Leasing {
+  readonly #state: ConsumerState;
+  readonly #blocking: BlockingConnection;
+  /** How far the search for expired leases has come. */
+  #cursors: Cursors = new Map();
+  /** The largest entry id that was ever leased, by priority. */
+  readonly #largest = new Map<string, string>();
+  /** Entries that are being discarded: the next search passes them over. */
+  readonly #broken = new Set<BrokenEntry>();
+  /** Answers for deliveries that were started in the round trip of their read. */
+  readonly #begun = new WeakMap<Delivery, Start>();
+
+  constructor(state: ConsumerState) {
+    const { redis, options: { clock } } = state;
+    this.#state = state;
+    // A read that was cut off may have leased tasks: they are searched for at once.
+    const onKilled = () => state.onEvent?.({ kind: "released" });
+    this.#blocking = new BlockingConnection(redis, { clock, onKilled });
+  }
+
+  async read(count: number, { takeover, inFlight, quarantined }: ReadOptions): Promise<Read> {
+    const { redis, keys, groups, options, idleTimeout } = this.#state;
+    if (takeover === "first") this.#cursors = fromBeginning(options.priorities);
+    const cursors: Cursors = takeover === "none" ? new Map() : this.#cursors;
+    const known = takeover === "none" ? [] : [...inFlight, ...this.#broken];
+    const search = { known, cursors, quarantined };
+    return this.#note(await groups.within(() => read(redis, keys, { ...options, idleTimeout }, count, search)));
+  }
+
+  async wait(count: number, ms: number, { slots }: { slots: number }): Promise<Read> {
+    const { keys, groups, options } = this.#state;
+    const priorities = options.priorities.toReversed();
+    const names = priorities.map((priority) => keys.stream(priority));
+    const command = [
+      ...["XREADGROUP", "GROUP", group, options.name, "COUNT", count, "BLOCK", ms, "STREAMS"],
+      ...names,
+      ...names.map(() => ">"),
+    ] as const;
+    const follow: Follow<Begun | undefined> = async (connection, timeout) => {
+      if (slots === 0) return undefined;
+      const limit = Math.min(slots, startLimit);
+      return await begin(connection, keys, options, limit, this.#largest, { binary: options.binary, timeout });
+    };
+    const [reply, begun] = await groups.within(() => this.#blocking.read([...command], ms, follow));
+    const found: Read = { deliveries: [], broken: [], unfinished: false, passedOver: false };
+    for (const [name, entries] of streams(reply)) sortEntries(found, priorities[names.indexOf(name)]!, entries);
+    if (begun) this.#keepStarts(found.deliveries, begun);
+    return this.#note(found);
+  }
+
+  wake(): void {
+    this.#blocking.interrupt();
+  }
+
+  async start(deliveries: readonly Delivery[]): Promise<Start[]> {
+    const { redis, keys, groups, options: { name, binary } } = this.#state;
+    const starts = deliveries.map((delivery) => this.#takeStart(delivery));
+    const waiting = deliveries.filter((_, i) => !starts[i]);
+    if (waiting.length === 0) return starts as Start[];
+    const chunks = inChunks(waiting, startLimit).map((chunk) => {
+      return groups.within(() => start(redis, keys, name, chunk, { binary }));
+    });
+    const answers = (await Promise.all(chunks)).flat().values();
+    return starts.map((begun) => begun ?? answers.next().value as Start);
+  }
+
+  async discard(entries: readonly BrokenEntry[]): Promise<void> {
+    const { redis, keys, groups } = this.#state;
+    try {
+      await groups.within(() => discard(redis, keys, entries));
+    } finally {
+      for (const entry of entries) this.#broken.delete(entry);
+    }
+  }
+
+  /** Closes the connection that waits for tasks. */
+  async close(): Promise<void> {
+    await this.#blocking.close();
+  }
+
+  /** An answer counts once: a delivery that is started again may have lost its lease since. */
+  #takeStart(delivery: Delivery): Start | undefined {
+    const start = this.#begun.get(delivery);
+    if (start) this.#begun.delete(delivery);
+    return start;
+  }
+
+  #keepStarts(deliveries: readonly Delivery[], begun: Begun): void {
+    for (const delivery of deliveries) {
+      const start = begun.get(begunKey(delivery));
+      if (start) this.#begun.set(delivery, start);
+    }
+  }
+
+  /** Notes the largest entry id of each stream, and the entries that are about to be discarded. */
+  #note(found: Read): Read {
+    if (found.deliveries.length > 0) this.#state.isBusy = true;
+    for (const entry of found.broken) this.#broken.add(entry);
+    for (const { priority, entryId } of [...found.deliveries, ...found.broken]) {
+      const largest = this.#largest.get(priority);
+      if (largest === undefined || isBefore(largest, entryId)) this.#largest.set(priority, entryId);
+    }
+    return found;
+  }
+}

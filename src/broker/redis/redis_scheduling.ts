@@ -1,0 +1,34 @@
+import type { DueSchedules, Tick } from "../contract/schedule.ts";
+import type { Promotion, Scheduling } from "../contract/scheduling.ts";
+import type { ConsumerState } from "./consumer_state.ts";
+import { promote } from "./scripts/schedule/promote.ts";
+import { due, register, tick } from "./scripts/schedule/tick.ts";
+
+/** Moves due tasks of a queue on Redis to their streams, and keeps its schedules going. */
+export class RedisScheduling implements Scheduling {
+  readonly #state: ConsumerState;
+
+  constructor(state: ConsumerState) {
+    this.#state = state;
+  }
+
+  async promote(): Promise<Promotion> {
+    const { redis, keys, options: { priorities } } = this.#state;
+    return await promote(redis, keys, priorities);
+  }
+
+  async due(): Promise<DueSchedules> {
+    const { redis, keys, options: { binary } } = this.#state;
+    return await due(redis, keys, { binary });
+  }
+
+  async tick(ticks: readonly Tick[]): Promise<number> {
+    const { redis, keys } = this.#state;
+    return await tick(redis, keys, ticks);
+  }
+
+  async register(names: readonly string[]): Promise<string[]> {
+    const { redis, keys, idleTimeout } = this.#state;
+    return await register(redis, keys, names, idleTimeout);
+  }
+}

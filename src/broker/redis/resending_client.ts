@@ -1,0 +1,43 @@
+import type { Clock } from "../../base/clock.ts";
+import { retry } from "../../base/retry.ts";
+import {
+  adviceFor,
+  type CommandArguments,
+  type CommandOptions,
+  ConnectionError,
+  type RedisClient,
+} from "../../redis/mod.ts";
+import type { Reply } from "../../resp/reply.ts";
+import type { CommandSender } from "./command_sender.ts";
+
+/** Which errors of Redis are retried, how often and for how long; times are milliseconds. */
+export const resending = { pause: { min: 25, max: 1000 }, giveUpAfter: 10_000, isTransient } as const;
+
+/**
+ * Sends a command again while its error is one that passes by itself, above all a lost connection. This is the one place
+ * that decides it for producers and observers of a queue, and it covers all of their commands: reads change nothing, and
+ * every script answers the same when it is sent twice. A worker repeats its own operations for as long as it runs.
+ */
+export class ResendingClient implements CommandSender {
+  readonly #redis: RedisClient;
+  readonly #clock: Clock;
+
+  constructor(redis: RedisClient, { clock }: { clock: Clock }) {
+    this.#redis = redis;
+    this.#clock = clock;
+  }
+
+  command<T extends Reply = Reply>(args: CommandArguments, options?: CommandOptions): Promise<T> {
+    return retry(() => this.#redis.command<T>(args, options), {
+      ...resending,
+      clock: this.#clock,
+      signal: options?.signal,
+    });
+  }
+}
+
+function isTransient(error: unknown): boolean {
+  // The client has waited for a connection already.
+  if (error instanceof ConnectionError && error.code === "UNREACHABLE") return false;
+  return adviceFor(error) === "retry";
+}

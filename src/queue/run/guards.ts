@@ -1,0 +1,86 @@
+import { StreaqError } from "../../base/errors.ts";
+import type { Started } from "../../broker/contract/delivery.ts";
+import type { RecordCodec } from "../records/codec.ts";
+import { occurrenceId } from "../schedule/occurrence.ts";
+import type { Definition } from "../tasks/definition.ts";
+import type { Execution } from "./execution.ts";
+import { showTries } from "./outcome.ts";
+
+/** What the guards need of their worker. */
+export interface GuardOptions {
+  readonly codec: RecordCodec;
+  readonly registry: ReadonlyMap<string, Definition>;
+}
+
+/** Fills in what it finds out about an execution; returns why the function is not to be called. */
+type Guard = (execution: Execution, start: Started, options: GuardOptions) => Error | undefined;
+
+/** After so many runs in a row that were cut off by the death of their worker, a task is given up. */
+const crashLimit = 5;
+
+/** The guards in the order in which an execution passes them. */
+const guards: readonly Guard[] = [crashed, decode, resolve, expired, missedItsTime, givenUp];
+
+/** Passes an execution through the guards; returns the first refusal. Never throws. */
+export function refusalOf(execution: Execution, start: Started, options: GuardOptions): Error | undefined {
+  for (const guard of guards) {
+    const refusal = guard(execution, start, options);
+    if (refusal) return refusal;
+  }
+  return undefined;
+}
+
+/** Comes before the record is decoded: decoding it may be what killed the workers. */
+function crashed(execution: Execution, { data, crashes }: Started, { codec }: GuardOptions): Error | undefined {
+  if (crashes < crashLimit) return undefined;
+  execution.recordName = data === null ? undefined : codec.peekName(data);
+  return new StreaqError(
+    `Task ${execution.fnName} was given up after ${crashes} runs that were cut off with their worker`,
+  );
+}
+
+function decode(execution: Execution, { data, input }: Started, { codec }: GuardOptions): Error | undefined {
+  const { taskId } = execution.delivery;
+  if (data === null) return new StreaqError(`Cannot run task ${taskId}: its record is gone`);
+  try {
+    const record = execution.record = codec.decodeTask(taskId, data);
+    const { previous } = record;
+    if (previous === undefined) return undefined;
+    if (input === null) return new StreaqError(`Cannot run task ${taskId}: the input piped into it is gone`);
+    execution.record = { ...record, args: codec.decodeInput(previous, input) };
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+function resolve(execution: Execution, _: Started, { registry }: GuardOptions): Error | undefined {
+  const { fnName } = execution.record!;
+  execution.definition = registry.get(fnName);
+  if (execution.definition) return undefined;
+  return new StreaqError(`Cannot run task ${fnName}: no task of this name is registered`);
+}
+
+function expired(execution: Execution, { isFirst, time }: Started): Error | undefined {
+  const { record, definition, delivery: { enqueueTime } } = execution;
+  // A producer that does not know the function's options has sent none.
+  const expire = record!.expire ?? definition!.options.expire;
+  if (!isFirst || expire === null || time - enqueueTime <= expire) return undefined;
+  return new StreaqError(`Task ${record!.fnName} expired: it was not started within ${expire} ms`);
+}
+
+function missedItsTime(execution: Execution, { isFirst, time }: Started): Error | undefined {
+  const { definition, delivery: { taskId, enqueueTime } } = execution;
+  const { fnName, cron } = definition!;
+  const drift = cron?.maxScheduleDrift ?? null;
+  if (!isFirst || drift === null || time - enqueueTime <= drift) return undefined;
+  // A task that was enqueued by hand is no occurrence, and has no time of its own.
+  if (taskId !== occurrenceId(fnName, enqueueTime)) return undefined;
+  return new StreaqError(`Cron job ${fnName} missed its time by more than ${drift} ms`);
+}
+
+function givenUp({ tries, definition }: Execution): Error | undefined {
+  const { fnName, options: { maxTries } } = definition!;
+  if (maxTries === null || tries <= maxTries) return undefined;
+  return new StreaqError(`Task ${fnName} was given up after ${showTries(maxTries)}`);
+}
