@@ -42,7 +42,7 @@ function install(steps) {
   if (!mayInstall()) throw new Error(`Cannot set up: STREAQ_SETUP=no forbids installing.\n${explain(steps)}`);
   for (const step of steps) {
     if (step.obstacle) throw new Error(`Cannot set up: ${step.obstacle}.\n${explain([step])}`);
-    console.log(`Missing: ${step.what}. Installing it (STREAQ_SETUP=no prevents that):`);
+    console.log(`Missing: ${step.what}. Installing (STREAQ_SETUP=no prevents this):`);
     for (const command of step.commands) run(command);
   }
 }
@@ -96,7 +96,7 @@ function chooseInstaller(programs) {
 /** @param {Step[]} steps */
 function explain(steps) {
   return steps.flatMap(({ what, commands, hint }) => [
-    `Missing: ${what}. Install it${commands.length > 0 ? " with:" : ", with the package manager of this system."}`,
+    `Missing: ${what}. Install ${commands.length > 0 ? "with:" : "with the package manager of this system."}`,
     ...commands.map((command) => `  ${command.join(" ")}`),
     ...hint ? [hint] : [],
   ]).join("\n");
