@@ -4,6 +4,7 @@
 import process from "node:process";
 import { commands } from "./check/commands.ts";
 import type { Gate } from "./check/gate.ts";
+import { github } from "./check/github.ts";
 import { imports } from "./check/imports.ts";
 import { length } from "./check/length.ts";
 import { manifests } from "./check/manifests.ts";
@@ -13,7 +14,7 @@ import { time } from "./check/time.ts";
 import { chooseDenoConfig } from "./deno_config.mjs";
 import { ROOT } from "./runtimes.mjs";
 
-const gates: readonly Gate[] = [...commands, imports, time, tests, length, manifests, npm];
+const gates: readonly Gate[] = [...commands, imports, time, tests, length, manifests, github, npm];
 
 process.chdir(ROOT);
 process.exitCode = main(process.argv.slice(2));

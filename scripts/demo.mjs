@@ -31,7 +31,7 @@ try {
 
 async function main() {
   process.chdir(ROOT);
-  installPackages(ROOT);
+  installPackages(".");
   const { tsImport } = await import("tsx/esm/api");
   /** @type {typeof import("../src/redis/mod.ts")} */
   const { createClient } = await tsImport("../src/redis/mod.ts", import.meta.url);

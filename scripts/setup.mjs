@@ -1,59 +1,111 @@
 /**
  * Installs what is missing to develop: npm packages, Deno and Bun (in tools/), and the programs that tests start.
  *
- * Needs nothing but Node and npm, and does nothing when all is there.
+ * Needs Node and npm only, and does nothing when nothing is missing. Before it installs something it prints its name, the
+ * reason and the command. With STREAQ_SETUP=no it installs nothing: it prints the commands to run, and fails.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { ROOT } from "./runtimes.mjs";
+import { NPM, ROOT } from "./runtimes.mjs";
+import { mayInstall, testsUseRedis } from "./switches.mjs";
 
-/** What the tests start: a server (Redis 6.2 or later), and the maker of its certificate for TLS. */
+/** Programs that the tests start, and why. */
 const PROGRAMS = [
-  { command: "redis-server", debian: "redis-server", brew: "redis" },
-  { command: "openssl", debian: "openssl", brew: "openssl" },
+  { command: "redis-server", reason: "the tests start servers of their own", debian: "redis-server", brew: "redis" },
+  { command: "openssl", reason: "it makes the certificates for TLS", debian: "openssl", brew: "openssl" },
 ];
+
+/**
+ * Something that is missing, and the commands that install it. An obstacle keeps this script from running them.
+ *
+ * @typedef {{ what: string, commands: string[][], obstacle?: string, hint?: string }} Step
+ */
+
+const WITHOUT_REDIS = "Or set STREAQ_TEST_REDIS=no, which leaves out the tests that need a server.";
 
 /** Everything, in order. */
 export function setUp() {
-  installPackages(ROOT);
-  installPackages(`${ROOT}tools/`);
-  installPrograms();
+  install([...missingPackages("."), ...missingPackages("tools"), ...missingPrograms()]);
 }
 
-/** @param {string} folder With a trailing slash. Installed again when the lock file is newer than what is there. */
+/** @param {string} folder One that has a lock file, from the root. */
 export function installPackages(folder) {
-  const installed = `${folder}node_modules/.package-lock.json`;
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(`${folder}package-lock.json`).mtimeMs) return;
-  run("npm", "ci", "--prefix", folder);
+  install(missingPackages(folder));
 }
 
-/** Leaves a server that already runs, or that the package starts, alone: the tests start their own on free ports. */
-export function installPrograms() {
-  const missing = PROGRAMS.filter(({ command }) => !succeeds("sh", "-c", `command -v ${command}`));
-  if (missing.length === 0) return;
-  const sudo = process.getuid?.() === 0 ? [] : ["sudo", "-n"];
-  if (succeeds("apt-get", "--version") && succeeds(...sudo, "true")) {
-    const apt = [...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qy"];
-    run(...apt, "update");
-    run(...apt, "install", "--no-install-recommends", ...missing.map(({ debian }) => debian));
-  } else if (succeeds("brew", "--version")) {
-    run("brew", "install", ...missing.map(({ brew }) => brew));
-  } else {
-    const names = missing.map(({ command }) => command).join(" and ");
-    const packages = missing.map(({ debian }) => debian).join(" ");
-    throw new Error(
-      `Not on the PATH, and not to be installed from here: ${names}. ` +
-        `Install what is missing (Debian: sudo apt-get install ${packages}) and run this again`,
-    );
+/** @param {Step[]} steps */
+function install(steps) {
+  if (steps.length === 0) return;
+  if (!mayInstall()) throw new Error(`Cannot set up: STREAQ_SETUP=no forbids installing.\n${explain(steps)}`);
+  for (const step of steps) {
+    if (step.obstacle) throw new Error(`Cannot set up: ${step.obstacle}.\n${explain([step])}`);
+    console.log(`Missing: ${step.what}. Installing (STREAQ_SETUP=no prevents this):`);
+    for (const command of step.commands) run(command);
   }
 }
 
+/**
+ * Packages are installed again when the lock file is newer than they are.
+ *
+ * @param {string} folder
+ * @returns {Step[]}
+ */
+function missingPackages(folder) {
+  const lock = join(ROOT, folder, "package-lock.json");
+  const installed = join(ROOT, folder, "node_modules/.package-lock.json");
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return [];
+  const where = folder === "." ? [] : ["--prefix", folder];
+  return [{ what: `the npm packages of ${join(folder, "package-lock.json")}`, commands: [["npm", "ci", ...where]] }];
+}
+
+/**
+ * A server that already runs, or that the package starts, is left alone: the tests start their own on free ports.
+ *
+ * @returns {Step[]}
+ */
+function missingPrograms() {
+  if (!testsUseRedis()) {
+    console.log("STREAQ_TEST_REDIS=no: set up without redis-server and openssl");
+    return [];
+  }
+  const missing = PROGRAMS.filter(({ command }) => !isOnPath(command));
+  if (missing.length === 0) return [];
+  const what = missing.map(({ command, reason }) => `${command} (${reason})`).join(", ");
+  return [{ what, hint: WITHOUT_REDIS, ...chooseInstaller(missing) }];
+}
+
+/**
+ * @param {typeof PROGRAMS} programs
+ * @returns {Pick<Step, "commands" | "obstacle">}
+ */
+function chooseInstaller(programs) {
+  if (isOnPath("apt-get")) {
+    const isRoot = process.getuid?.() === 0;
+    const apt = [...isRoot ? [] : ["sudo"], "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qy"];
+    const install = [...apt, "install", "--no-install-recommends", ...programs.map(({ debian }) => debian)];
+    const obstacle = isRoot || succeeds("sudo", "-n", "true") ? undefined : "sudo is missing or asks for a password";
+    return { commands: [[...apt, "update"], install], obstacle };
+  }
+  if (isOnPath("brew")) return { commands: [["brew", "install", ...programs.map(({ brew }) => brew)]] };
+  return { commands: [], obstacle: "neither apt-get nor brew is on the PATH" };
+}
+
+/** @param {Step[]} steps */
+function explain(steps) {
+  return steps.flatMap(({ what, commands, hint }) => [
+    `Missing: ${what}. Install ${commands.length > 0 ? "with:" : "with the package manager of this system."}`,
+    ...commands.map((command) => `  ${command.join(" ")}`),
+    ...hint ? [hint] : [],
+  ]).join("\n");
+}
+
 /** @param {string[]} commandLine */
-function run(...commandLine) {
+function run(commandLine) {
   console.log(`> ${commandLine.join(" ")}`);
-  const [command = "", ...args] = commandLine;
+  const [command = "", ...args] = commandLine[0] === "npm" ? [...NPM, ...commandLine.slice(1)] : commandLine;
   const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] });
   if (status !== 0) throw new Error(`Cannot set up, this failed: ${commandLine.join(" ")}`, { cause: error });
 }
@@ -64,7 +116,25 @@ function succeeds(...commandLine) {
   return spawnSync(command, args, { stdio: "ignore" }).status === 0;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+/** @param {string} command */
+function isOnPath(command) {
+  const name = process.platform === "win32" ? `${command}.exe` : command;
+  const folders = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
+  return folders.some((folder) => isExecutable(join(folder, name)));
+}
+
+/** @param {string} file */
+function isExecutable(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false; // It does not exist, or may not be run.
+  }
+}
+
+// Node resolves links in import.meta.url, not in argv.
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
     setUp();
   } catch (error) {

@@ -1,11 +1,12 @@
 /**
  * Runs the one suite on each runtime in turn: `npm test [-- [--runtime deno|bun|node] [part-of-a-path ...]]`.
  *
- * The last line is the total, `N passed, N failed[, N skipped]`, added up over the runtimes.
+ * With STREAQ_TEST_REDIS=no it starts no Redis server, leaves out the files that need one, and lists them. The last line
+ * is the total, `N passed, N failed[, N skipped]`, added up over the runtimes.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -13,6 +14,8 @@ import { parseArgs } from "node:util";
 import { chooseDenoConfig } from "./deno_config.mjs";
 import { countTests, formatCounts } from "./junit.mjs";
 import { ROOT, TEST_COMMANDS } from "./runtimes.mjs";
+import { testsUseRedis } from "./switches.mjs";
+import { findRedisTests, findTests } from "./test_files.mjs";
 
 /** How long one runtime may take. Deno has no limit of its own for a test that hangs. */
 const PATIENCE = 15 * 60_000;
@@ -37,8 +40,11 @@ async function main(args) {
     allowPositionals: true,
   });
   const runtimes = values.runtime ?? Object.keys(TEST_COMMANDS);
-  const files = findTests(filters);
-  if (files.length === 0) throw new Error(`No test file has this in its path: ${filters.join(" ")}`);
+  const found = findTests(filters);
+  if (found.length === 0) throw new Error(`No test file has this in its path: ${filters.join(" ")}`);
+  const omitted = testsUseRedis() ? [] : omitRedisTests(found);
+  const files = found.filter((file) => !omitted.includes(file));
+  if (files.length === 0) throw new Error("Cannot run the tests without a Redis server: all of these files need one");
   const denoConfig = runtimes.includes("deno") ? chooseDenoConfig() : "deno.json";
 
   const results = [];
@@ -56,19 +62,25 @@ async function main(args) {
     console.log(`${runtime.padEnd(4)}  ${formatCounts(counts)} in ${seconds.toFixed(1)} s`);
   }
   for (const problem of problems) console.log(problem);
+  if (!testsUseRedis()) console.log(`Without Redis: ${omitted.length} of ${found.length} files were left out`);
   const total = sum(results);
   console.log(`\n${formatCounts(total)}`);
   return total.failed > 0 || problems.length > 0 ? 1 : 0;
 }
 
-/** @param {string[]} filters Parts of a path; a file is run when it has any of them. */
-function findTests(filters) {
-  const files = readdirSync("tests", { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".test.ts"))
-    .map((file) => `tests/${file}`)
-    .sort();
-  if (filters.length === 0) return files;
-  return files.filter((file) => filters.some((filter) => file.includes(filter.replace(/^\.\//, ""))));
+/**
+ * Finds and prints what cannot be run without a Redis server.
+ *
+ * @param {string[]} files
+ */
+function omitRedisTests(files) {
+  const found = findRedisTests(files);
+  console.log(
+    "STREAQ_TEST_REDIS=no: no Redis server is started, and the behaviour of the queue is tested in memory only.",
+  );
+  console.log(`Left out, since they need a server: ${found.length} of ${files.length} files`);
+  for (const file of found) console.log(`  ${file}`);
+  return found;
 }
 
 /**

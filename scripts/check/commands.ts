@@ -1,11 +1,12 @@
-/** The gates that are somebody else's program. */
+/** Gates that run another program. */
 import { existsSync, readdirSync } from "node:fs";
-import { DENO } from "../runtimes.mjs";
+import { DENO, packageProgram } from "../runtimes.mjs";
+import { installPackages } from "../setup.mjs";
 import { capture, type Gate } from "./gate.ts";
 import { readExports } from "./manifests.ts";
 import { SOURCES } from "./source.ts";
 
-const TSC = "node_modules/.bin/tsc";
+const TSC: readonly string[] = packageProgram("typescript", "tsc");
 
 const format: Gate = {
   name: "format",
@@ -22,16 +23,16 @@ const types: Gate = {
   name: "types",
   run({ denoConfig }) {
     // The benchmarks are code too, and name packages that nothing else needs.
-    if (!existsSync("benchmarks/node_modules")) capture(["npm", "ci", "--prefix", "benchmarks"]);
+    installPackages("benchmarks");
     capture([DENO, "check", "--quiet", "--doc", "--config", denoConfig, ...SOURCES]);
-    capture([TSC, "-p", "tsconfig.json"]);
+    capture([...TSC, "-p", "tsconfig.json"]);
   },
 };
 
 /** The public API has explicit types, so that JSR needs no inference. */
 const declarations: Gate = {
   name: "declarations",
-  run: () => void capture([TSC, "-p", "tsconfig.src.json"]),
+  run: () => void capture([...TSC, "-p", "tsconfig.src.json"]),
 };
 
 /** Everything public has a doc comment. */

@@ -1,6 +1,6 @@
 /** Imports go one way: `cli -> web -> queue -> broker -> redis -> resp -> base`. */
 import { readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, relative } from "node:path/posix";
 import ts from "typescript";
 import type { Gate } from "./gate.ts";
 import { findSources, parse, position, walk } from "./source.ts";

@@ -6,6 +6,9 @@ import type { Gate } from "./gate.ts";
 
 const VERSION_FILE = "src/base/version.ts";
 
+/** The built modules that do something when they are imported: the command line, and what a thread runs. */
+const PROGRAMS: readonly string[] = ["./dist/cli.js", "./dist/thread.js"];
+
 interface Facts {
   readonly name: string;
   readonly version: string;
@@ -19,6 +22,7 @@ interface JsrManifest extends Facts {
 
 interface NpmManifest extends Facts {
   readonly exports: unknown;
+  readonly sideEffects: unknown;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }
@@ -50,6 +54,7 @@ export const manifests: Gate = {
     agree(`${VERSION_FILE} VERSION`, readVersion(), jsr.version);
     const built = Object.fromEntries(Object.keys(jsr.exports).map((name) => [name, builtFiles(name)]));
     agree('package.json "exports"', npm.exports, built);
+    agree('package.json "sideEffects"', npm.sideEffects, PROGRAMS);
     for (const [name, file] of Object.entries(jsr.exports)) {
       if (!existsSync(file)) problem(`deno.json "exports" ${name}: there is no ${file}`);
       agree(`tsconfig.json "paths" ${name}`, paths[`${jsr.name}${name.slice(1)}`], [file]);

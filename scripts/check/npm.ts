@@ -1,21 +1,22 @@
 /** The npm package: built, judged, and used from an empty folder on all three runtimes. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BUN, DENO } from "../runtimes.mjs";
+import { BUN, DENO, NPM, packageProgram } from "../runtimes.mjs";
 import { capture, type Gate } from "./gate.ts";
 
 interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly exports: Readonly<Record<string, unknown>>;
+  readonly sideEffects: readonly string[];
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
 /** The entry point that is run, not imported. */
 const CLI = "./cli";
 
-/** Those that need an optional peer. */
+/** Entry points that need an optional peer. */
 const OPTIONAL: readonly string[] = ["./serializer"];
 
 export const npm: Gate = {
@@ -24,8 +25,8 @@ export const npm: Gate = {
     const folder = mkdtempSync(join(tmpdir(), "streaq-package-"));
     try {
       const tarball = pack(folder);
-      capture(["node_modules/.bin/publint", "run", tarball, "--strict"]);
-      capture(["node_modules/.bin/attw", tarball, "--profile", "esm-only"]);
+      capture([...packageProgram("publint"), "run", tarball, "--strict"]);
+      capture([...packageProgram("@arethetypeswrong/cli", "attw"), tarball, "--profile", "esm-only"]);
       use(folder, tarball, JSON.parse(readFileSync("package.json", "utf8")));
     } finally {
       rmSync(folder, { recursive: true });
@@ -35,7 +36,7 @@ export const npm: Gate = {
 
 /** Builds and packs, as `npm publish` does. */
 function pack(folder: string): string {
-  capture(["npm", "pack", "--pack-destination", folder]);
+  capture([...NPM, "pack", "--pack-destination", folder]);
   const [tarball] = readdirSync(folder);
   if (!tarball) throw new Error(`npm pack left no tarball in ${folder}`);
   return join(folder, tarball);
@@ -46,20 +47,30 @@ function use(folder: string, tarball: string, manifest: Manifest): void {
   const { name, version, exports, peerDependencies = {} } = manifest;
   const cwd = folder;
   writeFileSync(join(folder, "package.json"), '{ "type": "module", "private": true }');
-  capture(["npm", "install", tarball], { cwd });
+  capture([...NPM, "install", tarball], { cwd });
+  findFiles(join(folder, "node_modules", name), manifest);
 
   const entries = Object.keys(exports).filter((entry) => entry !== CLI);
   load(folder, name, entries.filter((entry) => !OPTIONAL.includes(entry)));
-  capture(["npm", "install", ...Object.entries(peerDependencies).map(([peer, range]) => `${peer}@${range}`)], { cwd });
+  capture([...NPM, "install", ...Object.entries(peerDependencies).map(([peer, range]) => `${peer}@${range}`)], { cwd });
   load(folder, name, entries);
 
   if (!(CLI in exports)) return;
-  for (const command of [["npx", "streaq"], [BUN, "x", "--bun", "streaq"], [DENO, "run", "-A", `npm:${name}/cli`]]) {
+  const npx = [...NPM, "exec", "--"];
+  for (const command of [[...npx, "streaq"], [BUN, "x", "--bun", "streaq"], [DENO, "run", "-A", `npm:${name}/cli`]]) {
     const answer = capture([...command, "--version"], { cwd });
     if (!answer.includes(version)) {
       throw new Error(`${command.join(" ")} --version: expected ${version}, got ${answer}`);
     }
   }
+}
+
+/** The package ships its documentation, and the modules that bundlers are asked to keep. */
+function findFiles(folder: string, { sideEffects }: Manifest): void {
+  const pages = readdirSync("docs").map((file) => `docs/${file}`);
+  const missing = ["README.md", "CHANGELOG.md", "LICENSE", ...pages, ...sideEffects]
+    .filter((file) => !existsSync(join(folder, file)));
+  if (missing.length > 0) throw new Error(`Missing in the package: ${missing.join(", ")}`);
 }
 
 /** Imports entry points on each runtime. */

@@ -1,6 +1,6 @@
 /** Reading the sources, for the gates that look into them. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join } from "node:path/posix";
 import ts from "typescript";
 
 /** Where TypeScript of ours may be. */
@@ -14,6 +14,7 @@ export function findSources(...paths: readonly string[]): string[] {
     if (!existsSync(path)) return [];
     if (!statSync(path).isDirectory()) return [path];
     return readdirSync(path, { recursive: true, encoding: "utf8" })
+      .map((file) => file.replaceAll("\\", "/"))
       .filter((file) => file.endsWith(".ts") && !file.includes("node_modules/"))
       .map((file) => join(path, file))
       .sort();

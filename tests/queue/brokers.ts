@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { testsUseRedis } from "../../scripts/switches.mjs";
 import { systemClock } from "../../src/base/clock.ts";
 import type { MemoryQueue } from "../../src/broker/memory/memory_queue.ts";
 import { queueAt } from "../../src/broker/memory/process_queues.ts";
@@ -82,4 +83,4 @@ function remainsOf({ budget, lanes, dependencies, schedules, locks }: MemoryQueu
 }
 
 /** All that the behaviour of the queue is to be the same on. */
-export const brokers: readonly BrokerUnderTest[] = [onRedis, inMemory];
+export const brokers: readonly BrokerUnderTest[] = testsUseRedis() ? [onRedis, inMemory] : [inMemory];

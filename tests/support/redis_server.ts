@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { testsUseRedis } from "../../scripts/switches.mjs";
 import { makeCertificate } from "./certificate.ts";
 import { findFreePort, HOST } from "./free_port.ts";
 import { Subprocess } from "./subprocess.ts";
@@ -50,9 +51,10 @@ const START_TIMEOUT = 30_000;
 /**
  * Starts `redis-server` on a free port of the loopback interface, and resolves when it answers.
  *
- * @throws When it ends instead; the message holds its log.
+ * @throws When it ends instead; the message holds its log. Also with `STREAQ_TEST_REDIS=no`.
  */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+  if (!testsUseRedis()) throw new Error("Cannot start redis-server: STREAQ_TEST_REDIS=no forbids it");
   for (;;) {
     const server = new LocalRedis(await findFreePort(), options);
     try {

@@ -1,0 +1,95 @@
+/** Finds the test files, and those among them that need a Redis server. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path/posix";
+import ts from "typescript";
+
+/** The module that starts servers. A file that leads to it needs one. */
+const SERVER = "tests/support/redis_server.ts";
+/** Leads to it too, but takes memory instead where there is none. */
+const BEHAVIOUR = "tests/queue/behaviour.ts";
+
+/**
+ * @param {readonly string[]} [filters] Parts of a path; a file matches when it has any of them. None match all.
+ * @returns {string[]} Paths from the root, sorted.
+ */
+export function findTests(filters = []) {
+  const files = readdirSync("tests", { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".test.ts"))
+    .map((file) => `tests/${file.replaceAll("\\", "/")}`)
+    .sort();
+  if (filters.length === 0) return files;
+  return files.filter((file) => filters.some((filter) => file.includes(filter.replace(/^\.\//, ""))));
+}
+
+/** @typedef {(file: string) => string | undefined} Read Returns the text of a file; `undefined` if it does not exist. */
+
+/**
+ * @param {readonly string[]} files Paths from the root.
+ * @param {Read} [read]
+ * @returns {string[]} Those that lead to the module that starts servers.
+ * @throws When a module that decides this has moved: files would be judged wrongly.
+ */
+export function findRedisTests(files, read = readIfThere) {
+  for (const path of [SERVER, BEHAVIOUR]) {
+    if (read(path) === undefined) throw new Error(`Cannot find the tests that need Redis: ${path} does not exist`);
+  }
+  return files.filter((file) => leadsToServer(file, read));
+}
+
+/**
+ * @param {string} start
+ * @param {Read} read
+ */
+function leadsToServer(start, read) {
+  const seen = new Set([BEHAVIOUR]);
+  const open = [start];
+  for (let path = open.pop(); path !== undefined; path = open.pop()) {
+    if (path === SERVER) return true;
+    if (seen.has(path)) continue;
+    seen.add(path);
+    open.push(...findModules(path, read(path) ?? ""));
+  }
+  return false;
+}
+
+/**
+ * Finds what a module of the tests loads of them, by an import or, to run it, as `new URL("./module.ts", ...)`.
+ *
+ * @param {string} path
+ * @param {string} text
+ * @returns {string[]}
+ */
+function findModules(path, text) {
+  /** @type {string[]} */
+  const found = [];
+  /** @param {import("typescript").Node} node */
+  const visit = (node) => {
+    const specifier = findSpecifier(node);
+    if (specifier && ts.isStringLiteral(specifier)) found.push(join(dirname(path), specifier.text));
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest));
+  return found.filter((target) => target.startsWith("tests/") && target.endsWith(".ts"));
+}
+
+/**
+ * Types load nothing.
+ *
+ * @param {import("typescript").Node} node
+ */
+function findSpecifier(node) {
+  if (ts.isImportDeclaration(node)) return node.importClause?.isTypeOnly ? undefined : node.moduleSpecifier;
+  if (ts.isExportDeclaration(node)) return node.isTypeOnly ? undefined : node.moduleSpecifier;
+  if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) return node.arguments[0];
+  const isUrl = ts.isNewExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === "URL";
+  return isUrl ? node.arguments?.[0] : undefined;
+}
+
+/** @type {Read} */
+function readIfThere(file) {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined; // Files are named that are not to exist.
+  }
+}
