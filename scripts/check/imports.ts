@@ -1,21 +1,57 @@
-/** Imports go one way: `cli -> web -> queue -> broker -> redis -> resp -> base`. */
+/**
+ * Imports go one way: between the layers, `cli -> web -> queue -> broker -> redis -> resp -> base`, and between the rooms
+ * of a layer; no files import each other in a circle. Imports of types count.
+ */
 import { readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path/posix";
+import { dirname, join } from "node:path";
 import ts from "typescript";
 import type { Gate } from "./gate.ts";
 import { findSources, parse, position, walk } from "./source.ts";
 
-/** A folder of `src` may import from itself and from those after it. */
+/** A layer may import from itself and from those after it. */
 const LAYERS: readonly string[] = ["cli", "web", "queue", "broker", "redis", "resp", "base"];
 
-/** These layers know storage only as the `Broker` interface and the function that opens one. */
+/**
+ * The rooms of the layers that have some, and what each may import from within its layer; always also itself. The files
+ * that lie directly in a layer are its room ".".
+ */
+const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  queue: {
+    ".": ["run", "threads", "enqueue", "inspect", "records", "options", "schedule", "tasks", "context"],
+    run: ["threads", "records", "options", "schedule", "tasks", "context"],
+    threads: ["records", "tasks", "context"],
+    enqueue: ["inspect", "records", "schedule", "tasks", "context"],
+    inspect: ["records", "tasks"],
+    options: ["records", "context"],
+    records: ["tasks"],
+    schedule: [],
+    tasks: [],
+    context: [],
+  },
+  broker: {
+    ".": ["redis", "memory", "contract"],
+    redis: ["redis/scripts", "redis/scripts/lua", "contract"],
+    "redis/scripts": ["redis", "redis/scripts/lua", "contract"],
+    "redis/scripts/lua": ["redis", "contract"],
+    memory: ["contract"],
+    contract: [],
+  },
+};
+
+/** Files of the room "redis" that its scripts may import: the names of keys, and the type of what sends a script. */
+const SCRIPT_NEEDS: readonly string[] = ["src/broker/redis/keys.ts", "src/broker/redis/command_sender.ts"];
+
+/** Arrows that go the other way because the public contract asks for them. */
+const EXCEPTIONS: readonly string[] = [
+  // RegisteredTask.worker
+  "src/queue/enqueue/registered_task.ts -> src/queue/worker.ts",
+];
+
+/** These layers know storage only as its contract and the function that opens a broker. */
 const ABOVE_STORAGE: readonly string[] = ["queue", "web"];
-const STORAGE_ENTRANCES: readonly string[] = ["broker", "consumer", "repetition", "open"].map((name) =>
-  `src/broker/${name}.ts`
-);
 const STORAGE_TYPES_ONLY: readonly string[] = ["redis", "resp"];
 
-/** Entry points of their own, which alone may need what not everybody installs: the optional peers in package.json. */
+/** Entry points of their own, which alone may need packages that not everybody installs: the optional peers. */
 const OPTIONAL: readonly string[] = ["src/queue/records/rich_serializer.ts"];
 
 interface Import {
@@ -28,10 +64,12 @@ export const imports: Gate = {
   name: "imports",
   run({ problem }) {
     const { dependencies = {}, peerDependencies = {} } = JSON.parse(readFileSync("package.json", "utf8"));
-    for (const path of findSources("src")) {
-      const known = OPTIONAL.includes(path) ? { ...dependencies, ...peerDependencies } : dependencies;
-      for (const fault of findWrongImports(parse(path), Object.keys(known))) problem(fault);
+    const files = findSources("src").map((path) => parse(path));
+    for (const file of files) {
+      const known = OPTIONAL.includes(file.fileName) ? { ...dependencies, ...peerDependencies } : dependencies;
+      for (const fault of findWrongImports(file, Object.keys(known))) problem(fault);
     }
+    for (const circle of findCircles(files)) problem(`These files import each other in a circle: ${circle.join(", ")}`);
   },
 };
 
@@ -43,28 +81,87 @@ export function* findWrongImports(file: ts.SourceFile, dependencies: readonly st
   }
 }
 
+/** Groups of files that reach each other, by Tarjan's algorithm; the exceptions do not count. */
+export function findCircles(files: readonly ts.SourceFile[]): string[][] {
+  const targets = new Map(files.map((file) => [file.fileName, [...targetsOf(file)]]));
+  const order = new Map<string, number>();
+  const low = new Map<string, number>();
+  const open: string[] = [];
+  const circles: string[][] = [];
+  const visit = (path: string): void => {
+    order.set(path, order.size);
+    low.set(path, order.get(path)!);
+    open.push(path);
+    for (const target of targets.get(path) ?? []) {
+      if (!order.has(target)) visit(target);
+      if (open.includes(target)) low.set(path, Math.min(low.get(path)!, low.get(target)!));
+    }
+    if (low.get(path) !== order.get(path)) return;
+    const circle = open.splice(open.indexOf(path));
+    if (circle.length > 1) circles.push(circle.sort());
+  };
+  for (const path of targets.keys()) if (!order.has(path)) visit(path);
+  return circles;
+}
+
+function* targetsOf(file: ts.SourceFile): Generator<string> {
+  for (const { specifier } of findImports(file)) {
+    const target = targetOf(file.fileName, specifier);
+    if (specifier.startsWith(".") && !EXCEPTIONS.includes(`${file.fileName} -> ${target}`)) yield target;
+  }
+}
+
+function targetOf(path: string, specifier: string): string {
+  return join(dirname(path), specifier).replaceAll("\\", "/");
+}
+
 function findFault(path: string, { specifier, typeOnly }: Import, dependencies: readonly string[]): string | undefined {
   if (!specifier.startsWith(".")) {
     const known = specifier.startsWith("node:") ||
       dependencies.some((name) => specifier === name || specifier.startsWith(`${name}/`));
     return known ? undefined : "it is no dependency in package.json";
   }
-  const target = join(dirname(path), specifier);
-  if (OPTIONAL.includes(target) && !typeOnly) return "it needs what not everybody installs";
+  const target = targetOf(path, specifier);
+  if (EXCEPTIONS.includes(`${path} -> ${target}`)) return typeOnly ? undefined : "only its type may be imported";
+  if (OPTIONAL.includes(target) && !typeOnly) return "it needs packages that not everybody installs";
   const from = layerOf(path);
   const to = layerOf(target);
   if (!LAYERS.includes(from) || !LAYERS.includes(to)) return `expected one of src/{${LAYERS}} on both sides`;
   if (LAYERS.indexOf(to) < LAYERS.indexOf(from)) return `${from} may not import from ${to}`;
+  if (from === to) return findRoomFault(from, path, target);
   if (!ABOVE_STORAGE.includes(from)) return undefined;
-  if (to === "broker" && !STORAGE_ENTRANCES.includes(target)) {
-    return `${from} may import only ${STORAGE_ENTRANCES.join(" and ")} from there`;
+  if (to === "broker" && !target.startsWith("src/broker/contract/") && target !== "src/broker/open.ts") {
+    return `${from} may import only src/broker/contract/ and src/broker/open.ts from there`;
   }
   if (STORAGE_TYPES_ONLY.includes(to) && !typeOnly) return `${from} may import only types from ${to}`;
   return undefined;
 }
 
+function findRoomFault(layer: string, path: string, target: string): string | undefined {
+  const rooms = ROOMS[layer];
+  if (!rooms) return undefined;
+  const [from, to] = [roomOf(layer, path), roomOf(layer, target)];
+  const allowed = rooms[from];
+  if (!allowed) return `src/${layer} has no room ${from}`;
+  if (from === to) return undefined;
+  if (from.startsWith("redis/scripts") && to === "redis" && !SCRIPT_NEEDS.includes(target)) {
+    return `scripts may import only ${SCRIPT_NEEDS.join(" and ")} from there`;
+  }
+  return allowed.includes(to) ? undefined : `${layer}/${from} may not import from ${layer}/${to}`;
+}
+
 function layerOf(path: string): string {
-  return relative("src", path).split("/")[0] ?? "";
+  return path.split("/")[1] ?? "";
+}
+
+/** The room of a file: scripts by subject are one room, and the fragments of Lua that they include another. */
+function roomOf(layer: string, path: string): string {
+  const folders = path.split("/").slice(2, -1);
+  const room = folders.join("/");
+  if (layer === "broker" && room.startsWith("redis/scripts/")) {
+    return room === "redis/scripts/lua" ? room : "redis/scripts";
+  }
+  return folders[0] ?? ".";
 }
 
 /** Every way that a module can name another one. */

@@ -9,13 +9,13 @@ import { Inspector } from "./inspect/inspector.ts";
 import { inside } from "./context/inside.ts";
 import type { ResolvedWorkerOptions } from "./options/worker_options.ts";
 
-/** A queue with all that reads and writes it. */
+/** The parts that a worker reaches its queue with. */
 export interface OpenQueue {
   readonly broker: Broker;
   readonly codec: RecordCodec;
   readonly calendar: Calendar;
-  readonly queue: Producer;
-  readonly tasks: Inspector;
+  readonly producer: Producer;
+  readonly inspector: Inspector;
 }
 
 /**
@@ -32,7 +32,14 @@ export function openQueue<C>(
   const calendar = new Calendar();
   const records = new TolerantCodec({ ...options, codec, definition, workerId: options.id });
   const broker = openBroker({ ...options, binary: codec.binary, reader: records, isInThread: inside() !== undefined });
-  const tasks = new Inspector({ ...options, broker, codec, records });
-  const queue = new Producer({ ...options, name: options.queueName, broker, codec, calendar, tasks });
-  return { broker, codec, calendar, queue, tasks };
+  const inspector = new Inspector({ ...options, broker, codec, records });
+  const producer = new Producer({
+    ...options,
+    name: options.queueName,
+    publishing: broker,
+    codec,
+    calendar,
+    inspector,
+  });
+  return { broker, codec, calendar, producer, inspector };
 }

@@ -9,13 +9,13 @@ import { partArguments } from "./tasks/kwargs.ts";
 import type { Middleware } from "./tasks/middleware.ts";
 import { type OpenQueue, openQueue } from "./open_queue.ts";
 import type { Enqueued } from "./enqueue/producer.ts";
-import type { Registered, RegisteredTask } from "./enqueue/registered_task.ts";
+import type { EnqueueRequest, Registered, RegisteredTask } from "./enqueue/registered_task.ts";
 import { makeStub, Registry } from "./enqueue/registry.ts";
-import { type EnqueueRequest, Request } from "./enqueue/request.ts";
+import { Request } from "./enqueue/request.ts";
 import type { TaskResult } from "./records/task_result.ts";
 import { Session } from "./run/session.ts";
 import type { TaskStatus } from "./inspect/task_status.ts";
-import type { AbortOptions, ResultOptions } from "./enqueue/task.ts";
+import type { AbortOptions, ResultOptions } from "./inspect/wait_options.ts";
 import { checkTaskName, type CronOptions, type TaskOptions } from "./tasks/task_options.ts";
 import type { ListOptions, Schedule, SizeOptions } from "./inspect/inspector.ts";
 import { inside } from "./context/inside.ts";
@@ -60,7 +60,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
   constructor(options: WorkerOptions<C> = {}) {
     this.#options = resolveWorkerOptions(options);
     this.#queue = openQueue(this.#options, (fnName) => this.#registry.definitions.get(fnName));
-    this.#registry = new Registry({ worker: this, queue: this.#queue.queue });
+    this.#registry = new Registry({ worker: this, queue: this.#queue.producer });
   }
 
   /** The worker's id in results and logs. */
@@ -181,7 +181,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   // deno-lint-ignore ban-types -- As for task().
   stub<F extends Function>(name: string): Registered<F> {
-    return makeStub({ worker: this, queue: this.#queue.queue }, name) as unknown as Registered<F>;
+    return makeStub({ worker: this, queue: this.#queue.producer }, name) as unknown as Registered<F>;
   }
 
   /**
@@ -220,7 +220,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @throws {EnqueueError} When some could not be stored; its `tasks` are those that were.
    */
   async enqueueMany<const T extends readonly EnqueueRequest<unknown>[]>(requests: T): Promise<Enqueued<T>> {
-    return await this.#queue.queue.enqueueMany(requests);
+    return await this.#queue.producer.enqueueMany(requests);
   }
 
   /**
@@ -231,12 +231,12 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   enqueueUnsafe<R = unknown>(name: string, ...args: unknown[]): EnqueueRequest<R> {
     const fnName = checkTaskName(name);
-    return new Request<R>(this.#queue.queue, { fnName, ...partArguments(args), expire: null });
+    return new Request<R>(this.#queue.producer, { fnName, ...partArguments(args), expire: null });
   }
 
   /** Where a task is in its life. */
   async statusById(id: string): Promise<TaskStatus> {
-    return await this.#queue.tasks.status(id);
+    return await this.#queue.inspector.status(id);
   }
 
   /**
@@ -246,12 +246,12 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @throws {StreaqError} When the task is unknown, or its result is gone.
    */
   async resultById<R = unknown>(id: string, options?: ResultOptions): Promise<TaskResult<R>> {
-    return await this.#queue.tasks.result(id, options) as TaskResult<R>;
+    return await this.#queue.inspector.result(id, options) as TaskResult<R>;
   }
 
   /** What is known of a task; `null` when it is unknown or has ended. */
   async infoById(id: string): Promise<TaskInfo | null> {
-    return await this.#queue.tasks.info(id);
+    return await this.#queue.inspector.info(id);
   }
 
   /**
@@ -260,7 +260,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @returns `true` when that is its result now; `false` when it had ended before, or is unknown.
    */
   async abortById(id: string, options?: AbortOptions): Promise<boolean> {
-    return await this.#queue.tasks.abort(id, options);
+    return await this.#queue.inspector.abort(id, options);
   }
 
   /** The most recent results that are kept, latest first. */
@@ -280,7 +280,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
     options?: ListOptions,
   ): Promise<TaskInfo[]>;
   async getTasksByStatus(status: TaskStatus, options?: ListOptions): Promise<unknown[]> {
-    return await this.#queue.tasks.list(status, options);
+    return await this.#queue.inspector.list(status, options);
   }
 
   /**
@@ -290,7 +290,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @param options.limit How many at most, up to 10,000; 100 unless given.
    */
   async schedules(options?: { limit?: number | undefined }): Promise<Schedule[]> {
-    return await this.#queue.tasks.schedules(options);
+    return await this.#queue.inspector.schedules(options);
   }
 
   /**
@@ -311,17 +311,17 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @returns Without any nodes when the task is unknown.
    */
   async graph(id: string, options?: { limit?: number | undefined }): Promise<TaskGraph> {
-    return await this.#queue.tasks.graph(id, options);
+    return await this.#queue.inspector.graph(id, options);
   }
 
   /** Lets a task repeat no more, as {@linkcode Task.unschedule} does; also a cron job, until a worker that has it schedules it again. */
   async unscheduleById(id: string): Promise<boolean> {
-    return await this.#queue.tasks.unschedule(id);
+    return await this.#queue.inspector.unschedule(id);
   }
 
   /** How many tasks have not ended, running ones included. */
   async queueSize(options?: SizeOptions): Promise<number> {
-    return await this.#queue.tasks.size(options);
+    return await this.#queue.inspector.size(options);
   }
 
   /**

@@ -1,6 +1,5 @@
 /** The scripts about tasks that depend on each other and a model of what they should do, side by side. */
 import { assert, assertEquals } from "@std/assert";
-import { systemClock } from "../../src/base/clock.ts";
 import type { Completion } from "../../src/broker/contract/completing.ts";
 import type { Delivery } from "../../src/broker/contract/delivery.ts";
 import type { RecordReader } from "../../src/broker/contract/result.ts";

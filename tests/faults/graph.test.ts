@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { assertEquals } from "@std/assert";
 import { deferred } from "../../src/base/async.ts";
-import type { EnqueueRequest } from "../../src/queue/enqueue/request.ts";
+import type { EnqueueRequest } from "../../src/queue/enqueue/registered_task.ts";
 import type { Worker } from "../../src/queue/worker.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { sleep, Stage } from "../queue/stage.ts";

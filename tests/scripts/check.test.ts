@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import { findWrongImports } from "../../scripts/check/imports.ts";
+import { findCircles, findWrongImports } from "../../scripts/check/imports.ts";
 import { parse } from "../../scripts/check/source.ts";
 import { findUncounted } from "../../scripts/check/tests.ts";
 import { findTime } from "../../scripts/check/time.ts";
@@ -17,7 +17,8 @@ describe("findWrongImports()", () => {
     ["src/resp/deep/a.ts", 'import { b } from "../../base/b.ts"', true],
     ["src/resp/a.ts", 'import { b } from "../../tests/b.ts"', false],
     ["src/queue/a.ts", 'import { open } from "../broker/open.ts"', true],
-    ["src/queue/a.ts", 'import type { Keys } from "../broker/keys.ts"', false],
+    ["src/queue/a.ts", 'import type { Broker } from "../broker/contract/broker.ts"', true],
+    ["src/queue/a.ts", 'import type { Keys } from "../broker/redis/keys.ts"', false],
     ["src/queue/a.ts", 'import type { Reply } from "../resp/reply.ts"', true],
     ["src/queue/a.ts", 'import { type Reply } from "../resp/reply.ts"', true],
     ["src/queue/a.ts", 'export type * from "../resp/reply.ts"', true],
@@ -28,12 +29,49 @@ describe("findWrongImports()", () => {
     ["src/queue/a.ts", 'import fs from "node:fs"', true],
     ["src/queue/a.ts", 'import { Cron } from "croner"', true],
     ["src/queue/a.ts", 'import x from "croner-not"', false],
+    ["src/queue/run/a.ts", 'import { b } from "../threads/b.ts"', true],
+    ["src/queue/run/a.ts", 'import type { b } from "../enqueue/b.ts"', false],
+    ["src/queue/tasks/a.ts", 'import type { B } from "../records/b.ts"', false],
+    ["src/queue/tasks/a.ts", 'import type { Worker } from "../worker.ts"', false],
+    ["src/queue/enqueue/registered_task.ts", 'import type { Worker } from "../worker.ts"', true],
+    ["src/queue/enqueue/registered_task.ts", 'import { Worker } from "../worker.ts"', false],
+    ["src/queue/attic/a.ts", 'import { b } from "../run/b.ts"', false],
+    ["src/broker/redis/a.ts", 'import { b } from "../memory/b.ts"', false],
+    ["src/broker/redis/a.ts", 'import { b } from "./scripts/end/b.ts"', true],
+    ["src/broker/redis/scripts/end/a.ts", 'import { b } from "../lua/b.ts"', true],
+    ["src/broker/redis/scripts/end/a.ts", 'import type { Keys } from "../../keys.ts"', true],
+    ["src/broker/redis/scripts/end/a.ts", 'import { b } from "../../listing.ts"', false],
+    ["src/broker/redis/scripts/lua/a.ts", 'import { b } from "../end/b.ts"', false],
   ];
   for (const [path, code, allowed] of cases) {
     it(`${allowed ? "allows" : "refuses"} in ${path}: ${code}`, () => {
       assertEquals([...findWrongImports(parse(path, code), ["croner"])].length, allowed ? 0 : 1);
     });
   }
+});
+
+describe("findCircles()", () => {
+  const find = (files: Record<string, string>) =>
+    findCircles(Object.entries(files).map(([path, code]) => parse(path, code)));
+
+  it("finds files that reach each other, by imports of types too", () => {
+    const circles = find({
+      "src/base/a.ts": 'import type { B } from "./b.ts"',
+      "src/base/b.ts": 'export * from "./c.ts"',
+      "src/base/c.ts": 'await import("./a.ts")',
+      "src/base/d.ts": 'import { a } from "./a.ts"',
+    });
+    assertEquals(circles, [["src/base/a.ts", "src/base/b.ts", "src/base/c.ts"]]);
+  });
+
+  it("finds none in a tree, nor through the one arrow that is named", () => {
+    const circles = find({
+      "src/queue/worker.ts": 'import { a } from "./enqueue/registered_task.ts"',
+      "src/queue/enqueue/registered_task.ts": 'import type { Worker } from "../worker.ts"; import "./b.ts"',
+      "src/queue/enqueue/b.ts": "",
+    });
+    assertEquals(circles, []);
+  });
 });
 
 describe("findTime()", () => {

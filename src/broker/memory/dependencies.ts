@@ -1,8 +1,9 @@
 import { Fifo } from "../../base/fifo.ts";
 import type { FanOutReport } from "../contract/completing.ts";
 import type { RecordReader } from "../contract/result.ts";
-import type { MemoryQueue } from "./memory_queue.ts";
+import type { EventBus } from "./event_bus.ts";
 import type { MemoryTask } from "./memory_task.ts";
+import type { End } from "./result_store.ts";
 
 /** How many dependents one step tells. */
 const fanOutLimit = 500;
@@ -14,6 +15,17 @@ interface FanOut {
   readonly failedId: string | null;
   readonly dependents: readonly MemoryTask[];
   told: number;
+}
+
+/** The queue, as its dependencies see it. */
+export interface DependencyQueue {
+  readonly events: EventBus;
+  /** A task that has not finished. */
+  task(id: string): MemoryTask | undefined;
+  /** Queues or delays a task that waits for no other. */
+  ready(task: MemoryTask, due: number | Date | undefined): void;
+  /** Finishes a task in any place. */
+  end(task: MemoryTask, end: End): void;
 }
 
 /** How many dependents may be told in the same step in which tasks end. */
@@ -28,10 +40,10 @@ export function newAllowance(): Allowance {
 
 /** Tasks that wait for others. Whoever tells dependents goes on where others stopped. */
 export class Dependencies {
-  readonly #queue: MemoryQueue;
+  readonly #queue: DependencyQueue;
   readonly #fanOuts = new Fifo<FanOut>();
 
-  constructor(queue: MemoryQueue) {
+  constructor(queue: DependencyQueue) {
     this.#queue = queue;
   }
 

@@ -1,9 +1,9 @@
 import { Heap } from "../../base/heap.ts";
 import { List } from "./list.ts";
-import type { MemoryTask, Place } from "./memory_task.ts";
+import type { MemoryTask, Place, TaskLane } from "./memory_task.ts";
 
 /** All tasks of one priority that have not ended, each in its place. */
-export class Lane {
+export class Lane implements TaskLane {
   readonly priority: string;
   /** Those that wait for others. */
   readonly waiting: Set<MemoryTask> = new Set();

@@ -2,14 +2,14 @@ import type { Activity, Clock } from "../../base/clock.ts";
 import type { Found, NewTask, State } from "../contract/task.ts";
 import { EventBus } from "./event_bus.ts";
 import { Budget } from "./budget.ts";
-import { type Allowance, Dependencies } from "./dependencies.ts";
+import { type Allowance, Dependencies, type DependencyQueue } from "./dependencies.ts";
 import { first } from "./first.ts";
 import { Lane } from "./lane.ts";
 import { LiveWorkers } from "./live_workers.ts";
 import { LockStore } from "./lock_store.ts";
-import { MemoryTask } from "./memory_task.ts";
+import { MemoryTask, type TaskLane } from "./memory_task.ts";
 import { readPayload, storedPayload } from "./payload.ts";
-import { ScheduleStore } from "./schedule_store.ts";
+import { type ScheduleQueue, ScheduleStore } from "./schedule_store.ts";
 import { type End, ResultStore } from "./result_store.ts";
 import { NextTurn } from "./next_turn.ts";
 
@@ -23,7 +23,7 @@ export interface Sleeper {
  * All that is known of one queue. Every change of a task's state is one synchronous function, so nothing is ever seen half
  * done; what leases are, is up to {@linkcode Leases}.
  */
-export class MemoryQueue implements Activity {
+export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
   readonly clock: Clock;
   readonly budget: Budget;
   readonly results: ResultStore;
@@ -111,7 +111,7 @@ export class MemoryQueue implements Activity {
     task.sequence = ++this.#sequence;
     task.dueTime = time;
     task.lane.move(task, "delayed");
-    if (task.lane.delayed.peek() !== task) return;
+    if (this.lane(task.lane.priority).delayed.peek() !== task) return;
     this.events.emit({ kind: "due", ms: Math.max(0, time - this.clock.now()) });
   }
 
@@ -166,7 +166,7 @@ export class MemoryQueue implements Activity {
   }
 
   /** Wakes those that wait for tasks of a priority: whoever comes first gets them. */
-  #rouse({ priority }: Lane): void {
+  #rouse({ priority }: TaskLane): void {
     for (const sleeper of this.#sleepers) {
       if (!sleeper.priorities.includes(priority)) continue;
       this.#sleepers.delete(sleeper);

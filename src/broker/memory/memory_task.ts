@@ -1,6 +1,5 @@
 import type { Payload } from "../contract/payload.ts";
 import type { Heaped } from "../../base/heap.ts";
-import type { Lane } from "./lane.ts";
 import type { Listed } from "./list.ts";
 
 /**
@@ -34,11 +33,20 @@ export interface Links {
   input: Payload | null;
 }
 
-/** A task that has not ended. It changes its place with {@linkcode Lane.move} and nowhere else. */
+/** The lane of a priority, as its tasks see it. */
+export interface TaskLane {
+  readonly priority: string;
+  /** Moves a task out of the place where it is into another one. */
+  move(task: MemoryTask, place: Place): void;
+  /** Notes that a lease was renewed. */
+  renewed(task: MemoryTask): void;
+}
+
+/** A task that has not finished. Its place changes in `move()` of its lane and nowhere else. */
 export class MemoryTask implements Heaped, Listed<MemoryTask> {
   readonly id: string;
   readonly data: Payload;
-  readonly lane: Lane;
+  readonly lane: TaskLane;
   place: Place = "gone";
   /** Its place in the order of all that was ever queued; another one each time that it is. */
   sequence = 0;
@@ -62,7 +70,7 @@ export class MemoryTask implements Heaped, Listed<MemoryTask> {
   before: MemoryTask | null = null;
   behind: MemoryTask | null = null;
 
-  constructor(id: string, data: Payload, lane: Lane) {
+  constructor(id: string, data: Payload, lane: TaskLane) {
     this.id = id;
     this.data = data;
     this.lane = lane;

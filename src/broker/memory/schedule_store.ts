@@ -1,3 +1,5 @@
+import type { Clock } from "../../base/clock.ts";
+import type { NewTask } from "../contract/task.ts";
 import type {
   DueSchedules,
   NewSchedule,
@@ -8,13 +10,30 @@ import type {
 } from "../contract/schedule.ts";
 import { first } from "./first.ts";
 import { Heap, type Heaped } from "../../base/heap.ts";
-import type { MemoryQueue } from "./memory_queue.ts";
+import type { Budget } from "./budget.ts";
+import type { MemoryTask } from "./memory_task.ts";
 import { readPayload, storedPayload } from "./payload.ts";
 
 /** How many jobs are looked at in one step. */
 const dueLimit = 100;
 /** How many occurrences that have not ended are known of one job. */
 const passedLimit = 1000;
+
+/** The queue, as its schedules see it. */
+export interface ScheduleQueue {
+  readonly clock: Clock;
+  readonly budget: Budget;
+  /** A task that has not finished. */
+  task(id: string): MemoryTask | undefined;
+  /** Whether a task is stored, or has finished. */
+  known(id: string): "exists" | "done" | undefined;
+  /** Stores a task, which has no place yet. */
+  add(task: Pick<NewTask, "id" | "data" | "priority">): MemoryTask;
+  /** Lets a task wait for its time. */
+  delay(task: MemoryTask, time: number): void;
+  /** Removes a task as if it had never been stored; its dependents fail. */
+  withdraw(task: MemoryTask): void;
+}
 
 /** A task that repeats. */
 interface Job extends Heaped {
@@ -29,13 +48,13 @@ interface Job extends Heaped {
 
 /** The tasks of a queue that repeat. Of each the next occurrence is there, and waits for its time like any task. */
 export class ScheduleStore {
-  readonly #queue: MemoryQueue;
+  readonly #queue: ScheduleQueue;
   readonly #jobs = new Map<string, Job>();
   readonly #heap = new Heap<Job>((a, b) => a.time < b.time);
   /** Until when a living worker is said to have a job in its code, by the monotonic clock. */
   readonly #known = new Map<string, number>();
 
-  constructor(queue: MemoryQueue) {
+  constructor(queue: ScheduleQueue) {
     this.#queue = queue;
   }
 

@@ -3,11 +3,12 @@ import { Batch } from "../../base/batch.ts";
 import type { Clock } from "../../base/clock.ts";
 import { StreaqError } from "../../base/errors.ts";
 import type { Calendar } from "../schedule/calendar.ts";
-import type { Broker } from "../../broker/contract/broker.ts";
+import type { Publishing } from "../../broker/contract/broker.ts";
 import type { NewTask, Published } from "../../broker/contract/task.ts";
 import { queueInThread } from "../context/task_context.ts";
 import type { RecordCodec } from "../records/codec.ts";
-import { type EnqueueRequest, Request } from "./request.ts";
+import type { EnqueueRequest } from "./registered_task.ts";
+import { Request, type RequestQueue } from "./request.ts";
 import type { Task } from "./task.ts";
 import type { Inspector } from "../inspect/inspector.ts";
 
@@ -35,10 +36,9 @@ export class EnqueueError extends StreaqError {
 
 /** What a {@linkcode Producer} is made of. */
 export interface ProducerOptions {
-  readonly broker: Broker;
+  readonly publishing: Publishing;
   readonly codec: RecordCodec;
-  /** What is known of the tasks in it. */
-  readonly tasks: Inspector;
+  readonly inspector: Inspector;
   readonly name: string;
   readonly calendar: Calendar;
   readonly timeZone: string;
@@ -54,7 +54,7 @@ interface UnderWay {
 }
 
 /** A queue as those see it who put tasks in. */
-export class Producer {
+export class Producer implements RequestQueue {
   readonly #options: ProducerOptions;
   readonly #publishing: Batch<NewTask, Published>;
   readonly #underWay = new Set<UnderWay>();
@@ -64,9 +64,8 @@ export class Producer {
     this.#publishing = new Batch((tasks) => this.#publish(tasks), batchLimit);
   }
 
-  /** What is known of the tasks in it. */
-  get tasks(): Inspector {
-    return this.#options.tasks;
+  get inspector(): Inspector {
+    return this.#options.inspector;
   }
 
   /** Where a task goes that names no priority. */
@@ -184,13 +183,13 @@ export class Producer {
 
   /** Publishes tasks, after those on their way that they depend on: calls may arrive in any order. */
   #publish(tasks: readonly NewTask[]): Promise<Published[]> {
-    const { broker } = this.#options;
+    const { publishing } = this.#options;
     const after = new Set<string>();
     for (const task of tasks) task.after?.forEach((id) => after.add(id));
     const before = after.size === 0 ? [] : [...this.#underWay].filter(({ tasks }) => hasAny(tasks, after));
     const published = before.length === 0
-      ? broker.publish(tasks)
-      : Promise.allSettled(before.map(({ ended }) => ended)).then(() => broker.publish(tasks));
+      ? publishing.publish(tasks)
+      : Promise.allSettled(before.map(({ ended }) => ended)).then(() => publishing.publish(tasks));
     return this.#note(tasks, published);
   }
 
@@ -211,12 +210,12 @@ export class Producer {
   }
 
   async #storeSchedule({ id, priority, data }: NewTask, expression: string): Promise<Published> {
-    const { broker, calendar, timeZone } = this.#options;
+    const { publishing, calendar, timeZone } = this.#options;
     // By the server's clock, like all that is due.
-    const time = calendar.next(expression, timeZone, await broker.time());
+    const time = calendar.next(expression, timeZone, await publishing.time());
     if (time === null) throw new StreaqError(`Invalid cron expression, it is never due: ${JSON.stringify(expression)}`);
     const schedule = { name: id, isStatic: false, expression, timeZone, priority, data };
-    const answer = await broker.schedule(schedule, { taskId: id, data, time });
+    const answer = await publishing.schedule(schedule, { taskId: id, data, time });
     return answer === "exists" || answer === "done" ? answer : "created";
   }
 

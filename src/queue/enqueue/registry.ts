@@ -1,16 +1,14 @@
 import { StreaqError } from "../../base/errors.ts";
 import type { CronJob, Definition } from "../tasks/definition.ts";
-import type { Producer } from "./producer.ts";
 import type { RegisteredTask } from "./registered_task.ts";
-import { Request } from "./request.ts";
+import { Request, type RequestQueue } from "./request.ts";
 import { resolveTaskOptions, taskName, type TaskOptions } from "../tasks/task_options.ts";
 import { threadRegistry } from "../context/inside.ts";
-import type { Worker } from "../worker.ts";
 
 /** Where a registered task is enqueued: it moves to the worker that includes it. */
 interface Home {
-  readonly worker: Worker<unknown>;
-  readonly queue: Producer;
+  readonly worker: RegisteredTask<[], unknown>["worker"];
+  readonly queue: RequestQueue;
 }
 
 /** A task's definition, and the way to move it. */

@@ -1,59 +1,12 @@
+import type { Inspector } from "../inspect/inspector.ts";
 import { milliseconds } from "../../base/duration.ts";
 import { StreaqError } from "../../base/errors.ts";
 import { checkId, randomId } from "../../base/id.ts";
-import type { Producer } from "./producer.ts";
-import type { RegisteredTask } from "./registered_task.ts";
+import type { EnqueueRequest, RegisteredTask } from "./registered_task.ts";
 import { checkAfter, checkStartOptions, type StartOptions } from "./start_options.ts";
 import type { TaskStatus } from "../inspect/task_status.ts";
-import { Task } from "./task.ts";
-import type { Piped } from "../tasks/tuple.ts";
-
-/** A task to be enqueued; it is sent when it is awaited, once, however often that happens. */
-export interface EnqueueRequest<R> extends PromiseLike<Task<R>> {
-  /** The task's id, there already. */
-  readonly id: string;
-  /** Where the task is in its life; `"missing"` until it is sent. */
-  status(): Promise<TaskStatus>;
-  /**
-   * Says how to enqueue the task, and returns the same request.
-   *
-   * @throws {StreaqError} When an option is not possible, or the request was sent already.
-   */
-  start(options?: StartOptions): EnqueueRequest<R>;
-  /**
-   * Runs another task with the result of this one: as one argument, spread over several where it was made with
-   * {@linkcode tuple}, or as none where this task returns nothing. The whole pipeline is stored in one call, of at most
-   * 500 tasks, when any of its requests is awaited; each resolves to its own task. Where the first has an `id` of yours,
-   * the later ones have that and their number: `order-17.2` and so on.
-   *
-   * @returns The request of the other task, which takes no option of `start()` but `priority`.
-   * @throws {StreaqError} When this request was sent already, repeats, is piped into another one, or in another queue.
-   *
-   * @example
-   * ```ts
-   * import { Worker } from "@q/streaq";
-   *
-   * const worker = new Worker();
-   * const double = worker.task(function double(value: number) {
-   *   return value * 2;
-   * });
-   * const isEven = worker.task(function isEven(value: number) {
-   *   return value % 2 === 0;
-   * });
-   * const pipeline = double.enqueue(21).pipe(isEven); // awaited, it is a task whose result is `true`
-   * ```
-   */
-  pipe<A extends unknown[], R2>(next: Piped<R> extends A ? RegisteredTask<A, R2> : never): EnqueueRequest<R2>;
-  /**
-   * Runs another task with the result of this one, and with named arguments.
-   *
-   * @param kwargs They arrive as one object behind what is piped; one without properties counts as none.
-   */
-  pipe<A extends unknown[], R2, K extends object>(
-    next: [...Piped<R>, K] extends A ? RegisteredTask<A, R2> : never,
-    kwargs: K,
-  ): EnqueueRequest<R2>;
-}
+import type { Task } from "./task.ts";
+import { TaskHandle } from "./task_handle.ts";
 
 /** What is to be called, and with what. */
 export interface Call {
@@ -74,6 +27,20 @@ interface Condition {
   readonly after?: readonly string[] | undefined;
 }
 
+/** The queue that a request is sent to. */
+export interface RequestQueue {
+  readonly name: string;
+  readonly inspector: Inspector;
+  /** The priority of a task that names none. */
+  readonly lowestPriority: string;
+  /** @throws {StreaqError} When the queue has no such priority. */
+  checkPriority(priority: string): string;
+  /** @throws {StreaqError} When it is not a cron expression, or never due. */
+  checkExpression(expression: string): void;
+  /** Sends a request with the whole pipeline behind it. */
+  enqueue(request: Request<unknown>): void;
+}
+
 /** Most wait for nothing. */
 const none: Condition = {};
 
@@ -83,7 +50,7 @@ const longestPipeline = 500;
 /** The one implementation of {@linkcode EnqueueRequest}. */
 export class Request<R> implements EnqueueRequest<R> {
   readonly call: Call;
-  readonly #queue: Producer;
+  readonly #queue: RequestQueue;
   /** What is piped into it, and how many come before that. */
   readonly #previous: Request<unknown> | undefined;
   readonly #place: number;
@@ -98,7 +65,7 @@ export class Request<R> implements EnqueueRequest<R> {
   #arrival: (() => Promise<void>) | undefined;
   #task: Task<R> | undefined;
 
-  constructor(queue: Producer, call: Call, previous?: Request<unknown>) {
+  constructor(queue: RequestQueue, call: Call, previous?: Request<unknown>) {
     this.#queue = queue;
     this.#priority = queue.lowestPriority;
     this.#previous = previous;
@@ -142,7 +109,7 @@ export class Request<R> implements EnqueueRequest<R> {
 
   /** The task that it has become, or becomes. */
   get task(): Task<R> {
-    return this.#task ??= new Task<R>(this.id, this.#queue.tasks);
+    return this.#task ??= new TaskHandle<R>(this.id, this.#queue.inspector);
   }
 
   /** Whether it is on its way to the store, or there. */
@@ -151,7 +118,7 @@ export class Request<R> implements EnqueueRequest<R> {
   }
 
   async status(): Promise<TaskStatus> {
-    return await this.#queue.tasks.status(this.id);
+    return await this.#queue.inspector.status(this.id);
   }
 
   start(options: StartOptions = {}): this {

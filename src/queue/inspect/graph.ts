@@ -1,4 +1,4 @@
-import type { Broker } from "../../broker/contract/broker.ts";
+import type { Inspecting } from "../../broker/contract/broker.ts";
 import { checkId } from "../../base/id.ts";
 import { type TolerantCodec, unknownRecord } from "../records/tolerant_codec.ts";
 import { TaskStatus } from "./task_status.ts";
@@ -35,7 +35,7 @@ export interface TaskGraph {
 
 /** What {@linkcode explore} needs of its queue. */
 export interface ExploreOptions {
-  readonly broker: Broker;
+  readonly broker: Inspecting;
   readonly records: TolerantCodec;
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { millisecondsOrNull } from "../../base/duration.ts";
 import { StreaqCancelled, StreaqError, TimeoutError } from "../../base/errors.ts";
-import type { Broker } from "../../broker/contract/broker.ts";
+import type { Inspecting, Publishing } from "../../broker/contract/broker.ts";
 import type { Found } from "../../broker/contract/task.ts";
 import { explore, type TaskGraph } from "./graph.ts";
 import type { TaskInfo } from "./task_info.ts";
@@ -10,7 +10,7 @@ import { checkId, randomId } from "../../base/id.ts";
 import type { TolerantCodec } from "../records/tolerant_codec.ts";
 import type { TaskResult } from "../records/task_result.ts";
 import { TaskStatus } from "./task_status.ts";
-import type { AbortOptions, ResultOptions } from "../enqueue/task.ts";
+import type { AbortOptions, ResultOptions } from "./wait_options.ts";
 
 /** Which tasks to list. */
 export interface ListOptions {
@@ -58,7 +58,7 @@ export interface Schedule {
 
 /** What {@linkcode Inspector} are looked at with. */
 export interface InspectorOptions {
-  readonly broker: Broker;
+  readonly broker: Inspecting & Pick<Publishing, "unschedule">;
   readonly codec: RecordCodec;
   readonly records: TolerantCodec;
   /** From lowest to highest. */

@@ -1,7 +1,7 @@
 import { it } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
-import type { EnqueueRequest } from "../../../src/queue/enqueue/request.ts";
+import type { EnqueueRequest } from "../../../src/queue/enqueue/registered_task.ts";
 import { TaskStatus } from "../../../src/queue/inspect/task_status.ts";
 import { behaviour } from "../behaviour.ts";
 import type { Stage } from "../stage.ts";

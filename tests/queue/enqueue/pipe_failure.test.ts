@@ -2,7 +2,7 @@ import { it } from "node:test";
 import { assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
 import { StreaqCancelled, StreaqError, StreaqRetry } from "../../../src/base/errors.ts";
 import { taskContext } from "../../../src/queue/context/task_context.ts";
-import type { EnqueueRequest } from "../../../src/queue/enqueue/request.ts";
+import type { EnqueueRequest } from "../../../src/queue/enqueue/registered_task.ts";
 import { tuple } from "../../../src/queue/tasks/tuple.ts";
 import type { WorkerOptions } from "../../../src/queue/options/worker_options.ts";
 import { eventually } from "../../support/poll.ts";

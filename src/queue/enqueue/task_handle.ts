@@ -1,0 +1,38 @@
+import type { Inspector } from "../inspect/inspector.ts";
+import type { TaskInfo } from "../inspect/task_info.ts";
+import type { TaskStatus } from "../inspect/task_status.ts";
+import type { AbortOptions, ResultOptions } from "../inspect/wait_options.ts";
+import type { TaskResult } from "../records/task_result.ts";
+import type { Unmarked } from "../tasks/tuple.ts";
+import type { Task } from "./task.ts";
+
+/** The one implementation of {@linkcode Task}: an id, and the queue to look it up in. */
+export class TaskHandle<R> implements Task<R> {
+  readonly id: string;
+  readonly #inspector: Inspector;
+
+  constructor(id: string, inspector: Inspector) {
+    this.id = id;
+    this.#inspector = inspector;
+  }
+
+  async status(): Promise<TaskStatus> {
+    return await this.#inspector.status(this.id);
+  }
+
+  async result(options?: ResultOptions): Promise<TaskResult<Unmarked<R>>> {
+    return await this.#inspector.result(this.id, options) as TaskResult<Unmarked<R>>;
+  }
+
+  async info(): Promise<TaskInfo | null> {
+    return await this.#inspector.info(this.id);
+  }
+
+  async unschedule(): Promise<boolean> {
+    return await this.#inspector.unschedule(this.id);
+  }
+
+  async abort(options?: AbortOptions): Promise<boolean> {
+    return await this.#inspector.abort(this.id, options);
+  }
+}
