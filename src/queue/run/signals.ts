@@ -4,9 +4,9 @@ import process from "node:process";
 const signals = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
- * Calls `onFirst` on the first SIGINT or SIGTERM; the second ends the process there and then.
+ * Calls `onFirst` on the first SIGINT or SIGTERM; the second one ends the process at once.
  *
- * @returns How to stop listening.
+ * @returns A function that stops listening.
  */
 export function listenForSignals(onFirst: (signal: string) => void): () => void {
   let asked = false;
