@@ -70,6 +70,11 @@ export class Run {
       inFlight.isEmpty;
   }
 
+  /** Notifies it that cron jobs were registered with the worker. */
+  registered(): void {
+    this.#roles.scheduler.registered();
+  }
+
   /** Joins the queue; `false` when the signal is aborted meanwhile. */
   async #begin(signal: AbortSignal): Promise<boolean> {
     try {

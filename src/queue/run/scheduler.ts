@@ -1,4 +1,4 @@
-import { abortable, deferred, delay } from "../../base/async.ts";
+import { abortable, deferred, Notice } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Publishing } from "../../broker/contract/broker.ts";
@@ -40,6 +40,11 @@ export class Scheduler {
   readonly #ready = deferred<void>();
   /** Schedules that were left to other workers with a line in the log. */
   readonly #unreadable = new Set<string>();
+  /** Cron jobs of this worker whose schedule was stored by this run. */
+  readonly #scheduled = new Set<string>();
+  readonly #changed = new Notice();
+  /** Whether a cron job was registered since the jobs were last looked at. */
+  #isChanged = false;
   readonly #startTime: number;
   #hasFailed = false;
 
@@ -53,27 +58,41 @@ export class Scheduler {
     return this.#ready.promise;
   }
 
+  /** Notifies it that cron jobs were registered. */
+  registered(): void {
+    this.#isChanged = true;
+    this.#changed.notify();
+  }
+
   /** Schedules the cron jobs of this worker, and again where a schedule has disappeared, until the signal is aborted. */
   async keep(signal: AbortSignal): Promise<void> {
-    const { scheduling, idleTimeout, clock, logger } = this.#options;
-    // All of them at the start, as they may have changed; later only those that are missing.
-    let isStart = true;
-    const operation = async () => {
-      const jobs = this.#jobs;
-      const missing = new Set(await scheduling.register(jobs.map(({ fnName }) => fnName)));
-      await this.#schedule(isStart ? jobs : jobs.filter(({ fnName }) => missing.has(fnName)));
-      isStart = false;
-    };
-    while (!signal.aborted && this.#jobs.length > 0) {
+    const { idleTimeout, clock, logger } = this.#options;
+    const what = "Scheduling cron jobs";
+    while (!signal.aborted) {
+      this.#isChanged = false;
+      const hasJobs = this.#jobs.length > 0;
       try {
-        await abortable(persist(operation, { what: "Scheduling cron jobs", clock, logger, signal }), signal);
+        if (hasJobs) await abortable(persist(() => this.#update(), { what, clock, logger, signal }), signal);
         this.#ready.resolve();
-        await delay(idleTimeout / 2, { clock, signal });
+        // A job that was registered meanwhile is not covered.
+        if (this.#isChanged) continue;
+        if (hasJobs) await this.#changed.waitAtMost(idleTimeout / 2, { clock, signal });
+        else await abortable(this.#changed.wait(), signal);
       } catch {
         // Only when the signal is aborted.
       }
     }
     this.#ready.resolve();
+  }
+
+  /** Registers the cron jobs of this worker; schedules those that are new here, or whose schedule is missing. */
+  async #update(): Promise<void> {
+    const { scheduling } = this.#options;
+    const jobs = this.#jobs;
+    const missing = new Set(await scheduling.register(jobs.map(({ fnName }) => fnName)));
+    // A job that is new here may have changed since the last deployment.
+    await this.#schedule(jobs.filter(({ fnName }) => missing.has(fnName) || !this.#scheduled.has(fnName)));
+    for (const { fnName } of jobs) this.#scheduled.add(fnName);
   }
 
   /**

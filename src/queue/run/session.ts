@@ -82,6 +82,11 @@ export class Session<C> implements Activity {
     }
   }
 
+  /** Notifies it that cron jobs were registered with the worker. */
+  registered(): void {
+    this.#current?.run.registered();
+  }
+
   /** Begins the shutdown. */
   stop(): void {
     this.#stop.abort();
@@ -93,7 +98,7 @@ export class Session<C> implements Activity {
       ? listenForSignals((name) => {
         logger.info(`worker ${id} is shutting down after ${name}`);
         this.stop();
-      })
+      }, { clock: this.#options.shutdownClock })
       : undefined;
     try {
       if (!await this.#connect()) return;
