@@ -40,7 +40,7 @@ export { TaskStatus } from "./src/queue/inspect/task_status.ts";
 export { taskContext, workerContext } from "./src/queue/context/task_context.ts";
 export type { TaskContext } from "./src/queue/context/scope.ts";
 export type { Serializer } from "./src/queue/records/serializer.ts";
-export { jsonSerializer } from "./src/queue/records/serializer.ts";
+export { jsonSerializer } from "./src/queue/records/json_serializer.ts";
 export { type RetryOptions, StreaqCancelled, StreaqError, StreaqRetry, TimeoutError } from "./src/base/errors.ts";
 export { type Enqueued, EnqueueError } from "./src/queue/enqueue/producer.ts";
 export type { Activity, Clock, Timer } from "./src/base/clock.ts";

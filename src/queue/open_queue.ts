@@ -3,7 +3,7 @@ import { openBroker } from "../broker/open.ts";
 import { Calendar } from "./schedule/calendar.ts";
 import type { Definition } from "./tasks/definition.ts";
 import { Producer } from "./enqueue/producer.ts";
-import { RecordCodec } from "./records/codec.ts";
+import { RecordCodec } from "./records/record_codec.ts";
 import { TolerantCodec } from "./records/tolerant_codec.ts";
 import { Inspector } from "./inspect/inspector.ts";
 import { inside } from "./context/inside.ts";

@@ -6,7 +6,7 @@ import type { Calendar } from "../schedule/calendar.ts";
 import type { Publishing } from "../../broker/contract/broker.ts";
 import type { NewTask, Published } from "../../broker/contract/task.ts";
 import { queueInThread } from "../context/task_context.ts";
-import type { RecordCodec } from "../records/codec.ts";
+import type { RecordCodec } from "../records/record_codec.ts";
 import type { EnqueueRequest } from "./registered_task.ts";
 import { Request, type RequestQueue } from "./request.ts";
 import type { Task } from "./task.ts";

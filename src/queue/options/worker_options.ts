@@ -4,7 +4,8 @@ import { consoleLogger, type LeveledLogger, type Logger, safeLogger } from "../.
 import type { ClientOptions, RedisClient } from "../../redis/mod.ts";
 import type { Lifespan } from "../context/lifespan.ts";
 import { randomId } from "../../base/id.ts";
-import { jsonSerializer, type Serializer } from "../records/serializer.ts";
+import { jsonSerializer } from "../records/json_serializer.ts";
+import type { Serializer } from "../records/serializer.ts";
 
 /** What a worker is; every field has a default. */
 export interface WorkerOptions<C> {

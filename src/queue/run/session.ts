@@ -8,7 +8,7 @@ import type { Counters } from "./counters.ts";
 import type { Definition } from "../tasks/definition.ts";
 import { withLifespan } from "../context/lifespan.ts";
 import type { Middleware } from "../tasks/middleware.ts";
-import type { RecordCodec } from "../records/codec.ts";
+import type { RecordCodec } from "../records/record_codec.ts";
 import { randomId } from "../../base/id.ts";
 import { Run } from "./run.ts";
 import { listenForSignals } from "./signals.ts";

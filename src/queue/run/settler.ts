@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Logger, LogLevel } from "../../base/log.ts";
 import type { Completion } from "../../broker/contract/completing.ts";
-import type { RecordCodec, TaskOutcome } from "../records/codec.ts";
+import type { RecordCodec, TaskOutcome } from "../records/record_codec.ts";
 import { describeFailure, type FailureRecord } from "../records/failure.ts";
 import { defaultTtl } from "../tasks/task_options.ts";
 import type { Counters } from "./counters.ts";

@@ -190,7 +190,11 @@ behaviour("arguments", (stage) => {
     const fits = "x".repeat(1000 - overhead);
     await note.enqueue(fits);
     await assertRejects(async () => await note.enqueue(fits + "x"), StreaqError, "1001 bytes");
-    await assertRejects(async () => await note.enqueue("ü".repeat(600)), StreaqError, "maxPayload, 1000");
+    await assertRejects(
+      async () => await note.enqueue("ü".repeat(600)),
+      StreaqError,
+      "at most 1000 bytes (maxPayload)",
+    );
     await worker.run({ burst: true });
     assertEquals(runs, [fits]);
   });
