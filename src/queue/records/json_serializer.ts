@@ -5,9 +5,9 @@ import { hasSymbolKeys, isPlainArray, isPlainObject, kindOf } from "./value_kind
 const decoder = new TextDecoder();
 
 /**
- * The default serializer: JSON. It refuses values that JSON would silently change, such as a `Date`, a `BigInt`, a `Map`,
- * `NaN` or an instance of a class, with an error that shows their path. It drops properties that are `undefined`, as JSON
- * does.
+ * The default serializer: JSON. It refuses values that JSON would silently change, such as a `Date`, a `BigInt`, a
+ * `Map`, `NaN` or an instance of a class, with an error that shows their path. It drops properties that are
+ * `undefined`, as JSON does.
  *
  * @example Compress what JSON makes
  * ```ts

@@ -32,8 +32,8 @@ const decoder = new TextDecoder();
 /**
  * A serializer that accepts, in addition to JSON: `Date`, `BigInt`, `Map`, `Set`, typed arrays, `ArrayBuffer`,
  * `DataView`, `RegExp`, `URL`, `URLSearchParams`, `undefined`, `NaN`, infinities, sparse arrays, objects without a
- * prototype, and values that occur more than once or contain themselves. It refuses values that would come back changed,
- * such as a function, a symbol or an instance of a class, with an error that shows their path.
+ * prototype, and values that occur more than once or contain themselves. It refuses values that would come back
+ * changed, such as a function, a symbol or an instance of a class, with an error that shows their path.
  *
  * @example
  * ```ts

@@ -53,7 +53,9 @@ export class SealedCodec {
     );
   }
 
-  /** Encodes the record of a failure. It has no size limit: its fields are bounded, and nothing could be stored instead. */
+  /**
+   * Encodes the record of a failure. It has no size limit: its fields are bounded, and nothing could be stored instead.
+   */
   encodeFailure(record: unknown): Payload {
     try {
       return this.#seal(this.#serialize(record));
@@ -102,7 +104,9 @@ export class SealedCodec {
   }
 }
 
-/** Whether data is larger than a limit in bytes. UTF-8 takes at most three bytes a unit, so most texts are not measured. */
+/**
+ * Whether data is larger than a limit in bytes. UTF-8 takes at most three bytes a unit, so most texts are not measured.
+ */
 function exceeds(data: Payload, limit: number): boolean {
   return data.length * (typeof data === "string" ? 3 : 1) > limit && byteLength(data) > limit;
 }

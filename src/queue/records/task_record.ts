@@ -84,7 +84,9 @@ export function readDependencies(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.slice(0, maxDependencies).filter((id) => typeof id === "string") : [];
 }
 
-/** The name at the head of a task's record as JSON writes it, without decoding the rest; `undefined` when it has none. */
+/**
+ * The name at the head of a task's record as JSON writes it, without decoding the rest; `undefined` when it has none.
+ */
 export function peekName(data: Payload): string | undefined {
   const head = typeof data === "string" ? data.slice(0, headLength) : decoder.decode(data.subarray(0, headLength));
   const [, name] = /^\{"f":("(?:[^"\\]|\\.)*")/.exec(head) ?? [];

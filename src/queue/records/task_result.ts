@@ -9,8 +9,8 @@ export interface TaskResultFields {
   /** When the request was sent, by the producer's clock. */
   readonly createdTime: number;
   /**
-   * When the task became ready for its last run, by the server's clock; `createdTime` for a task that was aborted, or that
-   * failed with a dependency.
+   * When the task became ready for its last run, by the server's clock; `createdTime` for a task that was aborted, or
+   * that failed with a dependency.
    */
   readonly enqueueTime: number;
   /**
@@ -20,7 +20,10 @@ export interface TaskResultFields {
   readonly startTime: number;
   /** When the task finished, by the worker's clock. */
   readonly finishTime: number;
-  /** Number of runs, including the last one but not those that a shutdown released; 0 when the function was never called. */
+  /**
+   * Number of runs, including the last one but not those that a shutdown released; 0 when the function was never
+   * called.
+   */
   readonly tries: number;
   /** The worker that ran the task last, or that completed it without running it. */
   readonly workerId: string;

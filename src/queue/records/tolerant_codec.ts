@@ -2,7 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
 import type { NewResult, RecordReader } from "../../broker/contract/result.ts";
 import type { Definition } from "../tasks/definition.ts";
-import { defaultTtl } from "../tasks/task_options.ts";
+import { defaultTtl } from "../tasks/resolve_task_options.ts";
 import type { RecordCodec } from "./record_codec.ts";
 import type { TaskRecord } from "./task_record.ts";
 import { failure, type TaskResult } from "./task_result.ts";

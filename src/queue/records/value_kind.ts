@@ -8,7 +8,9 @@ export function kindOf(value: unknown): string {
   return `${/^[AEIO]/i.test(name) ? "an" : "a"} ${name}`;
 }
 
-/** Whether an object is plain, also one of another realm: its prototype is a different one, but has none itself either. */
+/**
+ * Whether an object is plain, also one of another realm: its prototype is a different one, but has none itself either.
+ */
 export function isPlainObject(object: object): boolean {
   const prototype = Object.getPrototypeOf(object);
   if (prototype === Object.prototype) return true;

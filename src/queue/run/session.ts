@@ -12,7 +12,7 @@ import type { RecordCodec } from "../records/record_codec.ts";
 import { randomId } from "../../base/id.ts";
 import { Run } from "./run.ts";
 import { listenForSignals } from "./signals.ts";
-import type { ResolvedWorkerOptions } from "../options/worker_options.ts";
+import type { ResolvedWorkerOptions } from "../options/resolve_worker_options.ts";
 
 /** What a {@linkcode Session} needs of its worker. */
 export interface SessionOptions<C> extends ResolvedWorkerOptions<C> {

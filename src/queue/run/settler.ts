@@ -3,7 +3,7 @@ import type { Logger, LogLevel } from "../../base/log.ts";
 import type { Completion } from "../../broker/contract/completing.ts";
 import type { RecordCodec, TaskOutcome } from "../records/record_codec.ts";
 import { describeFailure, type FailureRecord } from "../records/failure.ts";
-import { defaultTtl } from "../tasks/task_options.ts";
+import { defaultTtl } from "../tasks/resolve_task_options.ts";
 import type { Counters } from "./counters.ts";
 import type { Execution } from "./execution.ts";
 import type { InFlight } from "./in_flight.ts";

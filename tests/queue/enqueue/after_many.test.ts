@@ -1,7 +1,7 @@
 import { it } from "node:test";
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
-import { EnqueueError } from "../../../src/queue/enqueue/producer.ts";
+import { EnqueueError } from "../../../src/queue/enqueue/enqueue_error.ts";
 import { eventually } from "../../support/poll.ts";
 import { behaviour } from "../behaviour.ts";
 import { running } from "../stage.ts";

@@ -1,7 +1,7 @@
 import { it } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
-import { EnqueueError } from "../../../src/queue/enqueue/producer.ts";
+import { EnqueueError } from "../../../src/queue/enqueue/enqueue_error.ts";
 import type { RegisteredTask } from "../../../src/queue/enqueue/registered_task.ts";
 import type { StartOptions } from "../../../src/queue/enqueue/start_options.ts";
 import type { WorkerOptions } from "../../../src/queue/options/worker_options.ts";
