@@ -170,10 +170,11 @@ export class Request<R> implements EnqueueRequest<R> {
 
   /** The reason why this request cannot be piped into another one. */
   #obstacleTo(other: Request<unknown>): string | undefined {
-    if (this.isSent) return `it was already sent, with id ${this.id}`;
-    if (this.#next) return `it is already piped into task ${this.#next.call.fnName}`;
+    const { fnName } = this.call;
+    if (this.isSent) return `request ${this.id} was already sent`;
+    if (this.#next) return `task ${fnName} is already piped into task ${this.#next.call.fnName}`;
     const { expression } = this.#condition;
-    if (expression !== undefined) return `it repeats, by its schedule ${expression}`;
+    if (expression !== undefined) return `task ${fnName} repeats, with schedule ${expression}`;
     if (this.#index + 2 > maxPipeline) return `expected at most ${maxPipeline} tasks in a pipeline, got one more`;
     const [name, otherName] = [this.#queue.name, other.#queue.name];
     return name === otherName ? undefined : `expected a task of queue ${name}, got one of queue ${otherName}`;

@@ -150,7 +150,7 @@ behaviour("many tasks that depend on others", (stage) => {
     const late = await job.enqueue(-2).start({ after: ids });
     assertEquals(await late.status(), "queued");
     const many = Array.from({ length: 100_001 }, (_, i) => `task-${i}`);
-    assertThrows(() => job.enqueue(0).start({ after: many }), StreaqError, "at most 100000 ids: 100001");
+    assertThrows(() => job.enqueue(0).start({ after: many }), StreaqError, "at most 100000 ids, got 100001");
     const request = job.enqueue(0).start({ after: [...ids, ...many.slice(ids.length + 1)] });
     await assertRejects(() => request.then(), StreaqError, "task-3001");
     await worker.run({ burst: true });
