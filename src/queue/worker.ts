@@ -198,7 +198,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
   /** Wraps every task, the first middleware outermost. If it is added during a run, it applies from the next run on. */
   middleware(middleware: Middleware): void {
     if (typeof middleware !== "function") {
-      throw new TypeError(`Cannot use middleware: expected a function, got a ${typeof middleware}`);
+      throw new TypeError(`Cannot use middleware: expected a function, got ${typeof middleware}`);
     }
     this.#middleware.push(middleware);
   }
@@ -329,7 +329,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * releases buffered tasks, gives running tasks the `gracePeriod` to finish, aborts the signals of those that are
    * left, releases them too, and resolves.
    *
-   * @param options.burst Resolves when no task is left to read, due, or running here.
+   * @param options.burst Stops the worker once no task is left to read, due, or running here.
    * @throws {StreaqError} When the worker is already running, or is closed.
    * @throws {ConnectionError} When Redis cannot be reached in the first place.
    */

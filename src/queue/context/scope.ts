@@ -1,8 +1,8 @@
 /** The context of a running task, as {@linkcode taskContext} returns it. */
 export interface TaskContext {
-  /** The name that the task was enqueued under. */
+  /** The name under which the task was enqueued. */
   readonly fnName: string;
-  /** The task's id. */
+  /** The id of the task. */
   readonly taskId: string;
   /** The number of this run, 1 for the first. */
   readonly tries: number;

@@ -54,8 +54,7 @@ export function workerContext<C>(): C {
 /**
  * The name of the queue of the task that runs in this thread; `undefined` on the main thread.
  *
- * Another worker may have included the module's worker, but not in the thread: there the module's worker may have
- * another queue than the task.
+ * In a thread, no worker includes the one of the module, which may therefore have another queue than the task.
  */
 export function queueInThread(): string | undefined {
   const scope = scopes.getStore();

@@ -73,7 +73,7 @@ export class Producer implements RequestQueue {
   async enqueueMany<const T extends readonly EnqueueRequest<unknown>[]>(requests: T): Promise<Enqueued<T>> {
     const all = requests.map((request, i) => {
       if (request instanceof Request) return request as Request<unknown>;
-      throw new TypeError(`Cannot enqueue tasks: expected a request at index ${i}, got a ${typeof request}`);
+      throw new TypeError(`Cannot enqueue tasks: expected a request at index ${i}, got ${typeof request}`);
     });
     const piped = all.find(({ next, previous }) => next ?? previous);
     if (piped) {

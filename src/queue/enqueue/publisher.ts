@@ -89,7 +89,8 @@ export class Publisher {
     // The server's clock decides what is due.
     const time = calendar.next(expression, timeZone, await publishing.time());
     if (time === null) {
-      throw new StreaqError(`Cannot use cron expression ${JSON.stringify(expression)}: it is never due again`);
+      const shown = JSON.stringify(expression);
+      throw new StreaqError(`Cannot use cron expression ${shown} in time zone ${timeZone}: it is never due again`);
     }
     const schedule = { name: id, isStatic: false, expression, timeZone, priority, data };
     const answer = await publishing.schedule(schedule, { taskId: id, data, time });

@@ -1,9 +1,9 @@
 import type { TaskStatus } from "../inspect/task_status.ts";
+import type { TaskOptions } from "../tasks/task_options.ts";
 import type { Piped } from "../tasks/tuple.ts";
+import type { Worker } from "../worker.ts";
 import type { StartOptions } from "./start_options.ts";
 import type { Task } from "./task.ts";
-import type { TaskOptions } from "../tasks/task_options.ts";
-import type { Worker } from "../worker.ts";
 
 /**
  * A registered function: call it to run it here and now, or enqueue it to run it in a worker.

@@ -31,8 +31,8 @@ const none: Condition = {};
 const maxPipeline = 500;
 
 /**
- * The implementation of {@linkcode EnqueueRequest}. Awaiting it sends the whole pipeline that it is part of, once: it
- * has an `arrival` from then on. Without one it can still be changed.
+ * The implementation of {@linkcode EnqueueRequest}. Awaiting it sends the whole pipeline that it belongs to. A request
+ * has an `arrival` once it is sent, and can be changed until then.
  */
 export class Request<R> implements EnqueueRequest<R> {
   readonly call: Call;
@@ -136,7 +136,7 @@ export class Request<R> implements EnqueueRequest<R> {
     const { fnName } = this.call;
     const other: unknown = typeof next === "function" && (next as RegisteredTask<[], unknown>).enqueue?.();
     if (!(other instanceof Request)) {
-      throw new TypeError(`Cannot pipe task ${fnName}: expected a registered task, got a ${typeof next}`);
+      throw new TypeError(`Cannot pipe task ${fnName}: expected a registered task, got ${typeof next}`);
     }
     checkKwargs(kwargs);
     const obstacle = this.#obstacleTo(other);
@@ -146,10 +146,7 @@ export class Request<R> implements EnqueueRequest<R> {
     return step;
   }
 
-  /**
-   * Notes that it is on its way to the store. `arrival` is called once for each await, so that it costs no promise
-   * before.
-   */
+  /** Notes that it was sent. `arrival` is a function, so that a request that nothing awaits costs no promise. */
   sent(arrival: () => Promise<void>): void {
     this.#arrival = arrival;
   }

@@ -51,7 +51,7 @@ export interface Task<R> {
   unschedule(): Promise<boolean>;
 
   /**
-   * Ends the task at once, in any state: it fails with `StreaqCancelled`. If it is running, its signal aborts as soon
+   * Completes the task at once, in any state: it fails with `StreaqCancelled`. If it is running, its signal aborts as soon
    * as its worker is notified.
    *
    * @returns `true` when that is its result now; `false` when it had finished before, or is unknown.

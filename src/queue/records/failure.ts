@@ -46,9 +46,8 @@ export function describeFailure(thrown: unknown, depth = 0): FailureRecord {
 /** Restores the error that {@linkcode describeFailure} described. Nothing in the record is executed. */
 export function restoreFailure(record: unknown, depth = 0): Error {
   if (typeof record !== "object" || record === null) {
-    return new StreaqError(
-      `Cannot read the failure: expected an object, got ${record === null ? null : typeof record}`,
-    );
+    const kind = record === null ? "null" : typeof record;
+    return new StreaqError(`Cannot read the failure of the task: expected an object, got ${kind}`);
   }
   const { name, message, stack, cause } = record as Record<string, unknown>;
   const type = classes.get(text(name)) ?? Error;

@@ -9,7 +9,7 @@ const decoder = new TextDecoder();
  * `Map`, `NaN` or an instance of a class, with an error that shows their path. It drops properties that are
  * `undefined`, as JSON does.
  *
- * @example Compress what JSON makes
+ * @example Compress the JSON
  * ```ts
  * import { gunzipSync, gzipSync } from "node:zlib";
  * import { jsonSerializer, type Serializer, Worker } from "@q/streaq";
@@ -31,7 +31,7 @@ export const jsonSerializer: Serializer = {
   deserialize: (data) => JSON.parse(decoder.decode(data)),
 };
 
-/** Walks through a value, refuses what JSON would change, and notes whether it contains `-0`. */
+/** Walks through a value: refuses parts that JSON would change, and notes whether it contains `-0`. */
 class Inspection {
   hasNegativeZero = false;
   /** The path to the current value: names and indices. */

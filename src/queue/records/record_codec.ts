@@ -27,7 +27,7 @@ export type TaskOutcome = { readonly success: true; readonly value: unknown } | 
   readonly error: unknown;
 };
 
-/** Encodes and decodes what is stored of a task: its record, its result, and the input that it pipes on. */
+/** Encodes and decodes the stored data of a task: its record, its result, and the input that it pipes on. */
 export class RecordCodec {
   readonly #codec: SealedCodec;
   /** JSON has no `undefined`, so a function that returns nothing has the result `null`. */

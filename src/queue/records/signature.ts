@@ -48,11 +48,11 @@ function refusal(expected: string, found: string): TypeError {
 }
 
 function describe(value: unknown): string {
-  return value === null ? "null" : `a ${typeof value}`;
+  return value === null || value === undefined ? String(value) : `a ${typeof value}`;
 }
 
 function sign(bytes: Uint8Array, secret: string, context: string | undefined): Uint8Array {
   const hmac = createHmac("sha256", secret).update(bytes);
-  // The zero byte, which no serialised text contains, separates the bytes from the context.
+  // The zero byte separates the bytes from the context: it does not occur in text.
   return (context === undefined ? hmac : hmac.update(`\0${context}`)).digest();
 }

@@ -2,9 +2,9 @@ import { StreaqError } from "../../base/errors.ts";
 
 /** The fields that successes and failures share. Times are Unix milliseconds. */
 export interface TaskResultFields {
-  /** The task's id. */
+  /** The id of the task. */
   readonly taskId: string;
-  /** The name that it was enqueued under. */
+  /** The name under which it was enqueued. */
   readonly fnName: string;
   /** When the request was sent, by the producer's clock. */
   readonly createdTime: number;

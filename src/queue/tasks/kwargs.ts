@@ -41,7 +41,7 @@ export function splitArguments(
 /** @throws {TypeError} When named arguments are not an object. */
 export function checkKwargs(values: unknown): Readonly<Record<string, unknown>> {
   if (typeof values === "object" && values !== null && !Array.isArray(values)) return values as Record<string, unknown>;
-  const kind = values === null ? "null" : Array.isArray(values) ? "an array" : `a ${typeof values}`;
+  const kind = values === null ? "null" : Array.isArray(values) ? "an array" : typeof values;
   throw new TypeError(`Cannot use named arguments: expected an object, got ${kind}`);
 }
 

@@ -12,7 +12,7 @@ type Action = "register" | "stub" | "enqueue";
  * @throws {StreaqError} When it has no name, or an invalid one.
  */
 export function taskName(fn: unknown, name: string | undefined): string {
-  if (typeof fn !== "function") throw new TypeError(`Cannot register task: expected a function, got a ${typeof fn}`);
+  if (typeof fn !== "function") throw new TypeError(`Cannot register task: expected a function, got ${typeof fn}`);
   if (isClass(fn)) throw new TypeError(`Cannot register task: expected a function, got class ${fn.name}`);
   const chosen = name ?? fn.name;
   if (chosen === "") {

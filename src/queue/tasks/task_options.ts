@@ -24,8 +24,8 @@ export interface TaskOptions {
    */
   expire?: Duration | null | undefined;
   /**
-   * How many times the task is started at most; `null` for no limit, except that five runs in a row that were cut off
-   * with their worker fail it.
+   * How many times the task is started at most; `null` for no limit. Even then it fails after five runs in a row that
+   * were cut off with their worker.
    *
    * @default {3}
    */

@@ -28,16 +28,17 @@ export type Piped<R> = [R] extends [void] ? [] : R extends Tuple<infer T> ? T : 
  *
  * @example
  * ```ts
- * import { tuple, Worker } from "@q/streaq";
+ * import { type Tuple, tuple, Worker } from "@q/streaq";
  *
  * const worker = new Worker();
- * const divide = worker.task(function divide(a: number, b: number) {
+ * const divide = worker.task(function divide(a: number, b: number): Tuple<[number, number]> {
  *   return tuple(Math.floor(a / b), a % b);
  * });
- * const show = worker.task(function show(quotient: number, rest: number) {
+ * const show = worker.task(function show(quotient: number, rest: number): string {
  *   return `${quotient}, rest ${rest}`;
  * });
- * const pipeline = divide.enqueue(17, 5).pipe(show); // "3, rest 2"
+ *
+ * const task = await divide.enqueue(17, 5).pipe(show); // Its result is "3, rest 2".
  * ```
  */
 export function tuple<T extends readonly unknown[]>(...values: T): Tuple<T> {

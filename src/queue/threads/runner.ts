@@ -2,11 +2,11 @@ import process from "node:process";
 import type { MessagePort } from "node:worker_threads";
 import { StreaqError } from "../../base/errors.ts";
 import { runInScope } from "../context/task_context.ts";
-import { describeFailure, restoreFailure } from "../records/failure.ts";
 import type { ThreadGlobals } from "../context/thread_globals.ts";
+import { describeFailure, restoreFailure } from "../records/failure.ts";
+import { isTuple } from "../tasks/tuple.ts";
 import type { Order, Report, ThreadCall } from "./messages.ts";
 import { describeThrown } from "./thrown.ts";
-import { isTuple } from "../tasks/tuple.ts";
 import { findTsx, needsTsx, registerTsx } from "./tsx.ts";
 
 /** The inner side of a thread: runs registered functions, one at a time, on the orders of the main thread. */
@@ -50,11 +50,9 @@ export class Runner {
     try {
       this.#report(report);
     } catch (cause) {
-      const reason = "structured cloning refuses it";
+      const thread = `the thread of task ${call.fnName}`;
       this.#report(
-        failed(
-          new StreaqError(`Cannot pass the result of task ${call.fnName} out of its thread: ${reason}`, { cause }),
-        ),
+        failed(new StreaqError(`Cannot pass the result out of ${thread}: structured cloning failed`, { cause })),
       );
     }
   }

@@ -17,10 +17,7 @@ function entryUrl(): URL {
   return new URL(extension ? `./entry${extension}` : "./thread.js", import.meta.url);
 }
 
-/**
- * Imports the entry point from a data: URL, since Node starts no thread from a TypeScript file, and Deno none from
- * https:.
- */
+/** Imports the entry point through a data: URL: Node starts no thread from TypeScript, and Deno none from https:. */
 function bootstrap(entry: string, tsx: string | undefined): URL {
   const register = tsx && `import { register } from ${JSON.stringify(tsx)};\nregister();\n`;
   const code = `${register ?? ""}await import(${JSON.stringify(entry)});\n`;

@@ -2,9 +2,9 @@ import type { Worker } from "node:worker_threads";
 import { type Deferred, deferred } from "../../base/async.ts";
 import { StreaqError } from "../../base/errors.ts";
 import { describeFailure } from "../records/failure.ts";
+import { markTuple } from "../tasks/tuple.ts";
 import type { Order, Report, ThreadCall } from "./messages.ts";
 import { restoreThrown } from "./thrown.ts";
-import { markTuple } from "../tasks/tuple.ts";
 
 /** The owner of a {@linkcode Thread}. */
 export interface ThreadOwner {
@@ -39,10 +39,7 @@ export class Thread {
     this.#worker = worker;
     this.#owner = owner;
     worker.on("message", (report: Report) => this.#receive(report));
-    worker.on(
-      "messageerror",
-      (cause) => this.#refuse((task) => `Cannot read a message from the thread of ${task}`, cause),
-    );
+    worker.on("messageerror", (cause) => this.#refuse("read a message from", cause));
     worker.on("error", (error) => this.#cause = { error });
     worker.on("exit", () => this.#exit());
   }
@@ -121,10 +118,7 @@ export class Thread {
     try {
       this.#worker.postMessage(order);
     } catch (cause) {
-      this.#refuse(
-        (task) => `Cannot pass the arguments of ${task} into its thread: structured cloning refuses them`,
-        cause,
-      );
+      this.#refuse("pass the arguments to", cause);
     }
   }
 
@@ -165,8 +159,9 @@ export class Thread {
   }
 
   /** Fails the running call, and only that, when a message cannot be cloned. */
-  #refuse(message: (task: string) => string, cause: unknown): void {
-    this.#settle(new StreaqError(message(`task ${this.#running?.fnName}`), { cause }));
+  #refuse(action: string, cause: unknown): void {
+    const thread = `the thread of task ${this.#running?.fnName}`;
+    this.#settle(new StreaqError(`Cannot ${action} ${thread}: structured cloning failed`, { cause }));
   }
 
   /** Settles the running call, if there is one. */

@@ -61,7 +61,7 @@ describe("Thread.call()", () => {
     assertInstanceOf(error, StreaqError);
     assertEquals(
       error.message,
-      "Cannot pass the arguments of task echo into its thread: structured cloning refuses them",
+      "Cannot pass the arguments to the thread of task echo: structured cloning failed",
     );
     assert(error.cause !== undefined);
     assertEquals(await run(pool, "double", [1]), 2);
@@ -72,7 +72,7 @@ describe("Thread.call()", () => {
     assertInstanceOf(error, StreaqError);
     assertEquals(
       error.message,
-      "Cannot pass the result of task uncloneable out of its thread: structured cloning refuses it",
+      "Cannot pass the result out of the thread of task uncloneable: structured cloning failed",
     );
     assertInstanceOf(error.cause, Error);
     assertEquals(await run(pool, "double", [1]), 2);
