@@ -1,15 +1,15 @@
 import type { Broker } from "../broker/contract/broker.ts";
 import { openBroker } from "../broker/open.ts";
+import { isInThread } from "./context/thread_globals.ts";
+import { Producer } from "./enqueue/producer.ts";
+import { Inspector } from "./inspect/inspector.ts";
+import type { ResolvedWorkerOptions } from "./options/resolve_worker_options.ts";
+import { RecordCodec } from "./records/record_codec.ts";
+import { TolerantCodec } from "./records/tolerant_codec.ts";
 import { Calendar } from "./schedule/calendar.ts";
 import type { Definition } from "./tasks/definition.ts";
-import { Producer } from "./enqueue/producer.ts";
-import { RecordCodec } from "./records/codec.ts";
-import { TolerantCodec } from "./records/tolerant_codec.ts";
-import { Inspector } from "./inspect/inspector.ts";
-import { inside } from "./context/inside.ts";
-import type { ResolvedWorkerOptions } from "./options/worker_options.ts";
 
-/** The parts that a worker reaches its queue with. */
+/** The parts of a queue that a worker uses. */
 export interface OpenQueue {
   readonly broker: Broker;
   readonly codec: RecordCodec;
@@ -19,10 +19,10 @@ export interface OpenQueue {
 }
 
 /**
- * Wires up a queue; nothing connects yet.
+ * Creates the parts of a queue and connects them to each other; nothing connects to Redis yet.
  *
- * @param definition The function of a name, where it is known.
- * @throws {TypeError} When the URL, or the secret, is none.
+ * @param definition Looks up a registered task.
+ * @throws {TypeError} When the URL or the secret is invalid.
  */
 export function openQueue<C>(
   options: ResolvedWorkerOptions<C>,
@@ -31,15 +31,8 @@ export function openQueue<C>(
   const codec = new RecordCodec(options);
   const calendar = new Calendar();
   const records = new TolerantCodec({ ...options, codec, definition, workerId: options.id });
-  const broker = openBroker({ ...options, binary: codec.binary, reader: records, isInThread: inside() !== undefined });
+  const broker = openBroker({ ...options, binary: codec.binary, reader: records, isInThread: isInThread() });
   const inspector = new Inspector({ ...options, broker, codec, records });
-  const producer = new Producer({
-    ...options,
-    name: options.queueName,
-    publishing: broker,
-    codec,
-    calendar,
-    inspector,
-  });
+  const producer = new Producer({ ...options, publishing: broker, codec, calendar, inspector });
   return { broker, codec, calendar, producer, inspector };
 }

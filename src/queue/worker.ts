@@ -2,27 +2,33 @@ import { millisecondsOrNull } from "../base/duration.ts";
 import { StreaqError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import type { RedisClient } from "../redis/mod.ts";
-import type { Counters } from "./run/counters.ts";
-import type { TaskGraph } from "./inspect/graph.ts";
-import type { TaskInfo } from "./inspect/task_info.ts";
-import { partArguments } from "./tasks/kwargs.ts";
-import type { Middleware } from "./tasks/middleware.ts";
-import { type OpenQueue, openQueue } from "./open_queue.ts";
-import type { Enqueued } from "./enqueue/producer.ts";
+import { isInThread } from "./context/thread_globals.ts";
+import type { Enqueued } from "./enqueue/enqueued.ts";
 import type { EnqueueRequest, Registered, RegisteredTask } from "./enqueue/registered_task.ts";
-import { makeStub, Registry } from "./enqueue/registry.ts";
+import { Registry } from "./enqueue/registry.ts";
 import { Request } from "./enqueue/request.ts";
-import type { TaskResult } from "./records/task_result.ts";
-import { Session } from "./run/session.ts";
+import { createStub } from "./enqueue/stub.ts";
+import type { AbortOptions } from "./inspect/abort_options.ts";
+import type { ListOptions } from "./inspect/list_options.ts";
+import type { ResultOptions } from "./inspect/result_options.ts";
+import type { Schedule } from "./inspect/schedule.ts";
+import type { SizeOptions } from "./inspect/size_options.ts";
+import type { TaskGraph } from "./inspect/task_graph.ts";
+import type { TaskInfo } from "./inspect/task_info.ts";
 import type { TaskStatus } from "./inspect/task_status.ts";
-import type { AbortOptions, ResultOptions } from "./inspect/wait_options.ts";
-import { checkTaskName, type CronOptions, type TaskOptions } from "./tasks/task_options.ts";
-import type { ListOptions, Schedule, SizeOptions } from "./inspect/inspector.ts";
-import { inside } from "./context/inside.ts";
-import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from "./options/worker_options.ts";
+import { type OpenQueue, openQueue } from "./open_queue.ts";
+import { type ResolvedWorkerOptions, resolveWorkerOptions } from "./options/resolve_worker_options.ts";
+import type { WorkerOptions } from "./options/worker_options.ts";
+import type { TaskResult } from "./records/task_result.ts";
+import type { Counters } from "./run/counters.ts";
+import { Session } from "./run/session.ts";
+import { splitArguments } from "./tasks/kwargs.ts";
+import type { Middleware } from "./tasks/middleware.ts";
+import { checkTaskName } from "./tasks/task_name.ts";
+import type { CronOptions, TaskOptions } from "./tasks/task_options.ts";
 
 /**
- * A queue of tasks: register functions, enqueue them from anywhere, and run them in as many processes as you like.
+ * A worker of a queue: register functions, enqueue them from any process, and run them in any number of processes.
  *
  * Nothing connects in the constructor; the first operation does.
  *
@@ -32,13 +38,12 @@ import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } 
  *
  * const worker = new Worker({ redisUrl: "redis://localhost:6379" });
  *
- * const double = worker.task(async function double(value: number) {
- *   return await Promise.resolve(value * 2);
- * });
+ * const fetchLength = worker.task(async function fetchLength(url: string): Promise<number> {
+ *   return (await (await fetch(url)).text()).length;
+ * }, { maxTries: 5, timeout: "30s" });
  *
- * const task = await double.enqueue(21);
- * await worker.run({ burst: true });
- * const { result } = await task.result();
+ * await fetchLength.enqueue("https://example.org"); // In any process.
+ * await worker.run(); // In a worker's process, until SIGINT, SIGTERM or close().
  * await worker.close();
  * ```
  */
@@ -48,14 +53,14 @@ export class Worker<C = undefined> implements AsyncDisposable {
   readonly #registry: Registry;
   readonly #middleware: Middleware[] = [];
   readonly #counters: Counters = { completed: 0, failed: 0, retried: 0, aborted: 0, relinquished: 0 };
-  /** What `run()` is at; `undefined` when it is not. */
+  /** The current `run()`; `undefined` when the worker is not running. */
   #session: Session<C> | undefined;
   #closed: Promise<void> | undefined;
 
   /**
-   * Makes a worker; nothing connects yet.
+   * Creates a worker, without connecting.
    *
-   * @throws {RangeError | TypeError} When an option, or the URL, is not possible.
+   * @throws {RangeError | TypeError} When an option is invalid.
    */
   constructor(options: WorkerOptions<C> = {}) {
     this.#options = resolveWorkerOptions(options);
@@ -74,7 +79,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
   }
 
   /**
-   * The client that the worker uses.
+   * The Redis client of the worker.
    *
    * @throws {StreaqError} When the queue is in memory.
    */
@@ -87,7 +92,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
     return this.#registry.tasks;
   }
 
-  /** The lowest level that the default logger writes, at first `"info"`; a logger of your own decides for itself. */
+  /** The lowest level that the default logger writes, at first `"info"`. A custom logger filters for itself. */
   get logLevel(): LogLevel {
     return this.#options.consoleLogger.level;
   }
@@ -96,39 +101,39 @@ export class Worker<C = undefined> implements AsyncDisposable {
     this.#options.consoleLogger.level = level;
   }
 
-  /** How many tasks came to which end in this worker. */
+  /** Counts the outcomes of tasks in this worker, over all its runs. */
   get counters(): Readonly<Counters> {
     return this.#counters;
   }
 
-  /** How many tasks run now; those of {@linkcode Worker.lingering} included. */
+  /** The number of slots in use, including those that {@linkcode Worker.lingering} counts. */
   get running(): number {
     return this.#session?.current?.run.running ?? 0;
   }
 
-  /** How many functions go on although their task has ended, by a timeout or an abort; each still keeps its slot. */
+  /** The number of slots in use by functions that ignore their signal after their task timed out or was aborted. */
   get lingering(): number {
     return this.#session?.current?.run.lingering ?? 0;
   }
 
   /**
-   * What `lifespan` yielded.
+   * The context that `lifespan` yielded.
    *
-   * @throws {StreaqError} When the worker does not run.
+   * @throws {StreaqError} When the worker is not running.
    */
   get context(): C {
     const current = this.#session?.current;
-    if (!current) throw new StreaqError(`The worker's context is there only while it runs: ${this.id}`);
+    if (!current) throw new StreaqError(`Cannot read the context of worker ${this.id}: it is not running`);
     return current.context;
   }
 
   /**
    * Registers a function as a task.
    *
-   * @param fn The function; its parameters and its result must survive the worker's serializer.
+   * @param fn The function. Its arguments and its result must survive the worker's serializer.
    * @returns The task: call it to run it here and now, or enqueue it.
-   * @throws {StreaqError} When it has no name, or the name is taken.
-   * @throws {RangeError | TypeError} When an option is not possible.
+   * @throws {StreaqError} When it has no name, the name is taken, or options contradict each other.
+   * @throws {RangeError | TypeError} When an option is invalid.
    */
   // deno-lint-ignore ban-types -- Only `Function` infers parameters with defaults and refuses untyped ones.
   task<F extends Function>(fn: F, options: TaskOptions = {}): Registered<F> {
@@ -136,68 +141,64 @@ export class Worker<C = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Registers a function that runs by itself, whenever a cron expression says so: each occurrence once, however many
-   * workers there are.
+   * Registers a function that runs on a schedule. Each occurrence is enqueued once, however many workers run.
    *
    * @param expression Five fields, six with leading seconds, seven with seconds and year, or a word like `@daily`.
-   * @returns The task, which can be enqueued by hand too.
-   * @throws {StreaqError} When the expression or the zone cannot be, and like {@linkcode Worker.task}.
+   * @returns The task, which can also be enqueued by hand.
+   * @throws {StreaqError} When the expression or the time zone is invalid, and as {@linkcode Worker.task} does.
    *
    * @example
    * ```ts
    * import { Worker } from "@q/streaq";
    *
    * const worker = new Worker({ timeZone: "Europe/Berlin" });
-   * worker.cron("30 9 * * mon-fri", async function report() {
-   *   await Promise.resolve("on weekdays, at half past nine");
+   * worker.cron("30 9 * * mon-fri", async function digest(): Promise<void> {
+   *   await fetch("https://example.org/digest", { method: "POST" });
    * }, { maxScheduleDrift: "5m" });
    * ```
    */
   cron<R>(expression: string, fn: () => R, options: CronOptions = {}): RegisteredTask<[], Awaited<R>> {
-    const { maxScheduleDrift = null, timeZone = this.#options.timeZone, ...rest } = options;
+    const { maxScheduleDrift = null, timeZone = this.#options.timeZone, timeout = "1h", unique = true, ...rest } =
+      options;
     this.#queue.calendar.check(expression, timeZone, this.#options.clock.now());
-    const drift = millisecondsOrNull(maxScheduleDrift, "maxScheduleDrift");
-    const { timeout = "1h", unique = true } = rest;
-    const job = { expression, timeZone, maxScheduleDrift: drift };
+    const job = { expression, timeZone, maxScheduleDrift: millisecondsOrNull(maxScheduleDrift, "maxScheduleDrift") };
     const task = this.#registry.register(fn, { ...rest, timeout, unique }, job);
     return task as unknown as RegisteredTask<[], Awaited<R>>;
   }
 
   /**
-   * A task that is registered elsewhere, to enqueue only: it knows the types and no more.
+   * Creates a task that is registered elsewhere, to enqueue only. It has the types of `F`, and no options.
    *
    * @example
    * ```ts
    * import { Worker } from "@q/streaq";
    *
    * declare function fetchLength(url: string): Promise<number>;
-   *
    * const worker = new Worker();
    * const stub = worker.stub<typeof fetchLength>("fetchLength");
    * const task = await stub.enqueue("https://example.org");
    * ```
    *
-   * @throws {StreaqError} When it cannot be a name; and when the stub is called instead of enqueued.
+   * @throws {StreaqError} When the name is invalid; also when the stub is called instead of enqueued.
    */
   // deno-lint-ignore ban-types -- As for task().
   stub<F extends Function>(name: string): Registered<F> {
-    return makeStub({ worker: this, queue: this.#queue.producer }, name) as unknown as Registered<F>;
+    return createStub({ worker: this, queue: this.#queue.producer }, name) as unknown as Registered<F>;
   }
 
   /**
-   * Takes over the tasks of another worker: they are run here, and enqueued in this worker's queue from now on. Its
-   * middleware and its lifespan stay behind.
+   * Moves the tasks and cron jobs of another worker to this one and its queue, without middleware and lifespan.
    *
-   * @throws {StreaqError} When a name is taken; then nothing is taken over.
+   * @throws {StreaqError} When a name is taken; then no task moves.
    */
   include(other: Worker<unknown>): void {
     this.#registry.include(other.#registry);
   }
 
-  /** Wraps every task, the first middleware outermost; what comes while the worker runs counts from the next run on. */
+  /** Wraps every task, the first middleware outermost. If it is added during a run, it applies from the next run on. */
   middleware(middleware: Middleware): void {
     if (typeof middleware !== "function") {
-      throw new TypeError(`Invalid middleware, expected a function: ${typeof middleware}`);
+      throw new TypeError(`Cannot use middleware: expected a function, got ${typeof middleware}`);
     }
     this.#middleware.push(middleware);
   }
@@ -214,7 +215,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Enqueues many tasks in as few round trips as possible, one for 500.
+   * Enqueues many tasks, with one round trip for every 500.
    *
    * @returns The tasks, in order and typed.
    * @throws {EnqueueError} When some could not be stored; its `tasks` are those that were.
@@ -224,23 +225,23 @@ export class Worker<C = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Makes a request to run a task that is registered elsewhere, by its name alone; nothing checks the arguments.
+   * Creates a request to run a task that is registered elsewhere, by its name. Nothing checks the arguments.
    *
-   * @param args Its arguments; named ones come last, made with {@linkcode kwargs}.
-   * @throws {StreaqError} When it cannot be a name.
+   * @param args Its arguments; named ones, made with {@linkcode kwargs}, come last.
+   * @throws {StreaqError} When the name is invalid.
    */
   enqueueUnsafe<R = unknown>(name: string, ...args: unknown[]): EnqueueRequest<R> {
-    const fnName = checkTaskName(name);
-    return new Request<R>(this.#queue.producer, { fnName, ...partArguments(args), expire: null });
+    const fnName = checkTaskName(name, "enqueue");
+    return new Request<R>(this.#queue.producer, { fnName, ...splitArguments(args), expire: null });
   }
 
-  /** Where a task is in its life. */
+  /** Reads the status of a task. */
   async statusById(id: string): Promise<TaskStatus> {
     return await this.#queue.inspector.status(id);
   }
 
   /**
-   * Waits for a task's end.
+   * Waits until a task has finished.
    *
    * @throws {TimeoutError} When `timeout` passes first.
    * @throws {StreaqError} When the task is unknown, or its result is gone.
@@ -249,31 +250,31 @@ export class Worker<C = undefined> implements AsyncDisposable {
     return await this.#queue.inspector.result(id, options) as TaskResult<R>;
   }
 
-  /** What is known of a task; `null` when it is unknown or has ended. */
+  /** Reads the stored data of a task; `null` when it is unknown or has finished. */
   async infoById(id: string): Promise<TaskInfo | null> {
     return await this.#queue.inspector.info(id);
   }
 
   /**
-   * Ends a task there and then, wherever it is: it fails with `StreaqCancelled`.
+   * Completes a task at once, in any state: it fails with `StreaqCancelled`.
    *
-   * @returns `true` when that is its result now; `false` when it had ended before, or is unknown.
+   * @returns `true` when that is its result now; `false` when it had finished before, or is unknown.
    */
   async abortById(id: string, options?: AbortOptions): Promise<boolean> {
     return await this.#queue.inspector.abort(id, options);
   }
 
-  /** The most recent results that are kept, latest first. */
+  /** Lists the most recent results that are kept, latest first. */
   getTasksByStatus(
     status: typeof TaskStatus.Done,
     options?: { limit?: number | undefined },
   ): Promise<TaskResult<unknown>[]>;
   /**
-   * Tasks that have not ended, highest priority first; within one, in the order in which they are to run. Those that run
-   * come in no order.
+   * Lists tasks that have not finished, highest priority first; within a priority, in the order in which they will run.
+   * Running tasks come in no order.
    *
-   * @throws {StreaqError} When the status is `"missing"`, or the priority unknown.
-   * @throws {RangeError} When `limit` is not a whole number from 1 to 10,000.
+   * @throws {StreaqError} When the status is `"missing"`, or the queue has no such priority.
+   * @throws {RangeError} When `limit` is not an integer from 1 to 10,000.
    */
   getTasksByStatus(
     status: typeof TaskStatus.Scheduled | typeof TaskStatus.Queued | typeof TaskStatus.Running,
@@ -284,19 +285,18 @@ export class Worker<C = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Tasks that repeat: the cron jobs of the code, once a worker has run, and what was scheduled with an expression. The
-   * soonest first.
+   * Lists the schedules of tasks that repeat, and of cron jobs once a worker that has them has run; the next due first.
    *
-   * @param options.limit How many at most, up to 10,000; 100 unless given.
+   * @param options.limit How many to list at most, from 1 to 10,000; 100 by default.
    */
   async schedules(options?: { limit?: number | undefined }): Promise<Schedule[]> {
     return await this.#queue.inspector.schedules(options);
   }
 
   /**
-   * When a cron expression is next due in the worker's `timeZone`, in Unix milliseconds; `null` when it never is again.
+   * Computes when a cron expression is next due in the worker's `timeZone`, in Unix milliseconds; `null` for never.
    *
-   * @throws {StreaqError} When it cannot be an expression.
+   * @throws {StreaqError} When the expression is invalid.
    */
   nextRun(expression: string): number | null {
     const { timeZone, clock } = this.#options;
@@ -304,41 +304,41 @@ export class Worker<C = undefined> implements AsyncDisposable {
   }
 
   /**
-   * The tasks around one: what it waits for, what waits for it, and so on from there, the nearest first. What has ended is
-   * shown as long as its result is kept, and a task remembers 100 of those that it was enqueued after.
+   * Reads the graph around a task: dependencies, dependents, theirs, and so on, the nearest first. Finished tasks are
+   * included while their results are kept. A task remembers the first 100 of its dependencies.
    *
-   * @param options.limit How many tasks at most, up to 1,000; 100 unless given.
-   * @returns Without any nodes when the task is unknown.
+   * @param options.limit How many tasks to return at most, from 1 to 1,000; 100 by default.
+   * @returns A graph without nodes when the task is unknown.
    */
   async graph(id: string, options?: { limit?: number | undefined }): Promise<TaskGraph> {
     return await this.#queue.inspector.graph(id, options);
   }
 
-  /** Lets a task repeat no more, as {@linkcode Task.unschedule} does; also a cron job, until a worker that has it schedules it again. */
+  /** Removes the schedule of a task, or of a cron job until a worker that has it in its code schedules it again. */
   async unscheduleById(id: string): Promise<boolean> {
     return await this.#queue.inspector.unschedule(id);
   }
 
-  /** How many tasks have not ended, running ones included. */
+  /** Counts the tasks that have not finished, including running ones. */
   async queueSize(options?: SizeOptions): Promise<number> {
     return await this.#queue.inspector.size(options);
   }
 
   /**
-   * Runs tasks until it is told to stop: by `signal`, by SIGINT or SIGTERM, or by {@linkcode Worker.close}. Being told to
-   * stop is a normal end. What is buffered is handed back, running tasks get the `gracePeriod`, then their signals are
-   * aborted and they are handed back.
+   * Runs tasks until `signal` aborts, SIGINT or SIGTERM arrives, or {@linkcode Worker.close} is called. Then it
+   * releases buffered tasks, gives running tasks the `gracePeriod` to finish, aborts the signals of those that are
+   * left, releases them too, and resolves.
    *
-   * @param options.burst End when nothing is left to read, due, or running here.
-   * @throws {StreaqError} When the worker runs already, or is closed.
+   * @param options.burst Stops the worker once no task is left to read, due, or running here.
+   * @throws {StreaqError} When the worker is already running, or is closed.
    * @throws {ConnectionError} When Redis cannot be reached in the first place.
    */
   async run(options: { signal?: AbortSignal | undefined; burst?: boolean | undefined } = {}): Promise<void> {
     const { signal, burst = false } = options;
-    // In a thread the module is there for its functions alone.
-    if (inside()) return;
+    // A thread imports the module only for its functions.
+    if (isInThread()) return;
     this.#checkOpen();
-    if (this.#session) throw new StreaqError(`The worker runs already: ${this.id}`);
+    if (this.#session) throw new StreaqError(`Cannot run worker ${this.id}: it is already running`);
     if (signal?.aborted) return;
     const session = this.#session = new Session<C>({
       ...this.#options,
@@ -359,10 +359,10 @@ export class Worker<C = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Works off all that is there, for tests: like `run({ burst: true })`, or, where the worker runs already, until nothing
-   * of the queue is queued or runs. Delayed tasks are not waited for.
+   * Runs tasks until none is left, for tests: like `run({ burst: true })` or, if the worker is already running, waits
+   * until no task of the queue is queued or running. Delayed tasks are not waited for.
    *
-   * @throws {StreaqError} When a task calls it, which would wait for itself.
+   * @throws {StreaqError} When a task calls it, since that would wait for itself.
    * @throws {ConnectionError} When Redis cannot be reached in the first place.
    */
   async drain(): Promise<void> {
@@ -370,12 +370,12 @@ export class Worker<C = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Stops the worker, as `run()` describes, and releases every connection, timer and thread. Closing twice is harmless.
-   * A task or a lifespan that closes the worker it runs in does not wait for that.
+   * Stops the worker as {@linkcode Worker.run} describes, and releases every connection, timer and thread. Closing
+   * twice is harmless. A task or a lifespan that closes its own worker does not wait for that.
    */
   async close(): Promise<void> {
-    // In a thread, functions of the module may still enqueue when its top level has come to its end.
-    if (inside()) return;
+    // In a thread, functions of the module may enqueue after its top level has finished.
+    if (isInThread()) return;
     this.#closed ??= this.#close();
     if (!this.#session?.isInside) await this.#closed;
     else this.#closed.catch(() => {});
@@ -389,12 +389,12 @@ export class Worker<C = undefined> implements AsyncDisposable {
   async #close(): Promise<void> {
     const session = this.#session;
     session?.stop();
-    // Whoever called run() hears of its error.
+    // The caller of run() gets its error.
     await session?.ended.catch(() => {});
     await this.#queue.broker.close();
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new StreaqError(`The worker is closed: ${this.id}`);
+    if (this.#closed) throw new StreaqError(`Cannot use worker ${this.id}: it is closed`);
   }
 }

@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { StreaqError, StreaqRetry } from "../../src/base/errors.ts";
-import { EnqueueError } from "../../src/queue/enqueue/producer.ts";
+import { EnqueueError } from "../../src/queue/enqueue/enqueue_error.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { Lines, running, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";

@@ -99,7 +99,9 @@ export function checkFates(fates: readonly Fate[], notes: readonly Note[], kills
       assertEquals(named, `StreaqCancelled: Task ${id} was aborted`);
       blamed.set(id, [id]);
     } else if (culprits.length > 0) {
-      const messages = culprits.map((culprit) => `Not run, as a task that it depends on has failed: ${culprit}`);
+      const messages = culprits.map((culprit) =>
+        `Task ${id} was not run: task ${culprit}, on which it depends, failed`
+      );
       const culprit = culprits.find((_, i) => named === `StreaqError: ${messages[i]}`);
       assert(culprit !== undefined, `${id} is to name one of ${culprits}: ${named}`);
       blamed.set(id, [culprit]);

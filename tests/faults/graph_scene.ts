@@ -27,7 +27,9 @@ export async function dependents({ worker, ok }: Awaited<ReturnType<typeof setUp
 /** What the tasks have ended with: values, or messages of errors. */
 export async function ends(tasks: readonly Task<number>[]): Promise<(number | string)[]> {
   const results = await Promise.all(tasks.map((task) => task.result({ timeout })));
-  return results.map((result) => result.success ? result.result : result.exception.message);
+  return results.map((result) => {
+    return result.success ? result.result : result.exception.message.replace(/^Task .* was not run: /, "");
+  });
 }
 
 /** What each of the tasks is to end with when another one has ended. */
@@ -37,5 +39,5 @@ export function expected(id: string, success: boolean, count: number): (number |
 
 /** What a task ends with that depends on one that has failed. */
 export function blaming(id: string): string {
-  return `Not run, as a task that it depends on has failed: ${id}`;
+  return `task ${id}, on which it depends, failed`;
 }

@@ -9,8 +9,8 @@ describe("task()", () => {
 
   it("refuses a name that is taken, or none", () => {
     assertThrows(() => worker.task(() => 2, { name: "taken" }), StreaqError, "taken");
-    assertThrows(() => worker.task(() => 2), StreaqError, "needs a name");
-    assertThrows(() => worker.task(() => 2, { name: "" }), StreaqError, "needs a name");
+    assertThrows(() => worker.task(() => 2), StreaqError, "expected a named function");
+    assertThrows(() => worker.task(() => 2, { name: "" }), StreaqError, "expected a named function");
     assertThrows(() => worker.task(() => 2, { name: "a:b" }), StreaqError, "a:b");
   });
 

@@ -1,30 +1,44 @@
 import { StreaqError } from "../../base/errors.ts";
 
-/** Opens what tasks need, yields it once, and closes it afterwards. */
+/**
+ * Opens what tasks need, yields it once as the worker's context, and closes it when the run has finished.
+ *
+ * @example
+ * ```ts
+ * import { type Lifespan, Worker } from "@q/streaq";
+ * import { createClient, type RedisClient } from "@q/streaq/redis";
+ *
+ * const lifespan: Lifespan<{ cache: RedisClient }> = async function* () {
+ *   await using cache = createClient("redis://localhost:6380");
+ *   yield { cache };
+ * };
+ * const worker = new Worker({ lifespan });
+ * ```
+ */
 export type Lifespan<C> = () => AsyncGenerator<C, void, unknown>;
 
 /**
- * Calls `body` with what the lifespan yields; its clean-up runs however that ends.
+ * Calls `body` with the context that the lifespan yields, and then runs the rest of the lifespan.
  *
- * @throws Whatever the lifespan or the body throws.
+ * @throws An error of the lifespan or of the body.
  */
 export async function withLifespan<C>(
   lifespan: Lifespan<C> | undefined,
   body: (context: C) => Promise<void>,
 ): Promise<void> {
-  // Without a lifespan C is undefined: that is the default of the worker's type.
+  // Without a lifespan, C is undefined, the default of the worker's type parameter.
   if (!lifespan) return await body(undefined as C);
   const generator = lifespan();
   const opened = await generator.next();
-  if (opened.done) throw new StreaqError("The lifespan ended without yielding a context");
+  if (opened.done) throw new StreaqError("Cannot use lifespan: expected it to yield a context, got none");
   try {
     await body(opened.value);
   } catch (error) {
-    // Its code in `finally` runs, what stands after the `yield` does not, as if the error had come from there.
+    // As if the `yield` had thrown, `finally` blocks run, and the code after it does not.
     await generator.return();
     throw error;
   }
   if ((await generator.next()).done) return;
   await generator.return();
-  throw new StreaqError("The lifespan yielded a second context");
+  throw new StreaqError("Cannot use lifespan: expected it to yield once, got a second context");
 }

@@ -1,16 +1,19 @@
-/** What a running task knows of itself. */
+/** The context of a running task, as {@linkcode taskContext} returns it. */
 export interface TaskContext {
-  /** The name that the task was enqueued under. */
+  /** The name under which the task was enqueued. */
   readonly fnName: string;
-  /** The task's id. */
+  /** The id of the task. */
   readonly taskId: string;
-  /** Which run this is, from 1 on. */
+  /** The number of this run, 1 for the first. */
   readonly tries: number;
   /** The task's `timeout` in milliseconds; `null` for none. */
   readonly timeout: number | null;
   /** The task's `ttl` in milliseconds; `null` for ever. */
   readonly ttl: number | null;
-  /** Aborted when the task should stop; its `reason` says why. */
+  /**
+   * Aborts when the task should stop. Its `reason` is a `TimeoutError`, a `StreaqCancelled` after an abort, or a
+   * `StreaqError` when the worker shuts down or has lost the lease.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -18,10 +21,10 @@ export interface TaskContext {
 export interface Scope {
   readonly task: TaskContext;
   readonly workerContext: unknown;
-  /** Calls a registered function in the thread that the task was given; `undefined` when it was given none. */
+  /** Calls a registered function in the thread of the task; `undefined` when it has none. */
   readonly callInThread?: ((module: string, fnName: string, args: readonly unknown[]) => Promise<unknown>) | undefined;
-  /** The name of the queue that the task is in. */
+  /** The name of the task's queue. */
   readonly queueName: string;
-  /** Whether this is a thread, which has no worker. */
+  /** Whether the task runs in a thread, which has no worker. */
   readonly inThread?: boolean;
 }

@@ -1,18 +1,18 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { StreaqError } from "../../base/errors.ts";
-import { inside } from "./inside.ts";
 import type { Scope, TaskContext } from "./scope.ts";
+import { threadGlobals } from "./thread_globals.ts";
 
 const scopes = findScopes();
 
-/** Runs `fn` with `scope` in sight, across every `await` in it. */
+/** Runs a function within a scope, which holds across every `await` in it. */
 export function runInScope<T>(scope: Scope, fn: () => T): T {
   return scopes.run(scope, fn);
 }
 
 /**
- * The running task's context. It works in the task's body, in what it calls, in its default parameters and in
- * middleware.
+ * Returns the context of the running task. It works in the function, in its default parameters, in everything that it
+ * calls, and in middleware.
  *
  * @throws {StreaqError} Outside a running task.
  *
@@ -21,45 +21,60 @@ export function runInScope<T>(scope: Scope, fn: () => T): T {
  * import { taskContext, Worker } from "@q/streaq";
  *
  * const worker = new Worker();
- * const getId = worker.task(async function getId(ctx = taskContext()) {
- *   return await Promise.resolve(ctx.taskId);
+ * worker.task(async function load(url: string, { signal } = taskContext()): Promise<string> {
+ *   return await (await fetch(url, { signal })).text();
  * });
  * ```
  */
 export function taskContext(): TaskContext {
-  return currentScope("The task's context").task;
+  return currentScope("the task context").task;
 }
 
 /**
- * What the running worker's `lifespan` yielded, for tasks that are defined without knowing that worker.
+ * Returns the context that the `lifespan` of the running worker yielded, for functions that do not know their worker.
  *
  * @throws {StreaqError} Outside a running task, and in a thread.
+ *
+ * @example
+ * ```ts
+ * import { workerContext } from "@q/streaq";
+ * import type { RedisClient } from "@q/streaq/redis";
+ *
+ * async function forget(key: string, { cache } = workerContext<{ cache: RedisClient }>()): Promise<void> {
+ *   await cache.command(["DEL", key]);
+ * }
+ * ```
  */
 export function workerContext<C>(): C {
-  const { workerContext, inThread } = currentScope("The worker's context");
-  if (inThread) throw new StreaqError("The worker's context is not available in a thread");
+  const { workerContext, inThread } = currentScope("the worker context");
+  if (inThread) throw new StreaqError("Cannot read the worker context: a thread has no worker");
   return workerContext as C;
 }
 
 /**
- * The queue of the task that runs in this thread; `undefined` on the main thread.
+ * The name of the queue of the task that runs in this thread; `undefined` on the main thread.
  *
- * A worker that a module makes for its functions may have been included elsewhere: in the thread, nobody has done that.
+ * In a thread, no worker includes the one of the module, which may therefore have another queue than the task.
  */
 export function queueInThread(): string | undefined {
   const scope = scopes.getStore();
   return scope?.inThread ? scope.queueName : undefined;
 }
 
-/** In a thread there is one store for all copies of the library, so that a module finds its task with its own copy. */
+/** In a thread, all copies of the library share one store, so that a module finds its task through its own copy. */
 function findScopes(): AsyncLocalStorage<Scope> {
-  const thread = inside();
+  const thread = threadGlobals();
   return thread ? thread.scopes ??= new AsyncLocalStorage() : new AsyncLocalStorage();
 }
 
-/** The scope that this runs in. @throws {StreaqError} Outside a running task. */
-export function currentScope(what: string): Scope {
+/**
+ * The scope of the running task.
+ *
+ * @param purpose Names what the scope is needed for, in the error.
+ * @throws {StreaqError} Outside a running task.
+ */
+export function currentScope(purpose: string): Scope {
   const scope = scopes.getStore();
-  if (!scope) throw new StreaqError(`${what} is there only while a task runs`);
+  if (!scope) throw new StreaqError(`Cannot read ${purpose}: no task is running here`);
   return scope;
 }

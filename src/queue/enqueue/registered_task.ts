@@ -1,63 +1,80 @@
 import type { TaskStatus } from "../inspect/task_status.ts";
+import type { TaskOptions } from "../tasks/task_options.ts";
 import type { Piped } from "../tasks/tuple.ts";
+import type { Worker } from "../worker.ts";
 import type { StartOptions } from "./start_options.ts";
 import type { Task } from "./task.ts";
-import type { TaskOptions } from "../tasks/task_options.ts";
-import type { Worker } from "../worker.ts";
 
-/** A function that a worker knows as a task: call it to run it here and now, or enqueue it. */
+/**
+ * A registered function: call it to run it here and now, or enqueue it to run it in a worker.
+ *
+ * @example
+ * ```ts
+ * import { Worker } from "@q/streaq";
+ *
+ * const worker = new Worker();
+ * const double = worker.task(function double(value: number): number {
+ *   return value * 2;
+ * });
+ *
+ * console.log(await double(21)); // 42, without Redis
+ * const task = await double.enqueue(21); // In a worker.
+ * ```
+ */
 export interface RegisteredTask<A extends unknown[], R> {
   (...args: A): Promise<R>;
-  /** The name that it is enqueued under. */
+  /** The name under which it is enqueued. */
   readonly fnName: string;
   /** The worker that it is registered with. */
   readonly worker: Worker<unknown>;
   /** The options that it was registered with. */
   readonly options: Readonly<TaskOptions>;
-  /** Makes a request to run it in a worker; it is sent when it is awaited. */
+  /** Creates a request to run it in a worker. Awaiting the request sends it. */
   enqueue(...args: A): EnqueueRequest<R>;
 }
 
-/** A task to be enqueued; it is sent when it is awaited, once, however often that happens. */
+/** A request to enqueue a task. Awaiting it sends it, once, however often it is awaited, and resolves to the task. */
 export interface EnqueueRequest<R> extends PromiseLike<Task<R>> {
-  /** The task's id, there already. */
+  /** The id of the task, which it has before it is sent. */
   readonly id: string;
-  /** Where the task is in its life; `"missing"` until it is sent. */
+  /** Reads the status of the task; `"missing"` until the request is sent. */
   status(): Promise<TaskStatus>;
   /**
-   * Says how to enqueue the task, and returns the same request.
+   * Sets options for enqueuing the task.
    *
-   * @throws {StreaqError} When an option is not possible, or the request was sent already.
+   * @returns The same request.
+   * @throws {StreaqError | RangeError | TypeError} When an option is invalid, or the request was already sent.
    */
   start(options?: StartOptions): EnqueueRequest<R>;
   /**
-   * Runs another task with the result of this one: as one argument, spread over several where it was made with
-   * {@linkcode tuple}, or as none where this task returns nothing. The whole pipeline is stored in one call, of at most
-   * 500 tasks, when any of its requests is awaited; each resolves to its own task. Where the first has an `id` of yours,
-   * the later ones have that and their number: `order-17.2` and so on.
+   * Runs another task with the result of this one: as one argument, as several if it was made with {@linkcode tuple},
+   * or as none if this task returns nothing. Awaiting any request of a pipeline, of at most 500 tasks, stores the whole
+   * pipeline in one call; each request resolves to its own task. If you set the `id` of the first task, the ids of the
+   * others derive from it: `order-17.2` and so on.
    *
-   * @returns The request of the other task, which takes no option of `start()` but `priority`.
-   * @throws {StreaqError} When this request was sent already, repeats, is piped into another one, or in another queue.
+   * @returns The request of the other task, for which `start()` takes only `priority`.
+   * @throws {StreaqError} When this request was already sent, is already piped, repeats, or is in another queue.
    *
    * @example
    * ```ts
    * import { Worker } from "@q/streaq";
    *
    * const worker = new Worker();
-   * const double = worker.task(function double(value: number) {
+   * const double = worker.task(function double(value: number): number {
    *   return value * 2;
    * });
-   * const isEven = worker.task(function isEven(value: number) {
+   * const isEven = worker.task(function isEven(value: number): boolean {
    *   return value % 2 === 0;
    * });
-   * const pipeline = double.enqueue(21).pipe(isEven); // awaited, it is a task whose result is `true`
+   *
+   * const task = await double.enqueue(21).pipe(isEven); // Its result is true.
    * ```
    */
   pipe<A extends unknown[], R2>(next: Piped<R> extends A ? RegisteredTask<A, R2> : never): EnqueueRequest<R2>;
   /**
    * Runs another task with the result of this one, and with named arguments.
    *
-   * @param kwargs They arrive as one object behind what is piped; one without properties counts as none.
+   * @param kwargs Arrives as one object after the piped arguments, unless it has no properties.
    */
   pipe<A extends unknown[], R2, K extends object>(
     next: [...Piped<R>, K] extends A ? RegisteredTask<A, R2> : never,
@@ -65,5 +82,5 @@ export interface EnqueueRequest<R> extends PromiseLike<Task<R>> {
   ): EnqueueRequest<R2>;
 }
 
-/** What registering `F` gives. A class gives `never`. */
+/** The type of the task that registering a function `F` returns; `never` for a class. */
 export type Registered<F> = F extends (...args: infer A) => infer R ? RegisteredTask<A, Awaited<R>> : never;

@@ -1,67 +1,54 @@
-import type { Inspector } from "../inspect/inspector.ts";
-import { milliseconds } from "../../base/duration.ts";
 import { StreaqError } from "../../base/errors.ts";
 import { checkId, randomId } from "../../base/id.ts";
-import type { EnqueueRequest, RegisteredTask } from "./registered_task.ts";
-import { checkAfter, checkStartOptions, type StartOptions } from "./start_options.ts";
+import type { Inspector } from "../inspect/inspector.ts";
 import type { TaskStatus } from "../inspect/task_status.ts";
+import { checkKwargs } from "../tasks/kwargs.ts";
+import type { Call } from "./call.ts";
+import { checkAfter, type Condition, conditionFrom } from "./condition.ts";
+import type { EnqueueRequest, RegisteredTask } from "./registered_task.ts";
+import { checkStartOptions, type StartOptions } from "./start_options.ts";
 import type { Task } from "./task.ts";
 import { TaskHandle } from "./task_handle.ts";
-
-/** What is to be called, and with what. */
-export interface Call {
-  readonly fnName: string;
-  readonly args: readonly unknown[];
-  readonly kwargs: Readonly<Record<string, unknown>>;
-  /** How long after it became ready the task may be started, in milliseconds; `null` for no limit. */
-  readonly expire: number | null;
-}
-
-/** What a task waits for before it is ready; nothing of it when it does not wait. */
-interface Condition {
-  /** Until when: milliseconds from now on, or a time. */
-  readonly due?: number | Date | undefined;
-  /** When it repeats. */
-  readonly expression?: string | undefined;
-  /** Other tasks. */
-  readonly after?: readonly string[] | undefined;
-}
 
 /** The queue that a request is sent to. */
 export interface RequestQueue {
   readonly name: string;
   readonly inspector: Inspector;
-  /** The priority of a task that names none. */
+  /** The priority of tasks that name none. */
   readonly lowestPriority: string;
   /** @throws {StreaqError} When the queue has no such priority. */
   checkPriority(priority: string): string;
-  /** @throws {StreaqError} When it is not a cron expression, or never due. */
+  /** @throws {StreaqError} When it is not a cron expression, or is never due. */
   checkExpression(expression: string): void;
-  /** Sends a request with the whole pipeline behind it. */
+  /** Sends a request together with the whole pipeline behind it. */
   enqueue(request: Request<unknown>): void;
 }
 
-/** Most wait for nothing. */
+/** The condition of most tasks. */
 const none: Condition = {};
 
-/** How many tasks are piped into each other at most: as many as are stored in one call. */
-const longestPipeline = 500;
+/** How many tasks a pipeline has at most, as it is stored in one call. */
+const maxPipeline = 500;
 
-/** The one implementation of {@linkcode EnqueueRequest}. */
+/**
+ * The implementation of {@linkcode EnqueueRequest}. Awaiting it sends the whole pipeline that it belongs to. A request
+ * has an `arrival` once it is sent, and can be changed until then.
+ */
 export class Request<R> implements EnqueueRequest<R> {
   readonly call: Call;
   readonly #queue: RequestQueue;
-  /** What is piped into it, and how many come before that. */
+  /** The request that is piped into this one. */
   readonly #previous: Request<unknown> | undefined;
-  readonly #place: number;
+  /** The number of requests before it in its pipeline. */
+  readonly #index: number;
   #next: Request<unknown> | undefined;
   #id: string | undefined;
-  /** Whether the id is the caller's. */
+  /** Whether the caller chose the id. */
   #isNamed = false;
   #priority: string;
   #condition = none;
   #signal: AbortSignal | undefined;
-  /** Tells whether it arrived; `undefined` until it is on its way. */
+  /** Resolves when it is stored, rejects when it could not be; `undefined` until it is sent. */
   #arrival: (() => Promise<void>) | undefined;
   #task: Task<R> | undefined;
 
@@ -69,7 +56,7 @@ export class Request<R> implements EnqueueRequest<R> {
     this.#queue = queue;
     this.#priority = queue.lowestPriority;
     this.#previous = previous;
-    this.#place = previous ? previous.#place + 1 : 0;
+    this.#index = previous ? previous.#index + 1 : 0;
     this.call = call;
   }
 
@@ -81,22 +68,22 @@ export class Request<R> implements EnqueueRequest<R> {
     return this.#priority;
   }
 
-  /** What it waits for, apart from its input. */
+  /** The condition under which the task is ready, apart from its input. */
   get condition(): Condition {
     return this.#condition;
   }
 
-  /** What is piped into it. */
+  /** The request that is piped into this one. */
   get previous(): Request<unknown> | undefined {
     return this.#previous;
   }
 
-  /** What it is piped into. */
+  /** The request that this one is piped into. */
   get next(): Request<unknown> | undefined {
     return this.#next;
   }
 
-  /** The first of its pipeline: itself, when nothing is piped into it. */
+  /** The first request of its pipeline. */
   get first(): Request<unknown> {
     let first = this as Request<unknown>;
     while (first.#previous) first = first.#previous;
@@ -107,12 +94,12 @@ export class Request<R> implements EnqueueRequest<R> {
     return this.#signal;
   }
 
-  /** The task that it has become, or becomes. */
+  /** The task that the request becomes. */
   get task(): Task<R> {
     return this.#task ??= new TaskHandle<R>(this.id, this.#queue.inspector);
   }
 
-  /** Whether it is on its way to the store, or there. */
+  /** Whether it is stored, or on its way to the store. */
   get isSent(): boolean {
     return this.#arrival !== undefined;
   }
@@ -122,15 +109,20 @@ export class Request<R> implements EnqueueRequest<R> {
   }
 
   start(options: StartOptions = {}): this {
-    if (this.isSent) throw new StreaqError(`Could not change a task that was enqueued already: ${this.id}`);
+    if (this.isSent) {
+      throw new StreaqError(`Cannot change task ${this.call.fnName} (id ${this.id}): it was already sent`);
+    }
     // Everything is checked before anything changes.
     checkStartOptions(options, this.#previous !== undefined);
     const { id, priority, signal } = options;
     if (id !== undefined) checkId(id);
     if (priority !== undefined) this.#queue.checkPriority(priority);
-    const condition = this.#conditionFrom(options) ?? this.#condition;
+    const given = conditionFrom(options);
+    if (given?.expression !== undefined) this.#queue.checkExpression(given.expression);
+    const condition = given ?? this.#condition;
     if (this.#next && condition.expression !== undefined) {
-      throw new StreaqError(`Could not repeat a task that is piped into another one: ${this.#next.call.fnName}`);
+      const { fnName } = this.#next.call;
+      throw new StreaqError(`Cannot repeat task ${this.call.fnName}: it is piped into task ${fnName}`);
     }
     const after = checkAfter(condition.after, id ?? this.#id);
     this.#condition = after === undefined && condition.after === undefined ? condition : { ...condition, after };
@@ -141,29 +133,30 @@ export class Request<R> implements EnqueueRequest<R> {
   }
 
   pipe(next: unknown, kwargs: object = {}): Request<never> {
+    const { fnName } = this.call;
     const other: unknown = typeof next === "function" && (next as RegisteredTask<[], unknown>).enqueue?.();
-    if (!(other instanceof Request)) throw new TypeError(`Could not pipe, expected a registered task: ${typeof next}`);
-    if (typeof kwargs !== "object" || kwargs === null || Array.isArray(kwargs)) {
-      throw new TypeError(`Could not pipe, expected an object with named arguments: ${kwargs}`);
+    if (!(other instanceof Request)) {
+      throw new TypeError(`Cannot pipe task ${fnName}: expected a registered task, got ${typeof next}`);
     }
+    checkKwargs(kwargs);
     const obstacle = this.#obstacleTo(other);
-    if (obstacle) throw new StreaqError(`Could not pipe ${this.call.fnName} into ${other.call.fnName}, ${obstacle}`);
+    if (obstacle) throw new StreaqError(`Cannot pipe task ${fnName} into task ${other.call.fnName}: ${obstacle}`);
     const step = new Request<never>(this.#queue, { ...other.call, kwargs: { ...kwargs } }, this as Request<unknown>);
     this.#next = step;
     return step;
   }
 
-  /** Notes that it is on its way to the store, and how to learn whether it arrived: who asks costs a promise. */
+  /** Notes that it was sent. `arrival` is a function, so that a request that nothing awaits costs no promise. */
   sent(arrival: () => Promise<void>): void {
     this.#arrival = arrival;
   }
 
-  /** Notes that it did not arrive. Sending it again is safe, so the next await tries. */
+  /** Notes that it could not be stored. The next await sends it again, which is safe. */
   failed(): void {
     this.#arrival = undefined;
   }
 
-  /** Awaiting a request is how it is sent. */
+  /** Sends the request, unless that was done before. */
   then<A = Task<R>, B = never>(
     onFulfilled?: ((task: Task<R>) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
@@ -172,31 +165,21 @@ export class Request<R> implements EnqueueRequest<R> {
     return this.#arrival!().then(() => this.task).then(onFulfilled, onRejected);
   }
 
-  #conditionFrom({ delay, schedule, after }: StartOptions): Condition | undefined {
-    if (delay !== undefined) return { due: milliseconds(delay, "delay") };
-    if (after !== undefined) return { after: typeof after === "string" ? [after] : after };
-    if (schedule === undefined) return undefined;
-    if (typeof schedule === "string") {
-      this.#queue.checkExpression(schedule);
-      return { expression: schedule };
-    }
-    if (schedule instanceof Date && Number.isFinite(schedule.getTime())) return { due: schedule };
-    throw new StreaqError(`Invalid schedule, expected a valid Date or a cron expression: ${schedule}`);
-  }
-
-  /** Why another one cannot be piped into. */
+  /** The reason why this request cannot be piped into another one. */
   #obstacleTo(other: Request<unknown>): string | undefined {
-    if (this.isSent) return `it was enqueued already: ${this.id}`;
-    if (this.#next) return `it is piped into another task: ${this.#next.call.fnName}`;
-    if (this.#condition.expression !== undefined) return `it repeats: ${this.#condition.expression}`;
-    if (this.#place + 2 > longestPipeline) return `a pipeline has at most ${longestPipeline} tasks`;
+    const { fnName } = this.call;
+    if (this.isSent) return `request ${this.id} was already sent`;
+    if (this.#next) return `task ${fnName} is already piped into task ${this.#next.call.fnName}`;
+    const { expression } = this.#condition;
+    if (expression !== undefined) return `task ${fnName} repeats, with schedule ${expression}`;
+    if (this.#index + 2 > maxPipeline) return `expected at most ${maxPipeline} tasks in a pipeline, got one more`;
     const [name, otherName] = [this.#queue.name, other.#queue.name];
-    return name === otherName ? undefined : `which is in another queue than ${name}: ${otherName}`;
+    return name === otherName ? undefined : `expected a task of queue ${name}, got one of queue ${otherName}`;
   }
 
-  /** A pipeline whose first task is named by the caller can be sent again as a whole. */
+  /** A caller that names the first task of a pipeline can send the whole pipeline again. */
   #idInPipeline(): string {
     const { first } = this;
-    return first.#isNamed ? checkId(`${first.#id}.${this.#place + 1}`) : randomId();
+    return first.#isNamed ? checkId(`${first.#id}.${this.#index + 1}`) : randomId();
   }
 }

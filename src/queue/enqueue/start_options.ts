@@ -1,76 +1,63 @@
 import type { Duration } from "../../base/duration.ts";
 import { StreaqError } from "../../base/errors.ts";
-import { checkId } from "../../base/id.ts";
 
-/** How a task is enqueued. */
+/**
+ * Options for enqueuing a task. Set at most one of `delay`, `schedule` and `after`.
+ *
+ * @example
+ * ```ts
+ * import { Worker } from "@q/streaq";
+ *
+ * const worker = new Worker({ priorities: ["low", "high"] });
+ * const greet = worker.task(function greet(name: string): string {
+ *   return `Hello, ${name}!`;
+ * });
+ *
+ * const ada = await greet.enqueue("Ada").start({ delay: "10m", priority: "high" });
+ * await greet.enqueue("Grace").start({ after: ada.id, id: "greet-grace" });
+ * await greet.enqueue("Edsger").start({ schedule: "0 9 * * mon-fri", signal: AbortSignal.timeout(2000) });
+ * ```
+ */
 export interface StartOptions {
   /**
-   * The task's id, at most 512 characters. An id that exists, or has ended, is not enqueued again.
-   *
-   * @default {32 random hex characters}
+   * The id of the task, 1 to 512 characters; 32 random hex digits by default. While a task of this id exists, and for
+   * as long as its result is kept, nothing is enqueued.
    */
   id?: string | undefined;
-  /**
-   * One of the worker's priorities.
-   *
-   * @default {the lowest}
-   */
+  /** One of the worker's priorities; the lowest by default. */
   priority?: string | undefined;
-  /** How long to wait before the task is ready to run; not together with `schedule` or `after`. */
+  /** How long the task waits before it is ready. */
   delay?: Duration | undefined;
   /**
-   * When the task is ready to run: a time, where one that has passed means now; or a cron expression in the worker's
-   * `timeZone`, by which it repeats until it is unscheduled.
+   * The time at which the task is ready, where a time in the past means now; or a cron expression in the worker's
+   * `timeZone`, by which the task repeats until it is unscheduled.
    */
   schedule?: Date | string | undefined;
   /**
-   * The ids of tasks that must have succeeded before this one is ready to run, at most 100,000; not together with `delay`
-   * or `schedule`. When one of them fails or is aborted, this one fails with a `StreaqError` without being run. One that
-   * has succeeded counts; one that is unknown, or whose result is gone, is refused.
+   * The ids of tasks that must succeed before this one is ready, at most 100,000. If one of them fails or is aborted,
+   * this task fails with a `StreaqError` without being run. A dependency that has already succeeded counts; one that is
+   * unknown, or whose result is gone, is refused.
    */
   after?: string | readonly string[] | undefined;
-  /** Gives up sending when it is aborted; the task may have been stored by then. */
+  /** Stops waiting for Redis when it aborts. The task may have been stored by then. */
   signal?: AbortSignal | undefined;
 }
 
-/** How many tasks one depends on at most. */
-const mostDependencies = 100_000;
-
 /**
- * Checks that options fit together.
+ * Checks that options do not contradict each other.
  *
- * @param isPipedInto Whether the task has its input from another one, so that only its priority is its own.
- * @throws {StreaqError} When they do not.
+ * @param hasInput Whether the task takes the result of another one as its input, so that it has only a priority of its
+ * own.
+ * @throws {StreaqError} When they do.
  */
-export function checkStartOptions(options: StartOptions, isPipedInto: boolean): void {
+export function checkStartOptions(options: StartOptions, hasInput: boolean): void {
   const { delay, schedule, after } = options;
   const given = Object.entries({ delay, schedule, after }).filter(([, value]) => value !== undefined);
   if (given.length > 1) {
     const names = given.map(([name]) => name).join(" and ");
-    throw new StreaqError(`Invalid options, expected one of delay, schedule and after: ${names}`);
+    throw new StreaqError(`Cannot use options together: expected one of delay, schedule and after, got ${names}`);
   }
-  if (!isPipedInto) return;
+  if (!hasInput) return;
   const unfit = Object.entries(options).find(([name, value]) => name !== "priority" && value !== undefined);
-  if (unfit) {
-    throw new StreaqError(`Invalid option for a task that others are piped into, expected priority: ${unfit[0]}`);
-  }
-}
-
-/**
- * Checks the ids of dependencies.
- *
- * @param id The id of the task, where that is known.
- * @returns Each once; `undefined` where there are none.
- * @throws {StreaqError} When one cannot be an id, or is the task itself, or there are too many.
- */
-export function checkAfter(after: unknown, id: string | undefined): readonly string[] | undefined {
-  if (after === undefined) return undefined;
-  const ids = Array.isArray(after) ? [...new Set(after)] : [after];
-  if (ids.length > mostDependencies) {
-    throw new StreaqError(`Invalid after, expected at most ${mostDependencies} ids: ${ids.length}`);
-  }
-  for (const dependency of ids) {
-    if (checkId(dependency, "after") === id) throw new StreaqError(`A task cannot depend on itself: ${id}`);
-  }
-  return ids.length > 0 ? ids : undefined;
+  if (unfit) throw new StreaqError(`Cannot use option "${unfit[0]}": a task with piped input takes only "priority"`);
 }

@@ -1,15 +1,33 @@
+import type { AbortOptions } from "../inspect/abort_options.ts";
+import type { ResultOptions } from "../inspect/result_options.ts";
 import type { TaskInfo } from "../inspect/task_info.ts";
 import type { TaskStatus } from "../inspect/task_status.ts";
-import type { AbortOptions, ResultOptions } from "../inspect/wait_options.ts";
 import type { TaskResult } from "../records/task_result.ts";
 import type { Unmarked } from "../tasks/tuple.ts";
 
-/** A task that was enqueued. */
+/**
+ * A task that was enqueued.
+ *
+ * @example
+ * ```ts
+ * import { Worker } from "@q/streaq";
+ *
+ * const worker = new Worker();
+ * const double = worker.task(function double(value: number): number {
+ *   return value * 2;
+ * });
+ *
+ * const task = await double.enqueue(21);
+ * console.log(task.id, await task.status());
+ * const outcome = await task.result({ timeout: "30s" });
+ * if (outcome.success) console.log(outcome.result); // 42
+ * ```
+ */
 export interface Task<R> {
   /** The task's id, unique in its queue. */
   readonly id: string;
 
-  /** Reads the state of the task. */
+  /** Reads the status of the task. */
   status(): Promise<TaskStatus>;
 
   /**
@@ -33,8 +51,8 @@ export interface Task<R> {
   unschedule(): Promise<boolean>;
 
   /**
-   * Ends the task at once, in any state: it fails with `StreaqCancelled`. If it is running, its signal aborts as soon as
-   * its worker is notified.
+   * Completes the task at once, in any state: it fails with `StreaqCancelled`. If it is running, its signal aborts as soon
+   * as its worker is notified.
    *
    * @returns `true` when that is its result now; `false` when it had finished before, or is unknown.
    */

@@ -1,12 +1,13 @@
 import type { Inspector } from "../inspect/inspector.ts";
+import type { AbortOptions } from "../inspect/abort_options.ts";
+import type { ResultOptions } from "../inspect/result_options.ts";
 import type { TaskInfo } from "../inspect/task_info.ts";
 import type { TaskStatus } from "../inspect/task_status.ts";
-import type { AbortOptions, ResultOptions } from "../inspect/wait_options.ts";
 import type { TaskResult } from "../records/task_result.ts";
 import type { Unmarked } from "../tasks/tuple.ts";
 import type { Task } from "./task.ts";
 
-/** The one implementation of {@linkcode Task}: an id, and the queue to look it up in. */
+/** The implementation of {@linkcode Task}: an id, and the inspector of its queue. */
 export class TaskHandle<R> implements Task<R> {
   readonly id: string;
   readonly #inspector: Inspector;

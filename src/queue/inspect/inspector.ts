@@ -1,62 +1,25 @@
 import type { Clock } from "../../base/clock.ts";
 import { millisecondsOrNull } from "../../base/duration.ts";
 import { StreaqCancelled, StreaqError, TimeoutError } from "../../base/errors.ts";
+import { checkId, randomId } from "../../base/id.ts";
 import type { Inspecting, Publishing } from "../../broker/contract/broker.ts";
 import type { Found } from "../../broker/contract/task.ts";
-import { explore, type TaskGraph } from "./graph.ts";
-import type { TaskInfo } from "./task_info.ts";
-import type { RecordCodec, TaskRecord } from "../records/codec.ts";
-import { checkId, randomId } from "../../base/id.ts";
-import type { TolerantCodec } from "../records/tolerant_codec.ts";
+import type { RecordCodec } from "../records/record_codec.ts";
+import type { TaskRecord } from "../records/task_record.ts";
 import type { TaskResult } from "../records/task_result.ts";
+import type { TolerantCodec } from "../records/tolerant_codec.ts";
+import type { AbortOptions } from "./abort_options.ts";
+import { checkLimit } from "./check_limit.ts";
+import { explore } from "./explore.ts";
+import type { ListOptions } from "./list_options.ts";
+import type { ResultOptions } from "./result_options.ts";
+import type { Schedule } from "./schedule.ts";
+import type { SizeOptions } from "./size_options.ts";
+import type { TaskGraph } from "./task_graph.ts";
+import type { TaskInfo } from "./task_info.ts";
 import { TaskStatus } from "./task_status.ts";
-import type { AbortOptions, ResultOptions } from "./wait_options.ts";
 
-/** Which tasks to list. */
-export interface ListOptions {
-  /**
-   * How many at most, up to 10,000.
-   *
-   * @default {100}
-   */
-  limit?: number | undefined;
-  /** Only those of this priority; all when it is not given. Results belong to none. */
-  priority?: string | undefined;
-}
-
-/** Which tasks to count. */
-export interface SizeOptions {
-  /**
-   * Whether tasks count that wait for their time.
-   *
-   * @default {true}
-   */
-  includeScheduled?: boolean | undefined;
-}
-
-/** A task that repeats. */
-export interface Schedule {
-  /** What it is unscheduled by: the id of the task, or the name of the cron job. */
-  readonly id: string;
-  /** The name of the function. */
-  readonly fnName: string;
-  /** The positional arguments. */
-  readonly args: readonly unknown[];
-  /** The named arguments. */
-  readonly kwargs: Readonly<Record<string, unknown>>;
-  /** When it runs. */
-  readonly expression: string;
-  /** The IANA time zone of the expression. */
-  readonly timeZone: string;
-  /** The priority that it is enqueued on. */
-  readonly priority: string;
-  /** When it runs next, in Unix milliseconds; in the past while it waits for a worker. */
-  readonly nextRun: number;
-  /** Whether it was scheduled with an expression, instead of being a cron job of the code. */
-  readonly dynamic: boolean;
-}
-
-/** What {@linkcode Inspector} are looked at with. */
+/** Options of an {@linkcode Inspector}. */
 export interface InspectorOptions {
   readonly broker: Inspecting & Pick<Publishing, "unschedule">;
   readonly codec: RecordCodec;
@@ -66,12 +29,12 @@ export interface InspectorOptions {
   readonly clock: Clock;
 }
 
-/** How many tasks are listed at most. */
-const longestList = 10_000;
-/** How many dependencies and how many dependents of a task are listed. */
-const mostRelatives = 1000;
+/** How many tasks or schedules are listed at most. */
+const maxListed = 10_000;
+/** How many dependencies and how many dependents of a task are listed at most. */
+const maxRelatives = 1000;
 
-/** The tasks of a queue, as one looks at them from outside. */
+/** The inspector's side of a queue: it reads, waits for and aborts tasks, from any process. */
 export class Inspector {
   readonly #options: InspectorOptions;
 
@@ -89,13 +52,15 @@ export class Inspector {
     const waiting = new AbortController();
     const abort = () => waiting.abort(signal!.reason);
     const timer = ms === null ? undefined : clock.timer(ms, () => {
-      waiting.abort(new TimeoutError(`The task did not end within ${ms} ms: ${id}`));
+      waiting.abort(new TimeoutError(`Task ${id} did not finish within ${ms} ms`));
     });
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort, { once: true });
     try {
       const data = await broker.result(checkId(id), { signal: waiting.signal });
-      if (data === null) throw new StreaqError(`The task is unknown, or its result is gone: ${id}`);
+      if (data === null) {
+        throw new StreaqError(`Cannot read the result of task ${id}: the task is unknown, or its result is gone`);
+      }
       return codec.decodeResult(id, data);
     } finally {
       timer?.cancel();
@@ -105,11 +70,11 @@ export class Inspector {
 
   async info(id: string): Promise<TaskInfo | null> {
     const { broker, codec } = this.#options;
-    const found = await broker.find(checkId(id), { relatives: mostRelatives });
-    return found && describe(found, codec.decodeTask(id, found.data));
+    const found = await broker.find(checkId(id), { relatives: maxRelatives });
+    return found && infoOf(found, codec.decodeTask(id, found.data));
   }
 
-  /** Ends a task wherever it is; `false` when it had ended, or is unknown. */
+  /** Aborts a task in any state; `false` when it had finished, or is unknown. */
   async abort(id: string, { timeout = "5s", signal }: AbortOptions = {}): Promise<boolean> {
     millisecondsOrNull(timeout, "timeout");
     const { broker, records } = this.#options;
@@ -117,8 +82,8 @@ export class Inspector {
     if (!found) return false;
     signal?.throwIfAborted();
     const error = new StreaqCancelled(`Task ${id} was aborted`);
-    const end = records.fail(id, records.read(id, found.data), error, found);
-    return await broker.abort({ taskId: id, ...end, mark: randomId() }, { signal });
+    const result = records.fail(id, records.read(id, found.data), error, found);
+    return await broker.abort({ taskId: id, ...result, mark: randomId() }, { signal });
   }
 
   async graph(id: string, { limit = 100 }: { limit?: number | undefined } = {}): Promise<TaskGraph> {
@@ -130,7 +95,7 @@ export class Inspector {
   }
 
   async schedules({ limit = 100 }: { limit?: number | undefined } = {}): Promise<Schedule[]> {
-    const schedules = await this.#options.broker.schedules(checkLimit(limit));
+    const schedules = await this.#options.broker.schedules(checkLimit(limit, maxListed));
     return schedules.map(({ name, isStatic, expression, timeZone, priority, time, data }) => {
       const { fnName, args, kwargs } = this.#options.records.read(name, data);
       return { id: name, fnName, args, kwargs, expression, timeZone, priority, nextRun: time, dynamic: !isStatic };
@@ -140,24 +105,24 @@ export class Inspector {
   async list(status: TaskStatus, options: ListOptions = {}): Promise<(TaskInfo | TaskResult<unknown>)[]> {
     const { limit = 100, priority } = options;
     const { broker, priorities } = this.#options;
-    checkLimit(limit);
+    checkLimit(limit, maxListed);
     if (priority !== undefined && !priorities.includes(priority)) {
-      throw new StreaqError(`Unknown priority, expected one of ${priorities.join(", ")}: ${priority}`);
+      throw new StreaqError(`Cannot use priority: expected one of ${priorities.join(", ")}, got ${priority}`);
     }
     switch (status) {
       case TaskStatus.Scheduled:
       case TaskStatus.Queued:
       case TaskStatus.Running:
         return (await broker.list(status, { limit, priority })).map((found) =>
-          describe(found, this.#options.records.read(found.taskId, found.data))
+          infoOf(found, this.#options.records.read(found.taskId, found.data))
         );
       case TaskStatus.Done:
         if (priority !== undefined) {
-          throw new StreaqError(`Could not list results by priority, they have none: ${priority}`);
+          throw new StreaqError(`Cannot list results of priority ${priority}: results have none`);
         }
         return (await broker.recent(limit)).map(([id, data]) => this.#options.records.readResult(id, data));
       default:
-        throw new StreaqError(`Could not list tasks, expected scheduled, queued, running or done: ${status}`);
+        throw new StreaqError(`Cannot list tasks: expected status scheduled, queued, running or done, got ${status}`);
     }
   }
 
@@ -166,12 +131,7 @@ export class Inspector {
   }
 }
 
-function checkLimit(limit: number): number {
-  if (Number.isSafeInteger(limit) && limit >= 1 && limit <= longestList) return limit;
-  throw new RangeError(`Invalid limit, expected a whole number from 1 to ${longestList}: ${limit}`);
-}
-
-function describe(found: Found, { fnName, createdTime, args, kwargs }: TaskRecord): TaskInfo {
+function infoOf(found: Found, { fnName, createdTime, args, kwargs }: TaskRecord): TaskInfo {
   return {
     taskId: found.taskId,
     fnName,

@@ -1,25 +1,25 @@
 import type { TaskStatus } from "./task_status.ts";
 
-/** What is known of a task that has not ended. */
+/** The stored data of a task that has not finished. */
 export interface TaskInfo {
-  /** The task's id. */
+  /** The id of the task. */
   readonly taskId: string;
-  /** The name that it was enqueued under. */
+  /** The name under which it was enqueued. */
   readonly fnName: string;
-  /** When the request was made, in Unix milliseconds. */
+  /** When the request was sent, in Unix milliseconds by the producer's clock. */
   readonly createdTime: number;
-  /** The positional arguments; none yet where they are piped from another task. */
+  /** The positional arguments, without those that are piped into the task. */
   readonly args: readonly unknown[];
   /** The named arguments. */
   readonly kwargs: Readonly<Record<string, unknown>>;
-  /** Runs so far, the one under way included. */
+  /** The number of runs so far, including the current one. */
   readonly tries: number;
-  /** When it is due; `null` unless it waits for a time. */
+  /** When the task is due; `null` when it does not wait for a time. */
   readonly scheduled: Date | null;
-  /** Ids of the tasks that it still waits for, at most 1,000. */
+  /** The ids of the tasks that it still waits for, at most 1,000. */
   readonly dependencies: ReadonlySet<string>;
-  /** Ids of the tasks that wait for it, at most 1,000. */
+  /** The ids of the tasks that wait for it, at most 1,000. */
   readonly dependents: ReadonlySet<string>;
-  /** Where it is in its life. */
+  /** The status of the task. */
   readonly status: TaskStatus;
 }

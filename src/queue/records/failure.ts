@@ -1,6 +1,6 @@
 import { StreaqCancelled, StreaqError, StreaqRetry, TimeoutError } from "../../base/errors.ts";
 
-/** An error as a record holds it. */
+/** An error as it is stored in a record. */
 export interface FailureRecord {
   readonly name: string;
   readonly message: string;
@@ -8,12 +8,12 @@ export interface FailureRecord {
   readonly cause?: FailureRecord;
 }
 
-/** Longer texts are cut, so that a failure fits into a record. */
-const longest = { name: 200, message: 16_384, stack: 16_384 };
-/** Causes of causes beyond this are dropped. */
-const deepest = 8;
+/** Lengths at which texts are cut, so that a failure fits into a record. */
+const maxLength = { name: 200, message: 16_384, stack: 16_384 };
+/** Length at which a chain of causes is cut. */
+const maxCauses = 8;
 
-/** The classes that an error comes back as, by name; anything else comes back as an `Error` with its name. */
+/** Classes that errors are restored to, by name; any other error becomes an `Error` with its name. */
 const classes = new Map<string, new (message: string) => Error>(
   [
     StreaqError,
@@ -30,37 +30,40 @@ const classes = new Map<string, new (message: string) => Error>(
   ].map((type) => [type.name, type]),
 );
 
-/** Describes whatever was thrown. It never throws itself, even when a getter of the error does. */
+/** Describes a thrown value. Never throws, even when a getter of the error does. */
 export function describeFailure(thrown: unknown, depth = 0): FailureRecord {
-  if (!isErrorLike(thrown)) return { name: "Error", message: cut(`Thrown: ${show(thrown)}`, longest.message) };
+  if (!isErrorLike(thrown)) return { name: "Error", message: cut(`Thrown: ${show(thrown)}`, maxLength.message) };
   const stack = property(thrown, "stack");
-  const cause = depth < deepest ? property(thrown, "cause") : undefined;
+  const cause = depth < maxCauses ? property(thrown, "cause") : undefined;
   return {
-    name: cut(text(property(thrown, "name")) || "Error", longest.name),
-    message: cut(text(property(thrown, "message")), longest.message),
-    ...(typeof stack === "string" ? { stack: cut(stack, longest.stack) } : {}),
+    name: cut(text(property(thrown, "name")) || "Error", maxLength.name),
+    message: cut(text(property(thrown, "message")), maxLength.message),
+    ...(typeof stack === "string" ? { stack: cut(stack, maxLength.stack) } : {}),
     ...(cause !== undefined ? { cause: describeFailure(cause, depth + 1) } : {}),
   };
 }
 
-/** Makes the error again that {@linkcode describeFailure} described. Whatever the record holds, nothing of it is run. */
+/** Restores the error that {@linkcode describeFailure} described. Nothing in the record is executed. */
 export function restoreFailure(record: unknown, depth = 0): Error {
-  if (typeof record !== "object" || record === null) return new StreaqError(`Unreadable failure: ${show(record)}`);
+  if (typeof record !== "object" || record === null) {
+    const kind = record === null ? "null" : typeof record;
+    return new StreaqError(`Cannot read the failure of the task: expected an object, got ${kind}`);
+  }
   const { name, message, stack, cause } = record as Record<string, unknown>;
   const type = classes.get(text(name)) ?? Error;
   const error = new type(text(message));
   if (error.name !== name && typeof name === "string") define(error, "name", name);
   define(error, "stack", typeof stack === "string" ? stack : `${text(name)}: ${text(message)}`);
-  if (cause !== undefined && depth < deepest) define(error, "cause", restoreFailure(cause, depth + 1));
+  if (cause !== undefined && depth < maxCauses) define(error, "cause", restoreFailure(cause, depth + 1));
   return error;
 }
 
-/** Also true for errors of another realm, like those of a thread. */
+/** Whether a value is an error, also one of another realm. */
 function isErrorLike(value: unknown): value is object {
   try {
     if (value instanceof Error) return true;
   } catch {
-    // A proxy that was revoked allows not even that.
+    // A revoked proxy throws even here.
   }
   return typeof value === "object" && value !== null && typeof property(value, "message") === "string" &&
     typeof property(value, "name") === "string";
@@ -70,7 +73,7 @@ function property(object: object, key: string): unknown {
   try {
     return (object as Record<string, unknown>)[key];
   } catch {
-    // A throwing getter is the same as nothing there.
+    // A getter that throws counts as a missing property.
     return undefined;
   }
 }
@@ -83,7 +86,7 @@ function show(value: unknown): string {
   try {
     return String(value);
   } catch {
-    // Its toString throws, or it has none.
+    // It has no toString, or one that throws.
     return typeof value;
   }
 }
@@ -92,7 +95,7 @@ function cut(text: string, length: number): string {
   return text.length > length ? text.slice(0, length) : text;
 }
 
-/** Like the property that the constructor would have made: not listed, but changeable. */
+/** Defines a property like one that the constructor creates: writable, but not enumerable. */
 function define(error: Error, key: string, value: unknown): void {
   Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: false });
 }

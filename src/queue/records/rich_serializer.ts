@@ -1,6 +1,6 @@
 /**
- * A serializer for what JSON does not take: dates, maps, sets, big integers, bytes, `undefined` and values that hold
- * themselves. It needs the package `devalue`, which nothing else does.
+ * A serializer for values that JSON cannot hold: dates, maps, sets, big integers, bytes, `undefined` and values that
+ * contain themselves. It is an entry point of its own, because it needs the package `devalue`.
  *
  * @example
  * ```ts
@@ -18,30 +18,30 @@
  */
 
 import { defaultParseOperations, parse, stringify, type StringifyOperations } from "devalue";
-import {
-  deepest,
-  describe,
-  hasSymbols,
-  isPlain,
-  isPlainArray,
-  type Serializer,
-  UnserialisableError,
-} from "./serializer.ts";
+import type { Serializer } from "./serializer.ts";
+import { maxDepth, UnserialisableError } from "./unserialisable_error.ts";
+import { hasSymbolKeys, isPlainArray, isPlainObject, kindOf } from "./value_kind.ts";
 
 export type { Serializer } from "./serializer.ts";
 
-/** Longer arrays must have no holes: a few bytes could stand for four thousand million elements. */
-const longestSparse = 1_000_000;
-
-const symbols = "properties named by symbols";
+/** The longest array that may have holes: a few bytes can claim 2^32 of them. */
+const maxSparseLength = 1_000_000;
 
 const decoder = new TextDecoder();
 
 /**
- * A serializer that takes, beside what JSON does: `Date`, `BigInt`, `Map`, `Set`, typed arrays, `ArrayBuffer`,
- * `DataView`, `RegExp`, `URL`, `URLSearchParams`, `undefined`, `NaN`, infinities, `-0`, sparse arrays, objects without
- * a prototype, and values that occur more than once or hold themselves. What would not come back as it is, like a
- * function, a symbol or an instance of a class, is refused with an error that names its path.
+ * A serializer that accepts, in addition to JSON: `Date`, `BigInt`, `Map`, `Set`, typed arrays, `ArrayBuffer`,
+ * `DataView`, `RegExp`, `URL`, `URLSearchParams`, `undefined`, `NaN`, infinities, sparse arrays, objects without a
+ * prototype, and values that occur more than once or contain themselves. It refuses values that would come back
+ * changed, such as a function, a symbol or an instance of a class, with an error that shows their path.
+ *
+ * @example
+ * ```ts
+ * import { Worker } from "@q/streaq";
+ * import { richSerializer } from "@q/streaq/serializer";
+ *
+ * const worker = new Worker({ serializer: richSerializer, queueName: "reminders" });
+ * ```
  */
 export const richSerializer: Serializer = {
   serialize(value) {
@@ -49,8 +49,8 @@ export const richSerializer: Serializer = {
     try {
       return stringify(value, undefined, { operations: inspection.operations });
     } catch (thrown) {
-      // A getter or a proxy may throw whatever it likes. Its message may quote what nobody else should read.
-      throw thrown instanceof UnserialisableError ? thrown : inspection.refusal("what throws when it is read");
+      // A getter or a proxy may throw anything. The message may quote the payload.
+      throw thrown instanceof UnserialisableError ? thrown : inspection.refusal("a value that throws when it is read");
     }
   },
   deserialize: (data) => parse(decoder.decode(data), undefined, { operations: { createSparseArray } }),
@@ -63,24 +63,24 @@ interface Place {
   readonly depth: number;
 }
 
-/** The kinds that devalue knows by name. An instance of a class that extends one would come back as something else. */
-const kinds: ReadonlyMap<unknown, string> = new Map(
+/** The classes that devalue knows by name. An instance of a subclass would come back as an instance of the class. */
+const tags: ReadonlyMap<unknown, string> = new Map(
   [
     ...["Date", "RegExp", "Map", "Set", "URL", "URLSearchParams", "ArrayBuffer", "DataView", "Int8Array", "Uint8Array"],
     ...["Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "Float16Array", "Float32Array"],
     ...["Float64Array", "BigInt64Array", "BigUint64Array"],
   ].flatMap((name) => {
-    // Not every runtime has a Float16Array.
+    // Some runtimes have no Float16Array.
     const type = (globalThis as unknown as Record<string, { prototype: object } | undefined>)[name];
     return type ? [[type.prototype, name]] : [];
   }),
 );
 
-/** How devalue looks at a value: strictly, and noting where it is. */
+/** How devalue inspects a value: strictly, and noting the path to each part. */
 class Inspection {
   readonly #places = new Map<unknown, Place>();
   readonly #root: Place = { parent: null, step: "", depth: 0 };
-  /** What is looked at, for the error. */
+  /** The part that is being inspected, for the error. */
   #here: Place = this.#root;
 
   readonly operations: Partial<StringifyOperations> = {
@@ -89,17 +89,17 @@ class Inspection {
       const type = typeof value;
       if (type !== "function" && type !== "symbol") return type;
       this.#here = this.#places.get(value)!;
-      throw this.refusal(describe(value));
+      throw this.refusal(kindOf(value));
     },
-    // One that has a `then` is refused for it, as for any other function.
+    // An object with a `then` is refused because of it, as it would be because of any other function.
     isThenable: () => false,
     tagOf: (value) => {
       this.#here = this.#places.get(value)!;
-      if (this.#here.depth > deepest) throw this.refusal(`a value that is nested over ${deepest} levels`);
-      const kind = kindOf(value);
-      const fault = kind === undefined ? describe(value) : faultOf(value, kind);
+      if (this.#here.depth > maxDepth) throw this.refusal(`a value nested over ${maxDepth} levels`);
+      const tag = tagOf(value);
+      const fault = tag === undefined ? kindOf(value) : faultOf(value, tag);
       if (fault !== null) throw this.refusal(fault);
-      return kind!;
+      return tag!;
     },
     shapeOf: (value) => ({
       kind: Object.getPrototypeOf(value) === null ? "null-proto" : "plain",
@@ -120,7 +120,7 @@ class Inspection {
     },
     viewInfo: (view) => {
       const { byteOffset, byteLength, length } = view;
-      // What is around a part of a buffer is nobody's business: Node cuts many small ones out of a large one.
+      // Only the viewed part is stored: Node cuts many small buffers, of different owners, out of a large one.
       const isPart = byteLength < view.buffer.byteLength;
       const buffer = isPart ? view.buffer.slice(byteOffset, byteOffset + byteLength) : view.buffer;
       this.#note(buffer, { parent: this.#here, step: "buffer", depth: this.#here.depth });
@@ -151,44 +151,48 @@ class Inspection {
   }
 }
 
-/** What devalue calls a value; `undefined` when it is of no kind that comes back. */
-function kindOf(value: object): string | undefined {
+/** The name by which devalue knows the class of a value; `undefined` for an object that would come back changed. */
+function tagOf(value: object): string | undefined {
   if (Array.isArray(value)) return isPlainArray(value) ? "Array" : undefined;
   const prototype = Object.getPrototypeOf(value);
-  return kinds.get(prototype) ?? (prototype === null || isPlain(value) ? "Object" : undefined);
+  return tags.get(prototype) ?? (prototype === null || isPlainObject(value) ? "Object" : undefined);
 }
 
-/** What of the value would be lost. */
-function faultOf(value: object, kind: string): string | null {
+/** The reason why part of a value would be lost; `null` when there is none. */
+function faultOf(value: object, tag: string): string | null {
   if (ArrayBuffer.isView(value)) return null;
-  switch (kind) {
+  switch (tag) {
     case "Array":
-      return hasSymbols(value) ? symbols : faultOfArray(value as unknown[]);
+      return hasSymbolKeys(value) ? "an object with symbol keys" : faultOfArray(value as unknown[]);
     case "Object":
-      if (hasSymbols(value)) return symbols;
+      if (hasSymbolKeys(value)) return "an object with symbol keys";
       return Object.hasOwn(value, "__proto__") ? "a property named __proto__" : null;
     case "ArrayBuffer":
-      if ((value as { resizable?: boolean }).resizable) return "an ArrayBuffer that can be resized";
+      if ((value as { resizable?: boolean }).resizable) return "a resizable ArrayBuffer";
       break;
     case "RegExp":
       if ((value as RegExp).lastIndex !== 0) return "a RegExp with a lastIndex";
   }
-  return Object.keys(value).length > 0 ? `${describe(value)} with properties of its own` : null;
+  return Object.keys(value).length > 0 ? `${kindOf(value)} with additional properties` : null;
 }
 
-/** Whether an array has properties beside its elements, as what `match()` returns does. They are listed last. */
-function hasNames(array: readonly unknown[]): boolean {
+/** Whether an array has named properties, like the result of `match()`. They come last among its keys. */
+function hasNamedProperties(array: readonly unknown[]): boolean {
   const last = Object.keys(array).at(-1);
   return last !== undefined && (String(Number(last) >>> 0) !== last || Number(last) >= array.length);
 }
 
 function faultOfArray(array: readonly unknown[]): string | null {
-  if (hasNames(array)) return "an array with properties beside its elements";
-  if (array.length <= longestSparse || Object.keys(array).length === array.length) return null;
-  return `an array with holes and more than ${longestSparse} elements`;
+  if (hasNamedProperties(array)) return "an array with named properties";
+  if (array.length <= maxSparseLength || Object.keys(array).length === array.length) return null;
+  return `an array with holes and more than ${maxSparseLength} elements`;
 }
 
 function createSparseArray(length: number): unknown[] {
-  if (length > longestSparse) throw new RangeError(`Too long an array with holes: ${length}`);
+  if (length > maxSparseLength) {
+    throw new RangeError(
+      `Cannot read an array with holes: expected at most ${maxSparseLength} elements, got ${length}`,
+    );
+  }
   return defaultParseOperations.createSparseArray(length);
 }

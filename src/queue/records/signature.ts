@@ -1,25 +1,25 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 
-/** How many bytes HMAC-SHA-256 makes. */
+/** The length of an HMAC-SHA-256, in bytes. */
 const size = 32;
 
-/** Signs records, and tells those that somebody with a secret has signed from all others. */
+/** Signs records, and verifies that a record was signed with one of the secrets. */
 export class Signature {
   readonly #secrets: readonly string[];
 
   /**
-   * @param secrets One, or several: the first signs, and what any of them has signed is good.
-   * @throws {TypeError} When there is none, or one is empty or no string. It never shows them.
+   * @param secrets One secret, or several: the first signs, all of them verify.
+   * @throws {TypeError} When there is none, or one is not a non-empty string. The message never shows a secret.
    */
   constructor(secrets: string | readonly string[]) {
     this.#secrets = typeof secrets === "string" ? [secrets] : check(secrets);
     for (const secret of this.#secrets) {
-      if (typeof secret !== "string") throw new TypeError(`Expected a string as signingSecret: a ${typeof secret}`);
-      if (secret === "") throw new TypeError("Expected a signingSecret with at least one character: an empty string");
+      if (typeof secret !== "string") throw refusal("strings", describe(secret));
+      if (secret === "") throw refusal("a non-empty string", "an empty one");
     }
   }
 
-  /** The bytes with their signature behind them; it is good only together with the same context. */
+  /** Appends the signature to the bytes. It is valid only together with the same context. */
   seal(bytes: Uint8Array, context?: string): Uint8Array {
     const sealed = new Uint8Array(bytes.length + size);
     sealed.set(bytes);
@@ -27,7 +27,7 @@ export class Signature {
     return sealed;
   }
 
-  /** The bytes without their signature; `null` when it is missing or wrong. */
+  /** Returns the bytes without their signature; `null` when it is missing or wrong. */
   open(sealed: Uint8Array, context?: string): Uint8Array | null {
     if (sealed.length < size) return null;
     const bytes = sealed.subarray(0, -size);
@@ -37,20 +37,22 @@ export class Signature {
 }
 
 function check(secrets: unknown): readonly string[] {
-  if (!Array.isArray(secrets)) {
-    throw new TypeError(`Expected a string or a list as signingSecret: ${describe(secrets)}`);
-  }
-  if (secrets.length === 0) throw new TypeError("Expected at least one signingSecret: an empty list");
-  // A copy: what the caller does to the list later must not leave it empty.
+  if (!Array.isArray(secrets)) throw refusal("a string or a list of strings", describe(secrets));
+  if (secrets.length === 0) throw refusal("at least one secret", "an empty list");
+  // A copy: the caller may change the list later.
   return [...secrets];
 }
 
+function refusal(expected: string, found: string): TypeError {
+  return new TypeError(`Cannot use option "signingSecret": expected ${expected}, got ${found}`);
+}
+
 function describe(value: unknown): string {
-  return value === null ? "null" : `a ${typeof value}`;
+  return value === null || value === undefined ? String(value) : `a ${typeof value}`;
 }
 
 function sign(bytes: Uint8Array, secret: string, context: string | undefined): Uint8Array {
   const hmac = createHmac("sha256", secret).update(bytes);
-  // No text holds a zero byte by accident, so that bytes and context cannot pass for other ones.
+  // The zero byte separates the bytes from the context: it does not occur in text.
   return (context === undefined ? hmac : hmac.update(`\0${context}`)).digest();
 }

@@ -1,22 +1,31 @@
 import { StreaqError } from "../../base/errors.ts";
 
-/** What every result says, whatever became of the task. Times are Unix milliseconds. */
+/** The fields that successes and failures share. Times are Unix milliseconds. */
 export interface TaskResultFields {
-  /** The task's id. */
+  /** The id of the task. */
   readonly taskId: string;
-  /** The name that it was enqueued under. */
+  /** The name under which it was enqueued. */
   readonly fnName: string;
-  /** When the request was made, by the clock of the process that made it. */
+  /** When the request was sent, by the producer's clock. */
   readonly createdTime: number;
-  /** When the task became ready to run, by the server's clock; `createdTime` for a task that was aborted. */
+  /**
+   * When the task became ready for its last run, by the server's clock; `createdTime` for a task that was aborted, or
+   * that failed with a dependency.
+   */
   readonly enqueueTime: number;
-  /** When the last run began, by the worker's clock; the time of the abort for a task that was aborted. */
+  /**
+   * When the last run started, by the worker's clock; `finishTime` for a task that was aborted, or that failed with a
+   * dependency.
+   */
   readonly startTime: number;
-  /** When it ended, by the worker's clock. */
+  /** When the task finished, by the worker's clock. */
   readonly finishTime: number;
-  /** Runs that were counted, the last one included; 0 when the function never ran. */
+  /**
+   * Number of runs, including the last one but not those that a shutdown released; 0 when the function was never
+   * called.
+   */
   readonly tries: number;
-  /** The worker that ran it last, or that aborted it. */
+  /** The worker that ran the task last, or that completed it without running it. */
   readonly workerId: string;
 }
 
@@ -24,12 +33,12 @@ export interface TaskResultFields {
 export interface TaskSuccess<R> extends TaskResultFields {
   /** Whether the task succeeded. */
   readonly success: true;
-  /** What the function returned. */
+  /** The value that the function returned. */
   readonly result: R;
   /**
-   * Not there.
+   * Cannot be read: a task that succeeded has no exception.
    *
-   * @throws {StreaqError} Always: a task that succeeded has none.
+   * @throws {StreaqError} Always.
    */
   readonly exception: never;
 }
@@ -39,30 +48,42 @@ export interface TaskFailure extends TaskResultFields {
   /** Whether the task succeeded. */
   readonly success: false;
   /**
-   * Not there.
+   * Cannot be read: a task that failed has no result.
    *
-   * @throws {StreaqError} Always: a task that failed has none.
+   * @throws {StreaqError} Always.
    */
   readonly result: never;
-  /** Why the task failed. */
+  /** The error that the task failed with. */
   readonly exception: Error;
 }
 
-/** The end of a task: a success with its `result`, or a failure with its `exception`. */
+/**
+ * The outcome of a task: a success with its `result`, or a failure with its `exception`.
+ *
+ * @example
+ * ```ts
+ * import type { Task } from "@q/streaq";
+ *
+ * async function report(task: Task<number>): Promise<string> {
+ *   const outcome = await task.result({ timeout: "30s" });
+ *   return outcome.success ? `${outcome.result} words` : `Failed: ${outcome.exception.message}`;
+ * }
+ * ```
+ */
 export type TaskResult<R> = TaskSuccess<R> | TaskFailure;
 
-/** Makes the result of a task that succeeded. */
+/** Creates the result of a task that succeeded. */
 export function success<R>(fields: TaskResultFields, result: R): TaskSuccess<R> {
-  return new Ended(fields, true, result) as unknown as TaskSuccess<R>;
+  return new Result(fields, true, result) as unknown as TaskSuccess<R>;
 }
 
-/** Makes the result of a task that failed. */
+/** Creates the result of a task that failed. */
 export function failure(fields: TaskResultFields, exception: Error): TaskFailure {
-  return new Ended(fields, false, exception) as unknown as TaskFailure;
+  return new Result(fields, false, exception) as unknown as TaskFailure;
 }
 
-/** Both kinds in one class; the getters are on the prototype, so that nothing that lists properties meets a throw. */
-class Ended {
+/** Both kinds of results. The getters that throw are on the prototype, so listing the properties does not call them. */
+class Result {
   readonly taskId: string;
   readonly fnName: string;
   readonly createdTime: number;
@@ -89,14 +110,14 @@ class Ended {
 
   get result(): unknown {
     if (this.success) return this.#value;
-    throw new StreaqError(`Task failed, see its exception instead of its result: ${this.taskId}`, {
+    throw new StreaqError(`Cannot read the result of task ${this.taskId}: it failed, read its exception`, {
       cause: this.#value,
     });
   }
 
   get exception(): unknown {
     if (!this.success) return this.#value;
-    throw new StreaqError(`Task succeeded, see its result instead of its exception: ${this.taskId}`);
+    throw new StreaqError(`Cannot read the exception of task ${this.taskId}: it succeeded, read its result`);
   }
 
   toJSON(): Record<string, unknown> {

@@ -2,21 +2,22 @@ import type { Clock } from "../../base/clock.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
 import type { NewResult, RecordReader } from "../../broker/contract/result.ts";
 import type { Definition } from "../tasks/definition.ts";
-import type { RecordCodec, TaskRecord } from "./codec.ts";
+import { defaultTtl } from "../tasks/resolve_task_options.ts";
+import type { RecordCodec } from "./record_codec.ts";
+import type { TaskRecord } from "./task_record.ts";
 import { failure, type TaskResult } from "./task_result.ts";
-import { defaultTtl } from "../tasks/task_options.ts";
 
-/** What a {@linkcode TolerantCodec} needs of its queue. */
+/** Options of a {@linkcode TolerantCodec}. */
 export interface TolerantCodecOptions {
   readonly codec: RecordCodec;
-  /** The function of a name, where it is known. */
+  /** Looks up a registered task. */
   readonly definition: (fnName: string) => Definition | undefined;
-  /** Who makes results of tasks that have not run. */
+  /** Named in the results that it builds. */
   readonly workerId: string;
   readonly clock: Clock;
 }
 
-/** What stands for a record that cannot be read. */
+/** Takes the place of a record that cannot be read. */
 export const unknownRecord: TaskRecord = {
   fnName: "Unknown",
   args: [],
@@ -26,7 +27,10 @@ export const unknownRecord: TaskRecord = {
   dependencies: [],
 };
 
-/** Reads the records of tasks that do not run, whatever is in them, and makes their results. */
+/**
+ * Reads records without ever throwing, and builds the results of tasks that fail without running: a broken record must
+ * not keep a task from being listed, aborted or failed.
+ */
 export class TolerantCodec implements RecordReader {
   readonly #options: TolerantCodecOptions;
 
@@ -34,7 +38,7 @@ export class TolerantCodec implements RecordReader {
     this.#options = options;
   }
 
-  /** A record that cannot be read does not keep a task from being listed, or ended. */
+  /** Reads the record of a task; {@linkcode unknownRecord} when that is not possible. */
   read(taskId: string, data: Payload): TaskRecord {
     try {
       return this.#options.codec.decodeTask(taskId, data);
@@ -43,7 +47,7 @@ export class TolerantCodec implements RecordReader {
     }
   }
 
-  /** A result that cannot be read does not keep others from being listed. */
+  /** Reads a result; a failure with the reason when that is not possible. */
   readResult(taskId: string, data: Payload): TaskResult<unknown> {
     try {
       return this.#options.codec.decodeResult(taskId, data);
@@ -54,7 +58,7 @@ export class TolerantCodec implements RecordReader {
     }
   }
 
-  /** The result of a task that ends without having run to its end. */
+  /** Builds the result of a task that fails without running, or while it runs elsewhere. */
   fail(
     taskId: string,
     record: TaskRecord,
@@ -66,19 +70,19 @@ export class TolerantCodec implements RecordReader {
     const time = clock.now();
     const times = { createdTime, enqueueTime: createdTime, startTime: time, finishTime: time };
     const fields = { taskId, fnName, ...times, tries, workerId };
-    const known = definition(fnName);
+    const registered = definition(fnName);
     return {
       result: codec.encodeResult(fields, { success: false, error }, dependencies),
-      ttl: known ? known.options.ttl : defaultTtl,
+      ttl: registered ? registered.options.ttl : defaultTtl,
     };
   }
 
-  /** Nothing goes on from a result that cannot be read. */
+  /** Whether a result is a success; `false` when it cannot be read. */
   hasSucceeded(taskId: string, result: Payload): boolean {
     return this.readResult(taskId, result).success;
   }
 
-  /** The tasks that one was enqueued after whose result this is, as far as it remembers. */
+  /** The tasks that the task of a result was enqueued after, as far as it remembers them. */
   dependencies(taskId: string, result: Payload): readonly string[] {
     try {
       return this.#options.codec.decodeDependencies(taskId, result);
@@ -88,8 +92,8 @@ export class TolerantCodec implements RecordReader {
   }
 
   failDependent(taskId: string, data: Payload, failedId: string): NewResult {
-    // Without a stack: it would show where the worker told it, once for each of perhaps many thousand.
-    const message = `Not run, as a task that it depends on has failed: ${failedId}`;
+    const message = `Task ${taskId} was not run: task ${failedId}, on which it depends, failed`;
+    // Without a stack, which would be stored once for each of possibly thousands of dependents.
     const error = { name: "StreaqError", message };
     return this.fail(taskId, this.read(taskId, data), error, { tries: 0 });
   }

@@ -1,6 +1,6 @@
 import type { Delivery } from "../../broker/contract/delivery.ts";
 import type { TaskContext } from "../context/scope.ts";
-import type { TaskRecord } from "../records/codec.ts";
+import type { TaskRecord } from "../records/task_record.ts";
 import type { Definition } from "../tasks/definition.ts";
 import type { Thread } from "../threads/thread.ts";
 import { type CallListener, guardListeners } from "./task_signal.ts";

@@ -1,6 +1,6 @@
 import { StreaqError } from "../../base/errors.ts";
 import type { Started } from "../../broker/contract/delivery.ts";
-import type { RecordCodec } from "../records/codec.ts";
+import type { RecordCodec } from "../records/record_codec.ts";
 import { occurrenceId } from "../schedule/occurrence.ts";
 import type { Definition } from "../tasks/definition.ts";
 import type { Execution } from "./execution.ts";

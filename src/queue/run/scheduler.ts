@@ -6,7 +6,7 @@ import type { Scheduling } from "../../broker/contract/scheduling.ts";
 import type { DueSchedules, NewSchedule, Occurrence, Tick } from "../../broker/contract/schedule.ts";
 import type { CronJob, Definition } from "../tasks/definition.ts";
 import { persist } from "./persist.ts";
-import type { RecordCodec } from "../records/codec.ts";
+import type { RecordCodec } from "../records/record_codec.ts";
 import type { Calendar } from "../schedule/calendar.ts";
 import { occurrenceId } from "../schedule/occurrence.ts";
 

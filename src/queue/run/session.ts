@@ -8,11 +8,11 @@ import type { Counters } from "./counters.ts";
 import type { Definition } from "../tasks/definition.ts";
 import { withLifespan } from "../context/lifespan.ts";
 import type { Middleware } from "../tasks/middleware.ts";
-import type { RecordCodec } from "../records/codec.ts";
+import type { RecordCodec } from "../records/record_codec.ts";
 import { randomId } from "../../base/id.ts";
 import { Run } from "./run.ts";
 import { listenForSignals } from "./signals.ts";
-import type { ResolvedWorkerOptions } from "../options/worker_options.ts";
+import type { ResolvedWorkerOptions } from "../options/resolve_worker_options.ts";
 
 /** Options of a {@linkcode Session}. */
 export interface SessionOptions<C> extends ResolvedWorkerOptions<C> {

@@ -1,9 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Logger, LogLevel } from "../../base/log.ts";
 import type { Completion } from "../../broker/contract/completing.ts";
-import type { RecordCodec, TaskOutcome } from "../records/codec.ts";
+import type { RecordCodec, TaskOutcome } from "../records/record_codec.ts";
 import { describeFailure } from "../records/failure.ts";
-import { defaultTtl } from "../tasks/task_options.ts";
+import { defaultTtl } from "../tasks/resolve_task_options.ts";
 import type { Counters } from "./counters.ts";
 import type { Execution } from "./execution.ts";
 import type { InFlight } from "./in_flight.ts";

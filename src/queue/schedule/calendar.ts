@@ -2,41 +2,43 @@ import { Cron } from "croner";
 import { StreaqError } from "../../base/errors.ts";
 import { WallClock } from "./wall_clock.ts";
 
-/** How many expressions are kept in parsed form. */
-const kept = 1000;
+/** How many parsed expressions are cached at most. */
+const maxCached = 1000;
 
 /**
- * Knows when cron expressions are due. Over a clock change, expressions of fixed times are due once a day, those with a
- * wildcard or a step follow the time that passes.
+ * Computes when cron expressions are due. When the clocks change, an expression of fixed times is due once a day, and
+ * one with a wildcard or a step follows the time that passes.
  */
 export class Calendar {
   readonly #parsed = new Map<string, Cron>();
   readonly #wallClocks = new Map<string, WallClock>();
 
   /**
-   * When an expression is next due after a time, both in Unix milliseconds; `null` when it never is again.
+   * The time at which an expression is next due after another time, both in Unix milliseconds; `null` when it is never
+   * due again.
    *
-   * @param timeZone An IANA name.
-   * @throws {StreaqError} When the expression or the zone cannot be.
+   * @param timeZone An IANA time zone.
+   * @throws {StreaqError} When the expression or the time zone is invalid.
    */
   next(expression: string, timeZone: string, after: number): number | null {
     try {
       if (isFixedTime(expression)) return this.#nextFixed(expression, timeZone, after);
       return this.#parse(expression, timeZone).nextRun(new Date(after))?.getTime() ?? null;
     } catch (cause) {
-      throw refusal(expression, timeZone, cause);
+      if (cause instanceof StreaqError) throw cause;
+      throw refusal(expression, timeZone, cause instanceof Error ? cause.message : String(cause), { cause });
     }
   }
 
   /**
-   * Checks an expression and a zone before they are relied on: an unknown zone shows only when a time is computed.
+   * Checks an expression and a time zone, by computing the next time after `now`.
    *
-   * @throws {StreaqError} When one of them cannot be, or the expression is never due.
+   * @throws {StreaqError} When one of them is invalid, or the expression is never due.
    */
   check(expression: string, timeZone: string, now: number): void {
-    // One with a year is due no more some day, and was right before.
-    if (this.next(expression, timeZone, now) !== null || fieldsOf(expression) === 7) return;
-    throw new StreaqError(`Invalid cron expression, it is never due: ${JSON.stringify(expression)}`);
+    // An expression with a year was valid even if its last time has passed.
+    if (this.next(expression, timeZone, now) !== null || countFields(expression) === 7) return;
+    throw refusal(expression, timeZone, "it is never due");
   }
 
   /**
@@ -65,12 +67,12 @@ export class Calendar {
     const key = `${timeZone} ${expression}`;
     let cron = this.#parsed.get(key);
     if (!cron) {
-      // croner would take a time for an expression that is due once.
-      if (typeof expression === "string" && !/^@\w+$/.test(expression.trim()) && fieldsOf(expression) < 5) {
-        throw new TypeError("expected five to seven fields, or a word like @daily");
+      // croner accepts a time as an expression that is due once.
+      if (typeof expression === "string" && !/^@\w+$/.test(expression.trim()) && countFields(expression) < 5) {
+        throw refusal(expression, timeZone, "expected five to seven fields, or a word like @daily");
       }
       cron = new Cron(expression, { timezone: timeZone, paused: true, fixedTimeRule: "no-wildcard" });
-      if (this.#parsed.size === kept) this.#parsed.clear();
+      if (this.#parsed.size === maxCached) this.#parsed.clear();
       this.#parsed.set(key, cron);
     }
     return cron;
@@ -84,12 +86,11 @@ function isFixedTime(expression: string): boolean {
   return fields.length >= 5 && !/[*/?]/.test(fields.slice(0, fields.length === 5 ? 2 : 3).join(" "));
 }
 
-function fieldsOf(expression: string): number {
+function countFields(expression: string): number {
   return expression.trim().split(/\s+/).length;
 }
 
-function refusal(expression: unknown, timeZone: string, cause: unknown): StreaqError {
+function refusal(expression: unknown, timeZone: string, reason: string, options?: { cause: unknown }): StreaqError {
   const shown = typeof expression === "string" ? JSON.stringify(expression.slice(0, 100)) : String(expression);
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new StreaqError(`Invalid cron expression in ${timeZone}, ${why}: ${shown}`, { cause });
+  return new StreaqError(`Cannot use cron expression ${shown} in time zone ${timeZone}: ${reason}`, options);
 }

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 
 /**
- * The id of one occurrence of a cron job: whoever computes it comes to the same, so that it exists once. It has the form
- * of a UUID of version 4, without hyphens.
+ * The id of an occurrence of a cron job. All workers compute the same one, so that each occurrence is enqueued once. It
+ * has the form of a UUID of version 4, without hyphens.
  *
- * @param name The job's name.
- * @param time When it is due, in Unix milliseconds.
+ * @param name The name of the job.
+ * @param time When the occurrence is due, in Unix milliseconds.
  */
 export function occurrenceId(name: string, time: number): string {
   const bytes = createHash("sha256").update(`${name}${time}`).digest().subarray(0, 16);

@@ -1,18 +1,18 @@
-import type { ResolvedTaskOptions } from "./task_options.ts";
+import type { ResolvedTaskOptions } from "./resolve_task_options.ts";
 
-/** When a function runs by itself. */
+/** The schedule of a function that is registered with `cron()`. */
 export interface CronJob {
   readonly expression: string;
   readonly timeZone: string;
-  /** How late an occurrence may start, in milliseconds; `null` for no limit. */
+  /** How long after its due time an occurrence may first start, in milliseconds; `null` for no limit. */
   readonly maxScheduleDrift: number | null;
 }
 
-/** A registered task as the worker sees it: any function, with its options. */
+/** A registered function with its options. */
 export interface Definition {
   readonly fnName: string;
   readonly fn: (...args: unknown[]) => unknown;
   readonly options: ResolvedTaskOptions;
-  /** When it runs by itself, if it does. */
+  /** Its schedule, for a cron job. */
   readonly cron: CronJob | undefined;
 }

@@ -1,23 +1,14 @@
-/** Named arguments for a task that is registered elsewhere; made by {@linkcode kwargs}. */
-export class Kwargs {
-  readonly #values: Readonly<Record<string, unknown>>;
-
-  /** Made by {@linkcode kwargs}. */
-  constructor(values: Readonly<Record<string, unknown>>) {
-    this.#values = { ...values };
-  }
-
+/** Named arguments for a task that is registered elsewhere, made by {@linkcode kwargs}. */
+export interface Kwargs {
   /** The arguments by name. */
-  get values(): Readonly<Record<string, unknown>> {
-    return this.#values;
-  }
+  readonly values: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Named arguments, for `enqueueUnsafe()`. A task in Python takes them by name; one of ours finds them in one object
- * after its other arguments.
+ * Marks named arguments, for `enqueueUnsafe()`. A task in Python receives them by name, a task in TypeScript as one
+ * object after its other arguments.
  *
- * @throws {TypeError} When the values are no plain object.
+ * @throws {TypeError} When the values are not an object.
  *
  * @example
  * ```ts
@@ -28,24 +19,36 @@ export class Kwargs {
  * ```
  */
 export function kwargs(values: Readonly<Record<string, unknown>>): Kwargs {
-  if (typeof values !== "object" || values === null || Array.isArray(values)) {
-    throw new TypeError(`Invalid named arguments, expected an object: ${values}`);
-  }
-  return new Kwargs(values);
+  return new NamedArguments(checkKwargs(values));
 }
 
 /**
- * Parts arguments into positional and named ones: those at the end, if they were made with {@linkcode kwargs}.
+ * Separates positional arguments from the named ones at their end.
  *
- * @throws {TypeError} When named ones come before others.
+ * @throws {TypeError} When named arguments are not the last ones.
  */
-export function partArguments(
+export function splitArguments(
   args: readonly unknown[],
 ): { readonly args: readonly unknown[]; readonly kwargs: Readonly<Record<string, unknown>> } {
-  const place = args.findIndex((argument) => argument instanceof Kwargs);
-  if (place === -1) return { args, kwargs: {} };
-  if (place < args.length - 1) {
-    throw new TypeError(`Invalid arguments, named ones come last: ${place} of ${args.length}`);
+  const index = args.findIndex((argument) => argument instanceof NamedArguments);
+  if (index === -1) return { args, kwargs: {} };
+  if (index < args.length - 1) {
+    throw new TypeError(`Cannot use named arguments: expected them last, got them at index ${index} of ${args.length}`);
   }
-  return { args: args.slice(0, -1), kwargs: (args[place] as Kwargs).values };
+  return { args: args.slice(0, -1), kwargs: (args[index] as NamedArguments).values };
+}
+
+/** @throws {TypeError} When named arguments are not an object. */
+export function checkKwargs(values: unknown): Readonly<Record<string, unknown>> {
+  if (typeof values === "object" && values !== null && !Array.isArray(values)) return values as Record<string, unknown>;
+  const kind = values === null ? "null" : Array.isArray(values) ? "an array" : typeof values;
+  throw new TypeError(`Cannot use named arguments: expected an object, got ${kind}`);
+}
+
+class NamedArguments implements Kwargs {
+  readonly values: Readonly<Record<string, unknown>>;
+
+  constructor(values: Readonly<Record<string, unknown>>) {
+    this.values = { ...values };
+  }
 }

@@ -1,8 +1,8 @@
-/** A task's function as middleware sees it: called with the arguments, it resolves to the result. */
+/** A function that takes the arguments of a task and resolves to its result. */
 export type Handler = (...args: unknown[]) => Promise<unknown>;
 
 /**
- * Wraps every task of a worker: takes what is called next, and returns what is called instead.
+ * Wraps every task of a worker: it takes the handler that comes next, and returns the handler to call instead.
  *
  * @example
  * ```ts
@@ -22,14 +22,14 @@ export type Handler = (...args: unknown[]) => Promise<unknown>;
 export type Middleware = (next: Handler) => Handler;
 
 /**
- * Wraps a function in middleware, the first one outermost.
+ * Wraps a handler in middleware, the first one outermost.
  *
- * @throws {TypeError} When one of them returns no function.
+ * @throws {TypeError} When one of them does not return a function.
  */
 export function wrap(middleware: readonly Middleware[], innermost: Handler): Handler {
   return middleware.reduceRight((next, layer) => {
     const handler: unknown = layer(next);
     if (typeof handler === "function") return handler as Handler;
-    throw new TypeError(`Middleware returned no function: ${typeof handler}`);
+    throw new TypeError(`Cannot use middleware: expected it to return a function, got ${typeof handler}`);
   }, innermost);
 }

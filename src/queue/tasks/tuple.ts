@@ -1,40 +1,53 @@
-/** What marks an array that a pipe spreads; a registered symbol, so that two copies of this library agree. */
+/**
+ * Marks an array that a pipe spreads. A registered symbol, so that two copies of this library agree.
+ *
+ * @internal
+ */
 export const spread: unique symbol = Symbol.for("streaq.tuple");
 
-/** An array that a pipe spreads over several parameters; made with {@linkcode tuple}. */
+/** An array that a pipe spreads over several parameters, made with {@linkcode tuple}. */
 export type Tuple<T extends readonly unknown[]> = T & { readonly [spread]: true };
 
-/** What the result of a task reads as: the mark of a tuple does not survive being stored. */
+/**
+ * The type of a stored result: the mark of a tuple is not stored.
+ *
+ * @internal
+ */
 export type Unmarked<R> = R extends Tuple<infer T> ? T : R;
 
-/** The arguments that a result becomes when it is piped: none of nothing, several of a tuple, otherwise one. */
+/**
+ * The arguments that a piped result becomes: those of a tuple, none for `void`, otherwise one.
+ *
+ * @internal
+ */
 export type Piped<R> = [R] extends [void] ? [] : R extends Tuple<infer T> ? T : [R];
 
 /**
- * Makes a result that is spread over several parameters when it is piped into another task. Otherwise it is an array like
- * any other.
+ * Creates an array that is spread over several parameters when it is piped, as a result, into another task. Otherwise
+ * it is an array like any other.
  *
  * @example
  * ```ts
- * import { tuple, Worker } from "@q/streaq";
+ * import { type Tuple, tuple, Worker } from "@q/streaq";
  *
  * const worker = new Worker();
- * const divide = worker.task(function divide(a: number, b: number) {
+ * const divide = worker.task(function divide(a: number, b: number): Tuple<[number, number]> {
  *   return tuple(Math.floor(a / b), a % b);
  * });
- * const show = worker.task(function show(quotient: number, rest: number) {
+ * const show = worker.task(function show(quotient: number, rest: number): string {
  *   return `${quotient}, rest ${rest}`;
  * });
- * const pipeline = divide.enqueue(17, 5).pipe(show); // "3, rest 2"
+ *
+ * const task = await divide.enqueue(17, 5).pipe(show); // Its result is "3, rest 2".
  * ```
  */
 export function tuple<T extends readonly unknown[]>(...values: T): Tuple<T> {
   return markTuple(values);
 }
 
-/** Marks an array as what {@linkcode tuple} makes. */
+/** Marks an array as a {@linkcode Tuple}. */
 export function markTuple<T extends readonly unknown[]>(values: T): Tuple<T> {
-  // Not listed among the properties, so that no serializer sees it.
+  // Not enumerable, so that no serializer sees it.
   return Object.defineProperty(values, spread, { value: true }) as unknown as Tuple<T>;
 }
 
@@ -43,7 +56,7 @@ export function isTuple(value: unknown): value is readonly unknown[] {
   return Array.isArray(value) && (value as { [spread]?: unknown })[spread] === true;
 }
 
-/** The arguments that a result becomes when it is piped. */
+/** The arguments that a piped result becomes. */
 export function argumentsFrom(result: unknown): readonly unknown[] {
   if (isTuple(result)) return result;
   return result === undefined ? [] : [result];

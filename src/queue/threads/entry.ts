@@ -1,6 +1,6 @@
-/** What a thread runs, and nothing else imports. */
+/** The entry point of a thread. Nothing imports it. */
 import { parentPort } from "node:worker_threads";
-import { inside } from "../context/inside.ts";
+import { threadGlobals } from "../context/thread_globals.ts";
 import { Runner } from "./runner.ts";
 
-new Runner(parentPort!, inside()!).listen();
+new Runner(parentPort!, threadGlobals()!).listen();

@@ -3,28 +3,28 @@ import { StreaqError } from "../../base/errors.ts";
 import { spawn } from "./spawn.ts";
 import { Thread, type ThreadOwner } from "./thread.ts";
 
-/** Threads that run functions off the event loop. They are started when needed, and kept. */
+/** Threads that run functions off the event loop. They are started on demand, and kept. */
 export class ThreadPool {
   readonly #size: number;
-  /** All that have not ended. */
+  /** Threads that have not exited. */
   readonly #threads = new Set<Thread>();
-  /** Those that are given out. */
+  /** Threads that callers hold. */
   readonly #taken = new Set<Thread>();
-  /** Those that wait for work; the one that worked last is the next to work. */
+  /** Idle threads; the one that was released last is taken first. */
   readonly #free: Thread[] = [];
-  /** Who waits for a thread, in order. */
+  /** Callers that wait for a thread, in order. */
   readonly #waiting = new Set<Deferred<Thread>>();
   #isClosed = false;
 
-  /** @param options.size How many threads there are at most. */
+  /** @param options.size The number of threads at most. */
   constructor({ size }: { size: number }) {
     this.#size = size;
   }
 
   /**
-   * Waits for a free thread, first come first served. It is the caller's until it is released.
+   * Waits for a free thread, first come, first served. The caller holds it until it is released.
    *
-   * @throws The signal's reason, when it is aborted first.
+   * @throws The signal's reason, when the signal aborts first.
    * @throws {StreaqError} When the pool is closed.
    */
   async acquire(signal?: AbortSignal): Promise<Thread> {
@@ -44,7 +44,7 @@ export class ThreadPool {
     }
   }
 
-  /** Ends all threads; whatever runs or waits rejects. */
+  /** Terminates all threads. Calls that are running and callers that are waiting reject. */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const waiter of this.#waiting) waiter.reject(closed());
@@ -62,7 +62,7 @@ export class ThreadPool {
   #start(): Thread {
     const owner: ThreadOwner = {
       released: (thread) => this.#release(thread),
-      ended: (thread) => this.#forget(thread),
+      exited: (thread) => this.#remove(thread),
     };
     const thread = new Thread(spawn(), owner);
     this.#threads.add(thread);
@@ -78,13 +78,13 @@ export class ThreadPool {
       try {
         waiter.resolve(this.#take());
       } catch (error) {
-        // No thread can be started; that is for who wanted it, not for who gave one back.
+        // No thread can be started, which concerns the caller that waits, not the one that releases.
         waiter.reject(error);
       }
     }
   }
 
-  #forget(thread: Thread): void {
+  #remove(thread: Thread): void {
     this.#threads.delete(thread);
     const index = this.#free.indexOf(thread);
     if (index >= 0) this.#free.splice(index, 1);
@@ -92,5 +92,5 @@ export class ThreadPool {
 }
 
 function closed(): StreaqError {
-  return new StreaqError("The pool of threads is closed");
+  return new StreaqError("Cannot use a thread: the pool is closed");
 }

@@ -2,39 +2,39 @@ import process from "node:process";
 import type { MessagePort } from "node:worker_threads";
 import { StreaqError } from "../../base/errors.ts";
 import { runInScope } from "../context/task_context.ts";
-import { restoreFailure } from "../records/failure.ts";
-import type { Inside } from "../context/inside.ts";
+import type { ThreadGlobals } from "../context/thread_globals.ts";
+import { describeFailure, restoreFailure } from "../records/failure.ts";
+import { isTuple } from "../tasks/tuple.ts";
 import type { Order, Report, ThreadCall } from "./messages.ts";
 import { describeThrown } from "./thrown.ts";
-import { isTuple } from "../tasks/tuple.ts";
-import { findTsx, needsTsx, registerTsx } from "./typescript.ts";
+import { findTsx, needsTsx, registerTsx } from "./tsx.ts";
 
-/** The inner end of a thread: runs the functions that it is told to, one at a time. */
+/** The inner side of a thread: runs registered functions, one at a time, on the orders of the main thread. */
 export class Runner {
   readonly #port: MessagePort;
-  readonly #inside: Inside;
-  /** Aborts the signal of the call under way. */
+  readonly #globals: ThreadGlobals;
+  /** Aborts the signal of the current call. */
   #controller: AbortController | undefined;
 
-  constructor(port: MessagePort, inside: Inside) {
+  constructor(port: MessagePort, globals: ThreadGlobals) {
     this.#port = port;
-    this.#inside = inside;
+    this.#globals = globals;
   }
 
-  /** Takes orders from now on. */
+  /** Starts to handle orders. */
   listen(): void {
     this.#port.on("message", (order: Order) => {
       if (order.kind === "streaq:load") void this.#load(order.module);
       if (order.kind === "streaq:call") void this.#run(order.call);
       if (order.kind === "streaq:abort") this.#controller?.abort(restoreFailure(order.reason));
     });
-    process.on("uncaughtException", (error) => this.#fall("uncaughtException", error));
-    process.on("unhandledRejection", (error) => this.#fall("unhandledRejection", error));
+    process.on("uncaughtException", (error) => this.#reportDeath("uncaughtException", error));
+    process.on("unhandledRejection", (error) => this.#reportDeath("unhandledRejection", error));
     this.#report({ kind: "streaq:ready" });
   }
 
-  /** Says itself what it dies of: the runtimes pass on little of an error. A module that takes care of it is left alone. */
-  #fall(event: "uncaughtException" | "unhandledRejection", error: unknown): void {
+  /** Reports an uncaught error, of which the runtimes pass on little, unless a module handles the event itself. */
+  #reportDeath(event: "uncaughtException" | "unhandledRejection", error: unknown): void {
     if (process.listenerCount(event) === 1) this.#report({ kind: "streaq:dying", thrown: describeThrown(error) });
   }
 
@@ -50,43 +50,46 @@ export class Runner {
     try {
       this.#report(report);
     } catch (cause) {
+      const thread = `the thread of task ${call.fnName}`;
       this.#report(
-        failed(new StreaqError(`Cannot pass the result out of the thread of task: ${call.fnName}`, { cause })),
+        failed(new StreaqError(`Cannot pass the result out of ${thread}: structured cloning failed`, { cause })),
       );
     }
   }
 
-  /** Imports the module, which registers its functions; returns the report when that fails. */
+  /** Imports a module, which registers its functions; returns a report when that fails. */
   async #import(url: string): Promise<Report | undefined> {
     try {
-      if (!URL.canParse(url)) throw new TypeError(`Invalid thread, expected import.meta.url: ${url}`);
+      if (!URL.canParse(url)) throw new TypeError(`Cannot use option "thread": expected import.meta.url, got ${url}`);
       await this.#prepare(url);
       await import(url);
       return undefined;
     } catch (cause) {
       return failed(
-        new StreaqError(`Cannot import the module in a thread${hint(url, cause)}: ${url}`, { cause }),
+        new StreaqError(`Cannot import module ${url} in a thread: ${explain(url, cause)}`, { cause }),
         true,
       );
     }
   }
 
   async #prepare(url: string): Promise<void> {
-    if (this.#inside.readsTypeScript || !needsTsx(url)) return;
-    // Where there is none, another loader may do.
+    if (this.#globals.readsTypeScript || !needsTsx(url)) return;
+    // Without tsx, another loader may be installed.
     const tsx = findTsx(url);
     if (!tsx) return;
     await registerTsx(tsx);
-    this.#inside.readsTypeScript = true;
+    this.#globals.readsTypeScript = true;
   }
 
   async #call({ module, fnName, args, context, queueName }: ThreadCall, signal: AbortSignal): Promise<Report> {
-    const fn = this.#inside.registries.get(module)?.get(fnName);
-    if (!fn) return failed(new StreaqError(`The module does not register the task ${fnName}: ${module}`));
+    const fn = this.#globals.registries.get(module)?.get(fnName);
+    if (!fn) {
+      return failed(new StreaqError(`Cannot run task ${fnName} in a thread: module ${module} does not register it`));
+    }
     const scope = { task: { ...context, signal }, workerContext: undefined, queueName, inThread: true };
     try {
       const value = await runInScope(scope, () => fn(...args));
-      // The mark of a tuple does not survive the trip.
+      // Structured cloning drops the mark of a tuple.
       return { kind: "streaq:done", value, isTuple: isTuple(value) };
     } catch (error) {
       return failed(error);
@@ -102,9 +105,10 @@ function failed(error: unknown, spent = false): Report {
   return { kind: "streaq:failed", thrown: describeThrown(error), spent };
 }
 
-/** What to do about it, where that is known. */
-function hint(url: string, error: unknown): string {
+function explain(url: string, error: unknown): string {
   const { code } = Object(error) as { code?: unknown };
-  if (code !== "ERR_UNKNOWN_FILE_EXTENSION" || !needsTsx(url)) return "";
-  return ", as Node before 22.18 needs it built to JavaScript, or tsx installed";
+  if (code === "ERR_UNKNOWN_FILE_EXTENSION" && needsTsx(url)) {
+    return "Node before 22.18 needs it built to JavaScript, or tsx installed";
+  }
+  return describeFailure(error).message;
 }

@@ -1,23 +1,23 @@
 import { Worker } from "node:worker_threads";
-import { newInside } from "../context/inside.ts";
-import { findTsx, needsTsx } from "./typescript.ts";
+import { newThreadGlobals } from "../context/thread_globals.ts";
+import { findTsx, needsTsx } from "./tsx.ts";
 
-/** Starts a thread that takes orders as soon as it has said that it is ready. It does not keep the process alive. */
+/** Starts a thread. It takes orders once it has reported that it is ready, and does not keep the process alive. */
 export function spawn(): Worker {
   const entry = entryUrl().href;
   const tsx = needsTsx(entry) ? findTsx(entry) : undefined;
-  const thread = new Worker(bootstrap(entry, tsx), { workerData: newInside(tsx !== undefined), name: "streaq" });
+  const thread = new Worker(bootstrap(entry, tsx), { workerData: newThreadGlobals(tsx !== undefined), name: "streaq" });
   thread.unref();
   return thread;
 }
 
-/** In the sources it is a neighbour of this file; the build puts it beside whichever chunk this file is in. */
+/** The URL of the entry point: beside this file in the sources, beside the chunk that contains this file in a build. */
 function entryUrl(): URL {
   const [, extension] = /\/spawn(\.[jt]s)$/.exec(new URL(import.meta.url).pathname) ?? [];
   return new URL(extension ? `./entry${extension}` : "./thread.js", import.meta.url);
 }
 
-/** A thread can be started from neither a TypeScript file, on Node, nor an https: URL, on Deno; both can be imported. */
+/** Imports the entry point through a data: URL: Node starts no thread from TypeScript, and Deno none from https:. */
 function bootstrap(entry: string, tsx: string | undefined): URL {
   const register = tsx && `import { register } from ${JSON.stringify(tsx)};\nregister();\n`;
   const code = `${register ?? ""}await import(${JSON.stringify(entry)});\n`;

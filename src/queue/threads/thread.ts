@@ -2,26 +2,26 @@ import type { Worker } from "node:worker_threads";
 import { type Deferred, deferred } from "../../base/async.ts";
 import { StreaqError } from "../../base/errors.ts";
 import { describeFailure } from "../records/failure.ts";
+import { markTuple } from "../tasks/tuple.ts";
 import type { Order, Report, ThreadCall } from "./messages.ts";
 import { restoreThrown } from "./thrown.ts";
-import { markTuple } from "../tasks/tuple.ts";
 
-/** Whose a {@linkcode Thread} is. */
+/** The owner of a {@linkcode Thread}. */
 export interface ThreadOwner {
-  /** The thread is free again, or dead. */
+  /** Called when the thread is free again, or dead. */
   released(thread: Thread): void;
-  /** The thread has ended, for whatever reason. */
-  ended(thread: Thread): void;
+  /** Called when the thread has exited, for any reason. */
+  exited(thread: Thread): void;
 }
 
-/** The call under way. */
+/** A call that is running. */
 interface Running extends Deferred<unknown> {
   readonly fnName: string;
 }
 
 /**
- * A thread as the main thread sees it. It is `starting` until it says that it is ready, and keeps its orders until then;
- * `dead` once it was told to end, or ended by itself. The call under way is `running`; a dead thread has none.
+ * The outer side of a thread. It is `starting` until the thread reports that it is ready, and keeps its orders until
+ * then; it is `dead` once it was terminated or has exited. A dead thread has no running call.
  */
 export class Thread {
   readonly #worker: Worker;
@@ -30,34 +30,34 @@ export class Thread {
   #state: "starting" | "ready" | "dead" = "starting";
   #running: Running | undefined;
   #orders: Order[] = [];
-  /** Modules that were imported. */
+  /** Modules that the thread has imported. */
   readonly #loaded = new Set<string>();
-  /** What it dies of: there is an error first, then the end. */
+  /** The error that terminates the thread; it arrives before the exit. */
   #cause: { readonly error: unknown } | undefined;
 
   constructor(worker: Worker, owner: ThreadOwner) {
     this.#worker = worker;
     this.#owner = owner;
     worker.on("message", (report: Report) => this.#receive(report));
-    worker.on("messageerror", (cause) => this.#refuse("read what came out of", cause));
+    worker.on("messageerror", (cause) => this.#refuse("read a message from", cause));
     worker.on("error", (error) => this.#cause = { error });
     worker.on("exit", () => this.#exit());
   }
 
-  /** Whether it has ended, or is about to. */
+  /** Whether it has exited, or is about to. */
   get isDead(): boolean {
     return this.#state === "dead";
   }
 
-  /** Resolves when it has ended. */
+  /** Resolves when it has exited. */
   get exited(): Promise<void> {
     return this.#exited.promise;
   }
 
   /**
-   * Imports a module, unless that was done before, so that a call begins at once.
+   * Imports a module, unless that was done before, so that a call can begin at once.
    *
-   * @throws {StreaqError} When that fails, or the thread died.
+   * @throws {StreaqError} When that fails, or the thread is terminated.
    */
   async load(module: string, fnName: string): Promise<void> {
     if (this.#loaded.has(module)) return;
@@ -66,9 +66,10 @@ export class Thread {
   }
 
   /**
-   * Runs a registered function, one at a time.
+   * Calls a registered function. Only one call can run at a time.
    *
-   * @throws What the function throws; a {@linkcode StreaqError} when it could not be called, or the thread died.
+   * @throws The error that the function throws; a {@linkcode StreaqError} when it cannot be called, or the thread is
+   * terminated.
    */
   async call(call: ThreadCall): Promise<unknown> {
     return await this.#perform(call.fnName, { kind: "streaq:call", call });
@@ -76,32 +77,35 @@ export class Thread {
 
   #perform(fnName: string, order: Order): Promise<unknown> {
     if (this.isDead) return Promise.reject(this.#death(fnName));
-    if (this.#running) return Promise.reject(new StreaqError(`The thread runs another task: ${this.#running.fnName}`));
+    if (this.#running) {
+      const other = this.#running.fnName;
+      return Promise.reject(new StreaqError(`Cannot run task ${fnName} in this thread: it is running task ${other}`));
+    }
     const running = this.#running = { fnName, ...deferred<unknown>() };
     this.#worker.ref();
     this.#order(order);
     return running.promise;
   }
 
-  /** Aborts the signal that the function sees. */
+  /** Aborts the function's signal. */
   abort(reason: Error): void {
     if (this.#running) this.#order({ kind: "streaq:abort", reason: describeFailure(reason) });
   }
 
-  /** Ends the thread; the call under way rejects with `reason`. */
+  /** Terminates the thread. A running call rejects with `reason`. */
   terminate(reason: Error): void {
     if (this.isDead) return;
     this.#state = "dead";
     this.#settle(reason);
-    // Whoever waits for the end shall see it.
+    // A caller may wait for the exit, so the process must not exit before.
     this.#worker.ref();
     void this.#worker.terminate();
   }
 
-  /** Gives the thread back. One that still runs something is ended. */
+  /** Returns the thread to its owner. It is terminated if a call is running. */
   release(): void {
     if (this.#running) {
-      this.terminate(new StreaqError(`The thread was released while it ran task: ${this.#running.fnName}`));
+      this.terminate(new StreaqError(`Task ${this.#running.fnName} was cut off: its thread was released`));
     }
     this.#owner.released(this);
   }
@@ -114,7 +118,7 @@ export class Thread {
     try {
       this.#worker.postMessage(order);
     } catch (cause) {
-      this.#refuse("pass the arguments into", cause);
+      this.#refuse("pass the arguments to", cause);
     }
   }
 
@@ -129,7 +133,7 @@ export class Thread {
         return this.terminate(this.#death(this.#running?.fnName));
       case "streaq:failed":
         this.#settle(restoreThrown(report.thrown));
-        if (report.spent) this.terminate(new StreaqError("The thread cannot import the module"));
+        if (report.spent) this.terminate(new StreaqError("Cannot use the thread: it failed to import a module"));
     }
   }
 
@@ -143,21 +147,24 @@ export class Thread {
     if (this.#running) this.#settle(this.#death(this.#running.fnName));
     this.#state = "dead";
     this.#exited.resolve();
-    this.#owner.ended(this);
+    this.#owner.exited(this);
   }
 
-  #death(fnName = "none"): StreaqError {
+  /** The error for a call that the exit of the thread cuts off. */
+  #death(fnName?: string): StreaqError {
     const options = this.#cause ? { cause: this.#cause.error } : {};
-    if (this.#state === "starting") return new StreaqError(`The thread did not start for task: ${fnName}`, options);
-    return new StreaqError(`The thread ended under task: ${fnName}`, options);
+    if (fnName === undefined) return new StreaqError("Thread exited", options);
+    if (this.#state === "starting") return new StreaqError(`Cannot start a thread for task ${fnName}`, options);
+    return new StreaqError(`Task ${fnName} was cut off: its thread exited`, options);
   }
 
-  /** What structured cloning refuses fails the call, and no more. */
-  #refuse(what: string, cause: unknown): void {
-    this.#settle(new StreaqError(`Cannot ${what} the thread of task: ${this.#running?.fnName}`, { cause }));
+  /** Fails the running call, and only that, when a message cannot be cloned. */
+  #refuse(action: string, cause: unknown): void {
+    const thread = `the thread of task ${this.#running?.fnName}`;
+    this.#settle(new StreaqError(`Cannot ${action} ${thread}: structured cloning failed`, { cause }));
   }
 
-  /** Ends the call under way, if there is one. */
+  /** Settles the running call, if there is one. */
   #settle(error: Error | undefined, value?: unknown): void {
     const running = this.#running;
     if (!running) return;

@@ -1,16 +1,16 @@
 import { StreaqRetry } from "../../base/errors.ts";
 import { describeFailure, type FailureRecord, restoreFailure } from "../records/failure.ts";
 
-/** Whatever a function threw, in a form that structured cloning takes. */
+/** A thrown value, in a form that survives structured cloning. */
 export interface ThrownRecord {
   readonly failure: FailureRecord;
-  /** What a {@linkcode StreaqRetry} holds beside. */
+  /** The additional fields of a {@linkcode StreaqRetry}. */
   readonly retry?: RetryFields;
 }
 
 type RetryFields = Pick<StreaqRetry, "delay" | "schedule">;
 
-/** Describes whatever was thrown. */
+/** Describes a thrown value. */
 export function describeThrown(thrown: unknown): ThrownRecord {
   const failure = describeFailure(thrown);
   if (!isRetry(thrown, failure)) return { failure };
@@ -18,7 +18,7 @@ export function describeThrown(thrown: unknown): ThrownRecord {
   return { failure, retry: { delay, schedule } };
 }
 
-/** Makes the error again that {@linkcode describeThrown} described. */
+/** Restores the error that {@linkcode describeThrown} described. */
 export function restoreThrown({ failure, retry }: ThrownRecord): Error {
   const restored = restoreFailure(failure);
   return retry ? restoreRetry(restored, retry) : restored;
@@ -33,12 +33,12 @@ function restoreRetry(restored: Error, retry: RetryFields): Error {
       stack: { value: stack, enumerable: false },
     });
   } catch (error) {
-    // Only what looks like a retry has a delay that is none; what is wrong with it is the failure then.
+    // An error that only looks like a StreaqRetry may have an invalid delay, which then is the failure.
     return error as Error;
   }
 }
 
-/** By name, too: the module may have a copy of the library of its own. */
+/** Also compares the name, as the module may use another copy of the library. */
 function isRetry(thrown: unknown, { name }: FailureRecord): thrown is StreaqRetry {
   return thrown instanceof StreaqRetry || (thrown instanceof Error && name === "StreaqRetry");
 }

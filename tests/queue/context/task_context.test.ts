@@ -45,9 +45,9 @@ behaviour("taskContext()", (stage) => {
     const look = worker.task(function look(context = taskContext()) {
       return context.taskId;
     });
-    assertThrows(() => taskContext(), StreaqError, "only while a task runs");
-    await assertRejects(() => look(), StreaqError, "only while a task runs");
-    assertThrows(() => workerContext(), StreaqError, "only while a task runs");
+    assertThrows(() => taskContext(), StreaqError, "no task is running here");
+    await assertRejects(() => look(), StreaqError, "no task is running here");
+    assertThrows(() => workerContext(), StreaqError, "no task is running here");
   });
 });
 
@@ -107,7 +107,7 @@ behaviour("the worker's context", (stage) => {
 
   it("must be yielded, once", async () => {
     const none = await stage.worker({ lifespan: async function* () {} });
-    await assertRejects(() => none.run({ burst: true }), StreaqError, "without yielding");
+    await assertRejects(() => none.run({ burst: true }), StreaqError, "yield a context, got none");
     const twice = await stage.worker({
       lifespan: async function* () {
         yield 1;

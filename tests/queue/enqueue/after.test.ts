@@ -237,7 +237,7 @@ behaviour("a task that depends on others", (stage) => {
     const refused: [StartOptions, string][] = [
       [{ after: "a", delay: 1 }, "delay and after"],
       [{ after: "a", schedule: new Date() }, "schedule and after"],
-      [{ after: "a", id: "a" }, "cannot depend on itself: a"],
+      [{ after: "a", id: "a" }, "got that of the task itself, a"],
       [{ after: "" }, "Invalid after"],
       [{ after: ["a", ""] }, "Invalid after"],
       [{ after: "x".repeat(513) }, "Invalid after"],

@@ -189,8 +189,12 @@ behaviour("arguments", (stage) => {
     const overhead = JSON.stringify({ f: "note", a: [""], k: {}, t: Date.now(), i: "0".repeat(32) }).length;
     const fits = "x".repeat(1000 - overhead);
     await note.enqueue(fits);
-    await assertRejects(async () => await note.enqueue(fits + "x"), StreaqError, "1001 bytes");
-    await assertRejects(async () => await note.enqueue("ü".repeat(600)), StreaqError, "maxPayload, 1000");
+    await assertRejects(async () => await note.enqueue(fits + "x"), StreaqError, "got 1001");
+    await assertRejects(
+      async () => await note.enqueue("ü".repeat(600)),
+      StreaqError,
+      "at most 1000 bytes (maxPayload)",
+    );
     await worker.run({ burst: true });
     assertEquals(runs, [fits]);
   });
@@ -223,7 +227,7 @@ behaviour("enqueueMany()", (stage) => {
   it("refuses what is no request, and what cannot be serialised, before anything is sent", async () => {
     const { worker, note } = await setUp(stage);
     const good = note.enqueue(1);
-    await assertRejects(() => worker.enqueueMany([good, 1 as unknown as EnqueueRequest<number>]), TypeError, "at 1");
+    await assertRejects(() => worker.enqueueMany([good, 1 as unknown as EnqueueRequest<number>]), TypeError, "index 1");
     await assertRejects(() => worker.enqueueMany([good, note.enqueue(1n)]), StreaqError, "bigint");
     assertEquals(await good.status(), "missing");
   });

@@ -2,9 +2,9 @@ import { describe, it } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { StreaqError } from "../../../src/base/errors.ts";
-import { RecordCodec, type RecordCodecOptions } from "../../../src/queue/records/codec.ts";
+import { RecordCodec, type RecordCodecOptions } from "../../../src/queue/records/record_codec.ts";
 import { richSerializer } from "../../../src/queue/records/rich_serializer.ts";
-import { jsonSerializer } from "../../../src/queue/records/serializer.ts";
+import { jsonSerializer } from "../../../src/queue/records/json_serializer.ts";
 import { Signature } from "../../../src/queue/records/signature.ts";
 import { isTuple, tuple } from "../../../src/queue/tasks/tuple.ts";
 
@@ -60,29 +60,30 @@ for (const [what, options] of codecs) {
       const data = codec.encodeInput(source, 7);
       const record = { fnName: "note", args: [1], kwargs: {}, createdTime: 1 };
       for (const broken of [data.slice(0, -1), data.slice(1), data.slice(0, 0), codec.encodeTask("id", record)]) {
-        assertThrows(
-          () => codec.decodeInput("id", broken),
-          StreaqError,
-          "Could not read the record of input from task",
-        );
+        assertThrows(() => codec.decodeInput("id", broken), StreaqError, "Cannot read the input piped from task id: ");
       }
-      assertThrows(() => codec.decodeTask("id", data), StreaqError, ": id");
-      assertThrows(() => codec.decodeResult("id", data), StreaqError, ": id");
+      assertThrows(() => codec.decodeTask("id", data), StreaqError, "task id: ");
+      assertThrows(() => codec.decodeResult("id", data), StreaqError, "task id: ");
     });
 
     it("refuses more arguments than a function can take, and more bytes than maxPayload", () => {
       const large = makeCodec({ ...options, maxPayload: 10_000_000 });
       const args = new Array<number>(65_535).fill(1);
       assertEquals(large.decodeInput("id", large.encodeInput(source, tuple(...args))).length, 65_535);
-      assertThrows(() => large.encodeInput(source, tuple(...args, 1)), StreaqError, "what task note pipes: 65536");
-      const message = "what task note pipes: 1001 bytes are more than maxPayload, 1000";
+      assertThrows(
+        () => large.encodeInput(source, tuple(...args, 1)),
+        StreaqError,
+        "at most 65535 arguments, got 65536",
+      );
+      const message = "input piped from task note: expected at most 1000 bytes (maxPayload), got 1001";
       codec.encodeInput(source, "x".repeat(900));
       if (options.serializer === undefined) {
         codec.encodeInput(source, "x".repeat(996));
         assertThrows(() => codec.encodeInput(source, "x".repeat(997)), StreaqError, message);
       }
-      assertThrows(() => codec.encodeInput(source, "ü".repeat(500)), StreaqError, "maxPayload, 1000");
-      assertThrows(() => codec.encodeInput(source, () => {}), StreaqError, "Could not serialise what task note pipes");
+      assertThrows(() => codec.encodeInput(source, "ü".repeat(500)), StreaqError, "at most 1000 bytes (maxPayload)");
+      const refusal = "Cannot serialise the input piped from task note: ";
+      assertThrows(() => codec.encodeInput(source, () => {}), StreaqError, refusal);
     });
   });
 }
@@ -90,11 +91,11 @@ for (const [what, options] of codecs) {
 describe("RecordCodec.decodeInput()", () => {
   it("refuses what is no array of arguments", () => {
     for (const text of ["{}", "7", "null", '"a"', '{"length":1}', JSON.stringify(new Array(65_536).fill(1))]) {
-      assertThrows(() => makeCodec().decodeInput("id", text), StreaqError, "it is no array of arguments: id");
+      assertThrows(() => makeCodec().decodeInput("id", text), StreaqError, "task id: it is not an array of arguments");
     }
     const codec = makeCodec({ serializer: richSerializer });
     const holes = encoder.encode(richSerializer.serialize(new Array(1e6)) as string);
-    assertThrows(() => codec.decodeInput("id", holes), StreaqError, "it is no array of arguments: id");
+    assertThrows(() => codec.decodeInput("id", holes), StreaqError, "task id: it is not an array of arguments");
   });
 
   it("takes undefined from what knows it, and null from JSON", () => {

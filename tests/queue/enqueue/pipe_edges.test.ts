@@ -1,7 +1,7 @@
 import { it } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
-import { EnqueueError } from "../../../src/queue/enqueue/producer.ts";
+import { EnqueueError } from "../../../src/queue/enqueue/enqueue_error.ts";
 import type { RegisteredTask } from "../../../src/queue/enqueue/registered_task.ts";
 import type { StartOptions } from "../../../src/queue/enqueue/start_options.ts";
 import type { WorkerOptions } from "../../../src/queue/options/worker_options.ts";
@@ -97,8 +97,12 @@ behaviour("a pipeline", (stage) => {
     ];
     for (const options of refused) {
       const [name] = Object.keys(options);
-      assertThrows(() => later.start(options), StreaqError, `expected priority: ${name}`);
-      assertThrows(() => later.start({ priority: "high", ...options }), StreaqError, `expected priority: ${name}`);
+      assertThrows(() => later.start(options), StreaqError, `Cannot use option "${name}": a task with piped input`);
+      assertThrows(
+        () => later.start({ priority: "high", ...options }),
+        StreaqError,
+        `Cannot use option "${name}": a task with piped input`,
+      );
     }
     assertThrows(() => later.start({ priority: "none" }), StreaqError, "none");
     assert(later.start() === later && later.start({ priority: "high", delay: undefined }) === later);
@@ -171,21 +175,21 @@ behaviour("pipe()", (stage) => {
     const { worker, note } = await setUp();
     const sent = note.enqueue(1);
     await sent;
-    assertThrows(() => sent.pipe(note), StreaqError, `enqueued already: ${sent.id}`);
+    assertThrows(() => sent.pipe(note), StreaqError, `request ${sent.id} was already sent`);
     const last = note.enqueue(1).pipe(note);
     await last;
-    assertThrows(() => last.pipe(note), StreaqError, "enqueued already");
+    assertThrows(() => last.pipe(note), StreaqError, "was already sent");
     assertThrows(() => last.start({ priority: "normal" }), StreaqError, last.id);
     const forked = note.enqueue(1);
     forked.pipe(note);
-    assertThrows(() => forked.pipe(note), StreaqError, "piped into another task: note");
+    assertThrows(() => forked.pipe(note), StreaqError, "already piped into task note");
     const repeating = note.enqueue(1).start({ schedule: "* * * * *" });
-    assertThrows(() => repeating.pipe(note), StreaqError, "it repeats: * * * * *");
+    assertThrows(() => repeating.pipe(note), StreaqError, "repeats, with schedule * * * * *");
     const piped = note.enqueue(1);
     piped.pipe(note);
-    assertThrows(() => piped.start({ schedule: "* * * * *" }), StreaqError, "piped into another one: note");
+    assertThrows(() => piped.start({ schedule: "* * * * *" }), StreaqError, "it is piped into task note");
     const foreign = (await setUp()).note;
-    assertThrows(() => note.enqueue(1).pipe(foreign), StreaqError, "another queue");
+    assertThrows(() => note.enqueue(1).pipe(foreign), StreaqError, "expected a task of queue ");
     // Another worker's task of the same queue is as good as one's own.
     const other = await stage.worker({ queueName: worker.queueName });
     const stub = other.stub<typeof note>("note");

@@ -15,7 +15,7 @@ async function assertFailedWith(failed: { id: string }, ...requests: EnqueueRequ
   for (const request of requests) {
     const { exception, tries } = await (await request).result({ timeout: "10s" });
     assertInstanceOf(exception, StreaqError);
-    assertEquals(exception.message, `Not run, as a task that it depends on has failed: ${failed.id}`);
+    assertEquals(exception.message, `Task ${request.id} was not run: task ${failed.id}, on which it depends, failed`);
     assertEquals(tries, 0);
   }
 }

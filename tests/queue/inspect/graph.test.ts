@@ -1,7 +1,7 @@
 import { it } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
-import type { TaskGraph } from "../../../src/queue/inspect/graph.ts";
+import type { TaskGraph } from "../../../src/queue/inspect/task_graph.ts";
 import type { Worker } from "../../../src/queue/worker.ts";
 import { eventually } from "../../support/poll.ts";
 import { gate } from "../../support/promises.ts";

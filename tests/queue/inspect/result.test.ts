@@ -94,7 +94,11 @@ behaviour("result()", (stage) => {
   it("ends with a TimeoutError that names task and time", async () => {
     const worker = await stage.worker();
     const task = await worker.task(() => 1, { name: "one" }).enqueue();
-    await assertRejects(() => task.result({ timeout: 30 }), TimeoutError, `within 30 ms: ${task.id}`);
+    await assertRejects(
+      () => task.result({ timeout: 30 }),
+      TimeoutError,
+      `Task ${task.id} did not finish within 30 ms`,
+    );
   });
 
   it("rejects with the signal's reason", async () => {

@@ -2,9 +2,10 @@ import { describe, it } from "node:test";
 import { deserialize, serialize } from "node:v8";
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
-import { RecordCodec, type RecordCodecOptions } from "../../../src/queue/records/codec.ts";
+import { RecordCodec, type RecordCodecOptions } from "../../../src/queue/records/record_codec.ts";
 import { richSerializer } from "../../../src/queue/records/rich_serializer.ts";
-import { jsonSerializer, type Serializer } from "../../../src/queue/records/serializer.ts";
+import { jsonSerializer } from "../../../src/queue/records/json_serializer.ts";
+import type { Serializer } from "../../../src/queue/records/serializer.ts";
 import { Signature } from "../../../src/queue/records/signature.ts";
 
 const structured: Serializer = { serialize: (value) => serialize(value), deserialize: (data) => deserialize(data) };
@@ -67,9 +68,17 @@ for (const [what, options] of codecs) {
     });
 
     it("refuses a record that was copied to another id", () => {
-      assertThrows(() => codec.decodeTask("other", codec.encodeTask("id", task)), StreaqError, "another id: other");
+      assertThrows(
+        () => codec.decodeTask("other", codec.encodeTask("id", task)),
+        StreaqError,
+        "task other: it was stored under another id",
+      );
       const result = codec.encodeResult(fields, { success: true, value: 1 });
-      assertThrows(() => codec.decodeResult("other", result), StreaqError, "another id: other");
+      assertThrows(
+        () => codec.decodeResult("other", result),
+        StreaqError,
+        "task other: it was stored under another id",
+      );
     });
 
     it("refuses a task as a result, and a result as a task", () => {
@@ -83,8 +92,8 @@ for (const [what, options] of codecs) {
     it("refuses what is cut off, changed or of another kind", () => {
       const data = codec.encodeTask("id", task);
       for (const broken of [data.slice(0, -1), data.slice(1), data.slice(0, 10), data.slice(0, 0)]) {
-        assertThrows(() => codec.decodeTask("id", broken), StreaqError, ": id");
-        assertThrows(() => codec.decodeResult("id", broken), StreaqError, ": id");
+        assertThrows(() => codec.decodeTask("id", broken), StreaqError, "task id: ");
+        assertThrows(() => codec.decodeResult("id", broken), StreaqError, "task id: ");
       }
     });
   });
@@ -133,7 +142,11 @@ describe("RecordCodec.encodeTask()", () => {
     for (const signingSecret of [undefined, "s3cret"]) {
       makeCodec({ maxPayload: size, signingSecret }).encodeTask("id", { ...task, args: ["ü"] });
       const codec = makeCodec({ maxPayload: size - 1, signingSecret });
-      assertThrows(() => codec.encodeTask("id", { ...task, args: ["ü"] }), StreaqError, `maxPayload, ${size - 1}`);
+      assertThrows(
+        () => codec.encodeTask("id", { ...task, args: ["ü"] }),
+        StreaqError,
+        `at most ${size - 1} bytes (maxPayload)`,
+      );
     }
   });
 });
@@ -141,14 +154,14 @@ describe("RecordCodec.encodeTask()", () => {
 describe("RecordCodec.decodeTask()", () => {
   const good = { f: "note", a: [], k: {}, t: 1, i: "id" };
   const broken: [string, Record<string, unknown>][] = [
-    ["f is no name", { ...good, f: 1 }],
-    ["a is no array", { ...good, a: { length: 1 } }],
-    ["k is no object", { ...good, k: [] }],
-    ["k is no object", { ...good, k: null }],
-    ["t is no time", { ...good, t: "1" }],
-    ["x is no time", { ...good, x: -1 }],
-    ["x is no time", { ...good, x: null }],
-    ["x is no time", { ...good, x: "1s" }],
+    ["f is not a name", { ...good, f: 1 }],
+    ["a is not an array", { ...good, a: { length: 1 } }],
+    ["k is not an object", { ...good, k: [] }],
+    ["k is not an object", { ...good, k: null }],
+    ["t is not a time", { ...good, t: "1" }],
+    ["x is not a duration", { ...good, x: -1 }],
+    ["x is not a duration", { ...good, x: null }],
+    ["x is not a duration", { ...good, x: "1s" }],
     ["another id", { ...good, i: undefined }],
   ];
   for (const [why, record] of broken) {
@@ -161,9 +174,13 @@ describe("RecordCodec.decodeTask()", () => {
     it(`takes ${number} for no time, and no array for arguments that is mostly holes`, () => {
       const codec = makeCodec({ serializer: richSerializer });
       const encode = (record: unknown) => new TextEncoder().encode(richSerializer.serialize(record) as string);
-      assertThrows(() => codec.decodeTask("id", encode({ ...good, t: number })), StreaqError, "t is no time");
-      assertThrows(() => codec.decodeTask("id", encode({ ...good, x: number })), StreaqError, "x is no time");
-      assertThrows(() => codec.decodeTask("id", encode({ ...good, a: new Array(1e6) })), StreaqError, "a is no array");
+      assertThrows(() => codec.decodeTask("id", encode({ ...good, t: number })), StreaqError, "t is not a time");
+      assertThrows(() => codec.decodeTask("id", encode({ ...good, x: number })), StreaqError, "x is not a duration");
+      assertThrows(
+        () => codec.decodeTask("id", encode({ ...good, a: new Array(1e6) })),
+        StreaqError,
+        "a is not an array",
+      );
     });
   }
 });
@@ -180,7 +197,7 @@ describe("RecordCodec.decodeResult()", () => {
 
 describe("RecordCodec with a secret", () => {
   const signed = makeCodec({ signingSecret: "s3cret" });
-  const missing = "Could not read the record of task, its signature is missing or wrong: id";
+  const missing = "Cannot read the record of task id: its signature is missing or wrong";
 
   it("writes the record with its signature behind it", () => {
     const data = signed.encodeTask("id", task) as Uint8Array;
@@ -195,7 +212,11 @@ describe("RecordCodec with a secret", () => {
       assertEquals(message, missing);
     }
     const result = makeCodec().encodeResult(fields, { success: true, value: 1 });
-    assertThrows(() => signed.decodeResult("id", result), StreaqError, "record of result, its signature is missing");
+    assertThrows(
+      () => signed.decodeResult("id", result),
+      StreaqError,
+      "the result of task id: its signature is missing",
+    );
   });
 
   it("parses nothing before the signature is checked", () => {
@@ -221,10 +242,10 @@ describe("RecordCodec with a secret", () => {
   it("makes records that nobody without it takes for their own", () => {
     const data = signed.encodeTask("id", task) as Uint8Array;
     for (const record of [data, text(data)]) {
-      assertThrows(() => makeCodec().decodeTask("id", record), StreaqError, "does not take it: id");
+      assertThrows(() => makeCodec().decodeTask("id", record), StreaqError, "the serializer cannot deserialise it");
     }
     const rich = makeCodec({ serializer: richSerializer, signingSecret: "s3cret" }).encodeTask("id", task);
-    assertThrows(() => makeCodec({ serializer: richSerializer }).decodeTask("id", rich), StreaqError, ": id");
+    assertThrows(() => makeCodec({ serializer: richSerializer }).decodeTask("id", rich), StreaqError, "task id: ");
   });
 
   it("takes what both secrets have signed while one follows the other", () => {
@@ -240,7 +261,7 @@ describe("RecordCodec with a secret", () => {
   it("is not made without one, and never shows it", () => {
     for (const signingSecret of ["", [], ["s3cret", ""], null as unknown as string, ["s3cret", 1 as never]]) {
       const { message } = assertThrows(() => makeCodec({ signingSecret }), TypeError);
-      assertMatch(message, /^Expected .*signingSecret/);
+      assertMatch(message, /^Cannot use option "signingSecret": expected /);
       assert(!message.includes("s3cret"));
     }
   });

@@ -2,7 +2,7 @@ import { describe, it } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { richSerializer } from "../../../src/queue/records/rich_serializer.ts";
-import { UnserialisableError } from "../../../src/queue/records/serializer.ts";
+import { UnserialisableError } from "../../../src/queue/records/unserialisable_error.ts";
 import { same } from "./same.ts";
 import { oddities } from "./values.ts";
 
@@ -78,11 +78,11 @@ describe("richSerializer.serialize()", () => {
   const refused: [string, unknown, string][] = [
     ...oddities,
     ["a property named __proto__", JSON.parse('{"__proto__":1}'), ""],
-    ["a Date with properties of its own", Object.assign(new Date(), { zone: "UTC" }), ""],
+    ["a Date with additional properties", Object.assign(new Date(), { zone: "UTC" }), ""],
     ["a RegExp with a lastIndex", Object.assign(/x/g, { lastIndex: 1 }), ""],
     ["a SharedArrayBuffer", new Uint8Array(new SharedArrayBuffer(2)), ".buffer"],
-    ["what throws when it is read", Object.create(Date.prototype), ""],
-    ["what throws when it is read", Object.create(Map.prototype), ""],
+    ["a value that throws when it is read", Object.create(Date.prototype), ""],
+    ["a value that throws when it is read", Object.create(Map.prototype), ""],
     ["an array with holes and more than 1000000 elements", new Array(1_000_001), ""],
     ["a function", new Map([[1, [() => 1]]]), '["value 0"][0]'],
     ["a symbol", new Map([[1, 1], [Symbol("x") as never, 2]]), '["key 1"]'],
@@ -104,7 +104,7 @@ describe("richSerializer.serialize()", () => {
     assertEquals(refusal([gone]).path, ["[0]"]);
     assertEquals(refusal([view]).path, ["[0]", ".buffer"]);
     const resizable = Reflect.construct(ArrayBuffer, [1, { maxByteLength: 8 }]);
-    assertEquals(refusal([resizable]).what, "an ArrayBuffer that can be resized");
+    assertEquals(refusal([resizable]).what, "a resizable ArrayBuffer");
   });
 
   it("refuses over 1000 levels, and names them in a short message", () => {

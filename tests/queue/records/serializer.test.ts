@@ -2,7 +2,8 @@ import { describe, it } from "node:test";
 import { runInNewContext } from "node:vm";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { jsonSerializer, UnserialisableError } from "../../../src/queue/records/serializer.ts";
+import { jsonSerializer } from "../../../src/queue/records/json_serializer.ts";
+import { UnserialisableError } from "../../../src/queue/records/unserialisable_error.ts";
 import { same } from "./same.ts";
 import { hostile, oddities } from "./values.ts";
 
@@ -62,8 +63,8 @@ describe("jsonSerializer.serialize()", () => {
     ["-Infinity", -Infinity, ""],
     ["undefined", [1, undefined], "[1]"],
     ["undefined", [1, , 2], "[1]"],
-    ["a toJSON of its own", { toJSON: () => 1 }, ""],
-    ["a toJSON of its own", Object.defineProperty({}, "toJSON", { value: () => 1 }), ""],
+    ["an object with a toJSON method", { toJSON: () => 1 }, ""],
+    ["an object with a toJSON method", Object.defineProperty({}, "toJSON", { value: () => 1 }), ""],
     ["a Date", runInNewContext("new Date()"), ""],
   ];
   it("takes an object without a prototype, which comes back with one", () => {

@@ -55,7 +55,7 @@ behaviour("a serializer of one's own", (stage) => {
     });
     const task = await worker.task(() => 1, { name: "one" }).enqueue();
     await worker.run({ burst: true });
-    assertStringIncludes((await task.result()).exception.message, "the serializer does not take it");
+    assertStringIncludes((await task.result()).exception.message, "the serializer cannot deserialise it");
   });
 });
 

@@ -96,7 +96,7 @@ behaviour("middleware()", (stage) => {
         throw (await task.result()).exception;
       },
       TypeError,
-      "Middleware returned no function: undefined",
+      "Cannot use middleware: expected it to return a function, got undefined",
     );
   });
 });

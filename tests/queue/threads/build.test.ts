@@ -85,7 +85,7 @@ describe("Threads of the npm package", () => {
         assertEquals(stderr, "");
         assertEquals(JSON.parse(compute!), { value: 42, fnName: "compute", isMainThread: false });
         assertEquals(flaky, "2");
-        assertEquals(ask, "The worker's context is not available in a thread");
+        assertEquals(ask, "Cannot read the worker context: a thread has no worker");
         if (runtime === "bun" || "typescript" in process.features) assertEquals(typed, '"read"');
         else assertStringIncludes(typed!, "Node before 22.18 needs it built to JavaScript, or tsx installed");
       } finally {

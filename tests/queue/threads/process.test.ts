@@ -33,8 +33,8 @@ describe("A process with threads", () => {
   it("is told what a thread died of, unless a module takes care of that itself", async () => {
     assertEquals(await output("deaths"), [
       "42",
-      "The thread ended under task: stray <- PaymentError: from a timer",
-      "The thread ended under task: unhandled <- PaymentError: nobody listens",
+      "Task stray was cut off: its thread exited <- PaymentError: from a timer",
+      "Task unhandled was cut off: its thread exited <- PaymentError: nobody listens",
       "from a timer",
     ]);
   });
@@ -44,7 +44,7 @@ describe("A process with threads", () => {
     const [, failure, after] = await output("memory", { NODE_OPTIONS: "--max-old-space-size=64" });
     assertStringIncludes(
       failure!,
-      "The thread ended under task: swallow <- Error: Worker terminated due to reaching memory",
+      "Task swallow was cut off: its thread exited <- Error: Worker terminated due to reaching memory",
     );
     assertEquals(after, "44");
   });

@@ -45,13 +45,13 @@ describe("Thread.call()", () => {
   it("gives it no context of a worker", async () => {
     const error = await failure("worker");
     assertInstanceOf(error, StreaqError);
-    assertEquals(error.message, "The worker's context is not available in a thread");
+    assertEquals(error.message, "Cannot read the worker context: a thread has no worker");
   });
 
   it("takes one call at a time", async () => {
     const thread = await pool.acquire();
     const first = thread.call(call("pause", [50]));
-    await assertRejects(() => thread.call(call("pause", [1])), StreaqError, "The thread runs another task: pause");
+    await assertRejects(() => thread.call(call("pause", [1])), StreaqError, "it is running task pause");
     assertEquals(await first, 50);
     thread.release();
   });
@@ -59,7 +59,10 @@ describe("Thread.call()", () => {
   it("refuses arguments that cannot be passed", async () => {
     const error = await failure("echo", [() => 1]);
     assertInstanceOf(error, StreaqError);
-    assertEquals(error.message, "Cannot pass the arguments into the thread of task: echo");
+    assertEquals(
+      error.message,
+      "Cannot pass the arguments to the thread of task echo: structured cloning failed",
+    );
     assert(error.cause !== undefined);
     assertEquals(await run(pool, "double", [1]), 2);
   });
@@ -67,7 +70,10 @@ describe("Thread.call()", () => {
   it("refuses a result that cannot be passed", async () => {
     const error = await failure("uncloneable");
     assertInstanceOf(error, StreaqError);
-    assertEquals(error.message, "Cannot pass the result out of the thread of task: uncloneable");
+    assertEquals(
+      error.message,
+      "Cannot pass the result out of the thread of task uncloneable: structured cloning failed",
+    );
     assertInstanceOf(error.cause, Error);
     assertEquals(await run(pool, "double", [1]), 2);
   });
@@ -77,7 +83,7 @@ describe("Thread.call()", () => {
     assertEquals(await run(pool, "double", [1]), 2);
     const error = await failure("double", [1], module);
     assertInstanceOf(error, StreaqError);
-    assertEquals(error.message, `The module does not register the task double: ${module}`);
+    assertEquals(error.message, `Cannot run task double in a thread: module ${module} does not register it`);
   });
 
   it("names the module when its import fails, and imports it again next time", async () => {
@@ -88,7 +94,7 @@ describe("Thread.call()", () => {
       const module = fixture("throwing");
       const error = await assertRejects(() => run(narrow, "late", [], module)) as Error;
       assertInstanceOf(error, StreaqError);
-      assertEquals(error.message, `Cannot import the module in a thread: ${module}`);
+      assertEquals(error.message, `Cannot import module ${module} in a thread: There is no file`);
       assertEquals((error.cause as Error).message, "There is no file");
       writeFileSync(file, "");
       assertEquals(await run(narrow, "late", [], module), "there");
@@ -99,11 +105,11 @@ describe("Thread.call()", () => {
   });
 
   const modules: [kind: string, module: string, message: string][] = [
-    ["a file that is not there", new URL("./fixtures/gone.ts", import.meta.url).href, "Cannot import the module"],
-    ["no URL", "./fixtures/tasks.ts", "Cannot import the module"],
-    ["a URL of another kind", "ftp://localhost/tasks.ts", "Cannot import the module"],
-    ["a module of the runtime", "node:fs", "The module does not register the task double"],
-    ["a module in a URL", "data:text/javascript,export{}", "The module does not register the task double"],
+    ["a file that is not there", new URL("./fixtures/gone.ts", import.meta.url).href, "Cannot import module "],
+    ["no URL", "./fixtures/tasks.ts", "Cannot import module "],
+    ["a URL of another kind", "ftp://localhost/tasks.ts", "Cannot import module "],
+    ["a module of the runtime", "node:fs", "does not register it"],
+    ["a module in a URL", "data:text/javascript,export{}", "does not register it"],
   ];
   for (const [kind, module, message] of modules) {
     it(`fails for ${kind}`, async () => {
@@ -224,7 +230,7 @@ describe("A thread that dies", () => {
       await run(narrow, "double", [1]);
       const error = await assertRejects(() => run(narrow, fnName, [0], failures)) as Error;
       assertInstanceOf(error, StreaqError);
-      assertEquals(error.message, `The thread ended under task: ${fnName}`);
+      assertEquals(error.message, `Task ${fnName} was cut off: its thread exited`);
       assertEquals((error.cause as Error | undefined)?.message, cause);
       assertEquals(await run(narrow, "double", [2]), 4);
       await narrow.close();

@@ -107,7 +107,7 @@ behaviour("a task in a thread", (stage) => {
   it("cannot enqueue where its module's worker has another queue, for nobody would read that", async () => {
     const { worker, run } = await setUp();
     const { exception } = await (await tasks.enqueue.enqueue()).result();
-    assertStringIncludes(exception.message, `queue default instead of: ${worker.queueName}`);
+    assertStringIncludes(exception.message, `queue ${worker.queueName}, got default`);
     await run.stop();
   });
 

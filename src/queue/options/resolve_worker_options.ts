@@ -1,0 +1,131 @@
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { milliseconds } from "../../base/duration.ts";
+import { randomId } from "../../base/id.ts";
+import { consoleLogger, type LeveledLogger, type Logger, safeLogger } from "../../base/log.ts";
+import type { ClientOptions, RedisClient } from "../../redis/mod.ts";
+import type { Lifespan } from "../context/lifespan.ts";
+import { jsonSerializer } from "../records/json_serializer.ts";
+import type { Serializer } from "../records/serializer.ts";
+import type { WorkerOptions } from "./worker_options.ts";
+
+/** {@linkcode WorkerOptions} with all defaults filled in; durations are milliseconds. */
+export interface ResolvedWorkerOptions<C> {
+  readonly redisUrl: string;
+  readonly redisOptions: ClientOptions;
+  readonly redis: RedisClient | undefined;
+  readonly queueName: string;
+  readonly concurrency: number;
+  readonly threadConcurrency: number;
+  readonly prefetch: number;
+  readonly priorities: readonly string[];
+  readonly lifespan: Lifespan<C> | undefined;
+  readonly serializer: Serializer;
+  readonly signingSecret: string | readonly string[] | undefined;
+  readonly maxPayload: number;
+  readonly timeZone: string;
+  readonly handleSignals: boolean;
+  readonly idleTimeout: number;
+  readonly gracePeriod: number;
+  readonly id: string;
+  readonly logger: Logger;
+  /** The default logger, whose level can be changed. */
+  readonly consoleLogger: LeveledLogger;
+  readonly clock: Clock;
+  /** The clock of the machine, whatever `clock` is: a shutdown must finish although a test clock stands still. */
+  readonly shutdownClock: Clock;
+}
+
+/** A shorter lease would expire between two heartbeats. */
+const minIdleTimeout = 100;
+
+/**
+ * Checks options and fills in the defaults.
+ *
+ * @throws {RangeError | TypeError} When an option is invalid.
+ */
+export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWorkerOptions<C> {
+  const {
+    redisUrl = "redis://localhost:6379",
+    redisOptions = {},
+    redis,
+    queueName = "default",
+    concurrency = 16,
+    threadConcurrency = concurrency,
+    prefetch = concurrency,
+    priorities = ["normal"],
+    lifespan,
+    serializer = jsonSerializer,
+    signingSecret,
+    maxPayload = 1024 * 1024,
+    timeZone = "UTC",
+    handleSignals = true,
+    idleTimeout = "60s",
+    gracePeriod = 0,
+    id = randomId().slice(0, 8),
+    logger,
+    clock = systemClock,
+  } = options;
+  if (clock !== systemClock && !/^memory:/i.test(redisUrl)) {
+    throw new TypeError('Cannot use option "clock" with Redis: only a memory:// queue takes a clock');
+  }
+  const ownLogger = consoleLogger({ clock });
+  const resolved = {
+    redisUrl,
+    redisOptions,
+    redis,
+    queueName: checkName("queueName", queueName),
+    concurrency: checkInteger("concurrency", concurrency, 1),
+    threadConcurrency: checkInteger("threadConcurrency", threadConcurrency, 1),
+    prefetch: checkInteger("prefetch", prefetch, 0),
+    priorities: priorities.map((priority) => checkName("priorities", priority)),
+    lifespan,
+    serializer,
+    signingSecret,
+    maxPayload: checkInteger("maxPayload", maxPayload, 1),
+    timeZone: checkTimeZone(timeZone),
+    handleSignals,
+    idleTimeout: milliseconds(idleTimeout, "idleTimeout"),
+    gracePeriod: milliseconds(gracePeriod, "gracePeriod"),
+    id: checkName("id", id),
+    logger: safeLogger(logger ?? ownLogger),
+    consoleLogger: ownLogger,
+    clock,
+    shutdownClock: systemClock,
+  };
+  if (resolved.idleTimeout < minIdleTimeout) {
+    throw new RangeError(
+      `Cannot use option "idleTimeout": expected at least ${minIdleTimeout} ms, got ${resolved.idleTimeout} ms`,
+    );
+  }
+  if (priorities.length === 0 || new Set(priorities).size < priorities.length) {
+    throw new RangeError(
+      `Cannot use option "priorities": expected at least one name, and each only once, got ${
+        JSON.stringify(priorities)
+      }`,
+    );
+  }
+  return resolved;
+}
+
+function checkInteger(option: string, value: number, min: number): number {
+  if (Number.isSafeInteger(value) && value >= min) return value;
+  throw new RangeError(`Cannot use option "${option}": expected an integer >= ${min}, got ${value}`);
+}
+
+function checkTimeZone(timeZone: string): string {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone });
+    return timeZone;
+  } catch (cause) {
+    throw new RangeError(`Cannot use option "timeZone": expected an IANA time zone, got ${timeZone}`, { cause });
+  }
+}
+
+/** Checks a name. Names are parts of keys, in which `:` separates them. */
+function checkName(option: string, name: string): string {
+  if (typeof name === "string" && name.length > 0 && name.length <= 200 && name.isWellFormed() && !name.includes(":")) {
+    return name;
+  }
+  const shown = typeof name === "string" ? JSON.stringify(name.slice(0, 60)) : String(name);
+  throw new TypeError(`Cannot use option "${option}": expected 1 to 200 characters without ":", got ${shown}`);
+}

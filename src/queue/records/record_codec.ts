@@ -1,0 +1,133 @@
+import { StreaqError } from "../../base/errors.ts";
+import type { Payload } from "../../broker/contract/payload.ts";
+import { argumentsFrom } from "../tasks/tuple.ts";
+import { describeFailure } from "./failure.ts";
+import { jsonSerializer } from "./json_serializer.ts";
+import { packResult, unpackResult } from "./result_record.ts";
+import { SealedCodec, type SealedCodecOptions } from "./sealed_codec.ts";
+import {
+  isArguments,
+  maxArguments,
+  type NewTaskRecord,
+  packTask,
+  peekName,
+  readDependencies,
+  type TaskRecord,
+  unpackTask,
+} from "./task_record.ts";
+import type { TaskResult, TaskResultFields } from "./task_result.ts";
+import { type RecordKind, unreadable } from "./unreadable.ts";
+
+/** Options of a {@linkcode RecordCodec}. */
+export type RecordCodecOptions = SealedCodecOptions;
+
+/** Outcome of a task: the returned value, or the thrown one. */
+export type TaskOutcome = { readonly success: true; readonly value: unknown } | {
+  readonly success: false;
+  readonly error: unknown;
+};
+
+/** Encodes and decodes the stored data of a task: its record, its result, and the input that it pipes on. */
+export class RecordCodec {
+  readonly #codec: SealedCodec;
+  /** JSON has no `undefined`, so a function that returns nothing has the result `null`. */
+  readonly #isJson: boolean;
+
+  /** @throws {TypeError} When `signingSecret` is not one. */
+  constructor(options: RecordCodecOptions) {
+    this.#codec = new SealedCodec(options);
+    this.#isJson = options.serializer === jsonSerializer;
+  }
+
+  /** Whether records are bytes, not text. */
+  get binary(): boolean {
+    return this.#codec.binary;
+  }
+
+  /** @throws {StreaqError} When the arguments cannot be serialised, or are too many or too large. */
+  encodeTask(taskId: string, task: NewTaskRecord): Payload {
+    const subject = `the arguments of task ${task.fnName}`;
+    const args = trim(task.args);
+    checkCount(args, subject);
+    return this.#codec.encode(packTask(taskId, args === task.args ? task : { ...task, args }), subject);
+  }
+
+  /** The name in a task's record, without decoding the rest; `undefined` when it cannot be found. */
+  peekName(data: Payload): string | undefined {
+    return peekName(data);
+  }
+
+  /** @throws {StreaqError} When the data is not the record of this task. */
+  decodeTask(taskId: string, data: Payload): TaskRecord {
+    return unpackTask(taskId, this.#decodeRecord(data, "record of task", taskId));
+  }
+
+  /**
+   * Encodes the result of a task as the input of another one.
+   *
+   * @throws {StreaqError} When it cannot be serialised, or is too large.
+   */
+  encodeInput({ taskId, fnName }: Pick<TaskResultFields, "taskId" | "fnName">, value: unknown): Payload {
+    const subject = `the input piped from task ${fnName}`;
+    const args = argumentsFrom(value);
+    checkCount(args, subject);
+    return this.#codec.encode(args, subject, inputContext(taskId));
+  }
+
+  /**
+   * Decodes the arguments that a task has piped into another one.
+   *
+   * @param previous The id of the task that piped them.
+   * @throws {StreaqError} When the data is not its output.
+   */
+  decodeInput(previous: string, data: Payload): readonly unknown[] {
+    const args = this.#codec.decode(data, "input piped from task", previous, inputContext(previous));
+    if (isArguments(args)) return args;
+    throw unreadable("input piped from task", previous, "it is not an array of arguments");
+  }
+
+  /** @throws {StreaqError} When a value cannot be serialised, or is too large; never for a failure. */
+  encodeResult(fields: TaskResultFields, outcome: TaskOutcome, dependencies: readonly string[] = []): Payload {
+    if (!outcome.success) {
+      return this.#codec.encodeFailure(packResult(fields, false, describeFailure(outcome.error), dependencies));
+    }
+    const value = outcome.value === undefined && this.#isJson ? null : outcome.value;
+    return this.#codec.encode(packResult(fields, true, value, dependencies), `the result of task ${fields.fnName}`);
+  }
+
+  /** @throws {StreaqError} When the data is not the result of this task. */
+  decodeResult(taskId: string, data: Payload): TaskResult<unknown> {
+    return unpackResult(taskId, this.#decodeRecord(data, "result of task", taskId));
+  }
+
+  /** The tasks that the task of a result was enqueued after, as far as it remembers them. */
+  decodeDependencies(taskId: string, data: Payload): readonly string[] {
+    return readDependencies(this.#decodeRecord(data, "result of task", taskId).d);
+  }
+
+  #decodeRecord(data: Payload, kind: RecordKind, taskId: string): Readonly<Record<string, unknown>> {
+    const record = this.#codec.decode(data, kind, taskId);
+    if (typeof record !== "object" || record === null) throw unreadable(kind, taskId, "it is not an object");
+    if ((record as Record<string, unknown>).i !== taskId) {
+      throw unreadable(kind, taskId, "it was stored under another id");
+    }
+    return record as Record<string, unknown>;
+  }
+}
+
+/** An input has no room for an id, so its signature covers that: it cannot pass for the input from another task. */
+function inputContext(previous: string): string {
+  return `input ${previous}`;
+}
+
+/** Drops trailing `undefined` arguments: JSON would turn them into `null`, and defaults would not apply. */
+function trim(args: readonly unknown[]): readonly unknown[] {
+  let length = args.length;
+  while (length > 0 && args[length - 1] === undefined) length--;
+  return length === args.length ? args : args.slice(0, length);
+}
+
+function checkCount(args: readonly unknown[], subject: string): void {
+  if (args.length <= maxArguments) return;
+  throw new StreaqError(`Cannot store ${subject}: expected at most ${maxArguments} arguments, got ${args.length}`);
+}

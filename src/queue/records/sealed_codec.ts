@@ -1,0 +1,127 @@
+import { StreaqError } from "../../base/errors.ts";
+import type { Payload } from "../../broker/contract/payload.ts";
+import { jsonSerializer } from "./json_serializer.ts";
+import type { Serializer } from "./serializer.ts";
+import { Signature } from "./signature.ts";
+import { type RecordKind, unreadable } from "./unreadable.ts";
+import { UnserialisableError } from "./unserialisable_error.ts";
+
+/** Options of a {@linkcode SealedCodec}. */
+export interface SealedCodecOptions {
+  readonly serializer: Serializer;
+  /** The largest record, in bytes, without its signature. */
+  readonly maxPayload: number;
+  /** Secrets that sign and verify records; the first of several signs. Without one, records are not signed. */
+  readonly signingSecret?: string | readonly string[] | undefined;
+}
+
+const encoder = new TextEncoder();
+
+/** Serialises values, limits their size and signs them; verifies the signature before it deserialises them. */
+export class SealedCodec {
+  readonly #serializer: Serializer;
+  readonly #maxPayload: number;
+  readonly #signature: Signature | null;
+  /** Whether records are bytes. JSON without a signature stays text, which saves a conversion. */
+  readonly binary: boolean;
+
+  /** @throws {TypeError} When `signingSecret` is not one. */
+  constructor({ serializer, maxPayload, signingSecret }: SealedCodecOptions) {
+    this.#serializer = serializer;
+    this.#maxPayload = maxPayload;
+    this.#signature = signingSecret === undefined ? null : new Signature(signingSecret);
+    this.binary = serializer !== jsonSerializer || this.#signature !== null;
+  }
+
+  /**
+   * Encodes a value.
+   *
+   * @param subject Names the value in an error.
+   * @param context Signed together with the value, and required again to decode it.
+   * @throws {StreaqError} When the value cannot be serialised, or is too large.
+   */
+  encode(value: unknown, subject: string, context?: string): Payload {
+    let data: Payload;
+    try {
+      data = this.#serialize(value);
+    } catch (cause) {
+      throw new StreaqError(`Cannot serialise ${subject}: ${explain(cause)}`, { cause });
+    }
+    if (!exceeds(data, this.#maxPayload)) return this.#seal(data, context);
+    throw new StreaqError(
+      `Cannot store ${subject}: expected at most ${this.#maxPayload} bytes (maxPayload), got ${byteLength(data)}`,
+    );
+  }
+
+  /**
+   * Encodes the record of a failure. It has no size limit: its fields are bounded, and nothing could be stored instead.
+   */
+  encodeFailure(record: unknown): Payload {
+    try {
+      return this.#seal(this.#serialize(record));
+    } catch {
+      // The task must complete, even if its serializer cannot read the failure.
+      return this.#seal(this.#toPayload(JSON.stringify(record)));
+    }
+  }
+
+  /**
+   * Decodes a value.
+   *
+   * @throws {StreaqError} When the signature is wrong, or the data cannot be deserialised.
+   */
+  decode(sealed: Payload, kind: RecordKind, taskId: string, context?: string): unknown {
+    const data = this.#open(sealed, context);
+    if (data === null) throw unreadable(kind, taskId, "its signature is missing or wrong");
+    try {
+      return typeof data === "string" ? JSON.parse(data) : this.#serializer.deserialize(data);
+    } catch {
+      // The parser's own message may quote the payload.
+      throw unreadable(kind, taskId, "the serializer cannot deserialise it");
+    }
+  }
+
+  #serialize(value: unknown): Payload {
+    return this.#toPayload(this.#serializer.serialize(value));
+  }
+
+  /** @throws {TypeError} When the serializer returned something else than it should. */
+  #toPayload(data: string | Uint8Array): Payload {
+    if (typeof data !== "string" && !(data instanceof Uint8Array)) {
+      throw new TypeError(`Expected a string or a Uint8Array from the serializer, got ${typeof data}`);
+    }
+    return typeof data === "string" && this.binary ? encoder.encode(data) : data;
+  }
+
+  #seal(data: Payload, context?: string): Payload {
+    return this.#signature && typeof data !== "string" ? this.#signature.seal(data, context) : data;
+  }
+
+  /** Returns the data without its signature; `null` when that is missing or wrong. */
+  #open(data: Payload, context?: string): Payload | null {
+    if (!this.#signature) return data;
+    return typeof data === "string" ? null : this.#signature.open(data, context);
+  }
+}
+
+/**
+ * Whether data is larger than a limit in bytes. UTF-8 takes at most three bytes a unit, so most texts are not measured.
+ */
+function exceeds(data: Payload, limit: number): boolean {
+  return data.length * (typeof data === "string" ? 3 : 1) > limit && byteLength(data) > limit;
+}
+
+function byteLength(data: Payload): number {
+  return typeof data === "string" ? encoder.encode(data).length : data.length;
+}
+
+/** The public names of the fields of a record. */
+const fieldNames: Readonly<Record<string, string>> = { ".a": "args", ".k": "kwargs", ".r": "result" };
+
+function explain(thrown: unknown): string {
+  if (thrown instanceof UnserialisableError) {
+    const [field = "", ...path] = thrown.path;
+    return `${thrown.format} cannot hold ${thrown.what} at ${fieldNames[field] ?? field}${path.join("")}`;
+  }
+  return thrown instanceof Error ? thrown.message : "the serializer threw a value that is not an Error";
+}
