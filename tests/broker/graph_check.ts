@@ -15,24 +15,19 @@ export async function checkGraph(redis: RedisClient, keys: Keys, model: GraphMod
     assertEquals(await findState(redis, keys, priorities, id), model.stateOf(id), id);
     assertEquals(await redis.command(["GET", keys.result(id)]), task.result ?? null, `result of ${id}`);
   }
-  for (const [sets, name] of [[edges, "dependencies"], [dependents, "dependents"]] as const) {
-    for (const id of [...tasks.keys(), ...gathering.keys()]) {
-      assertEquals(
-        await membersOf(redis, `${keys.prefix}:task:${name}:${id}`),
-        sorted(sets.get(id) ?? []),
-        `${name} of ${id}`,
-      );
-    }
+  for (const id of [...tasks.keys(), ...gathering.keys()]) {
+    const stored = [await membersOf(redis, keys.dependencies(id)), await membersOf(redis, keys.dependents(id))];
+    assertEquals(stored, [sorted(edges.get(id) ?? []), sorted(dependents.get(id) ?? [])], `edges of ${id}`);
   }
   const notes = await hash(redis, keys.waiting);
   const waiting = [...tasks.values()].filter(({ place }) => place === "waiting");
   assertEquals(sorted(notes.keys()), sorted(new Set([...waiting.map(({ id }) => id), ...gathering.keys()])));
   for (const { id, priority } of waiting) assertEquals(notes.get(id), priority);
   for (const [id, token] of gathering) assert(notes.get(id)!.endsWith(` ${token}`), `note of ${id}`);
-  const lists = await hash(redis, `${keys.prefix}:ts:fanouts`);
+  const lists = await hash(redis, keys.fanOuts);
   assertEquals(sorted(lists.keys()), sorted(listed.keys()), "who is listed");
   for (const [id, { outcome, ids }] of listed) {
-    assertEquals([lists.get(id), await membersOf(redis, `${keys.prefix}:ts:fanout:${id}`)], [outcome, sorted(ids)]);
+    assertEquals([lists.get(id), await membersOf(redis, keys.fanOut(id))], [outcome, sorted(ids)]);
   }
   // Whoever waits is known to those that it waits for.
   for (const [id, ids] of edges) {

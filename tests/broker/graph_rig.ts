@@ -247,7 +247,7 @@ export class GraphRig {
     const task = this.#model.tasks.get(id);
     if (!task || task.place === "ended" || !this.#model.dependents.has(id)) return;
     const crowd = Array.from({ length: 501 }, (_, n) => `nobody-${n}`);
-    await this.#redis.command(["SADD", `${this.#keys.prefix}:task:dependents:${id}`, ...crowd]);
+    await this.#redis.command(["SADD", this.#keys.dependents(id), ...crowd]);
     for (const one of crowd) this.#model.dependents.get(id)!.add(one);
   }
 
@@ -265,7 +265,7 @@ export class GraphRig {
     // Which of many are told in one call is left open; what they are told is not.
     let released = 0;
     for (const [dependency, { outcome, ids }] of [...listed]) {
-      const left = new Set(await membersOf(this.#redis, `${this.#keys.prefix}:ts:fanout:${dependency}`));
+      const left = new Set(await membersOf(this.#redis, this.#keys.fanOut(dependency)));
       for (const id of [...ids]) {
         if (left.has(id)) continue;
         ids.delete(id);

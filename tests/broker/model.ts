@@ -159,10 +159,8 @@ export class Rig {
       }
     }
     await this.check();
-    const kinds = ["data", "retry"].flatMap((kind) =>
-      [...this.#tasks.keys()].map((id) => `${this.#keys.prefix}:task:${kind}:${id}`)
-    );
-    if (kinds.length > 0) assertEquals(await this.#redis.command(["EXISTS", ...kinds]), 0);
+    const stored = [...this.#tasks.keys()].flatMap((id) => [this.#keys.data(id), this.#keys.tries(id)]);
+    if (stored.length > 0) assertEquals(await this.#redis.command(["EXISTS", ...stored]), 0);
     assertEquals(await this.#redis.command(["EXISTS", this.#keys.running, this.#keys.dropped]), 0);
   }
 
@@ -331,7 +329,7 @@ export class Rig {
     const life = { workerId: worker.name, summary: "" };
     // Reads look the largest timeout up, and here they are to find every lease at any time.
     const { lost } = await renew(this.#redis, this.#keys, options, worker.known, life);
-    await this.#redis.command(["DEL", `${this.#keys.prefix}:ts:workers`]);
+    await this.#redis.command(["DEL", this.#keys.workers]);
     assertEquals(new Set(lost), new Set(worker.known.filter((delivery) => !this.#holds(worker, delivery))));
   }
 

@@ -89,16 +89,15 @@ export class Listing {
 
   /** Tasks that repeat, the soonest first. */
   async schedules(limit: number): Promise<StoredSchedule[]> {
-    const { prefix } = this.#keys;
-    const command = ["ZRANGE", `${prefix}:cron:schedule`, 0, limit - 1, "WITHSCORES"] as const;
+    const command = ["ZRANGE", this.#keys.scheduleTimes, 0, limit - 1, "WITHSCORES"] as const;
     const times = scores(await this.#redis.command<ScoreReply>([...command]));
     if (times.length === 0) return [];
     const names = times.map(([name]) => name);
     const [expressions, notes, records] = await Promise.all([
-      this.#redis.command<(string | null)[]>(["HMGET", `${prefix}:cron:jobs`, ...names]),
-      this.#redis.command<(string | null)[]>(["HMGET", `${prefix}:ts:cron`, ...names]),
+      this.#redis.command<(string | null)[]>(["HMGET", this.#keys.scheduleExpressions, ...names]),
+      this.#redis.command<(string | null)[]>(["HMGET", this.#keys.scheduleNotes, ...names]),
       this.#redis.command<(Payload | null)[]>(
-        ["MGET", ...names.map((name) => `${prefix}:cron:data:${name}`)],
+        ["MGET", ...names.map((name) => this.#keys.scheduleData(name))],
         this.#options,
       ),
     ]);

@@ -2,7 +2,7 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Payload } from "../../../contract/payload.ts";
 import type { NewResult } from "../../../contract/result.ts";
-import type { Keys } from "../../keys.ts";
+import { type Keys, lua } from "../../keys.ts";
 import { ending, remembered } from "../lua/ending.ts";
 import { failedWith } from "../lua/standing.ts";
 import { waiting } from "../lua/waiting.ts";
@@ -46,7 +46,7 @@ local prefix, left = KEYS[1], tonumber(ARGV[1])
 ${serverTime}
 ${ending}
 ${waiting}
-local data, sets = prefix .. ':task:data:', prefix .. ':ts:fanout:'
+local data, sets = ${lua.data("")}, ${lua.fanOut("")}
 local released, failed, size, doomed = 0, 0, 0, {}
 
 -- Ends a task that waits, unless somebody else has, or its record is gone.
@@ -55,9 +55,9 @@ local function fail(id, dependency, ttl, result)
   local mark = '${failedWith}' .. root
   stopWaiting(id)
   if redis.call('DEL', data .. id) == 0 then return end
-  redis.call('DEL', prefix .. ':task:retry:' .. id)
+  redis.call('DEL', ${lua.tries("id")})
   store(id, ttl, result, mark)
-  redis.call('SET', prefix .. ':ts:ended:' .. id, mark, 'PX', ${remembered})
+  redis.call('SET', ${lua.ended("id")}, mark, 'PX', ${remembered})
   fanOut(id, '0 ' .. root)
   failed = failed + 1
 end

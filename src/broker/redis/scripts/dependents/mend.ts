@@ -1,6 +1,6 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
-import type { Keys } from "../../keys.ts";
+import { type Keys, lua } from "../../keys.ts";
 import { waiting } from "../lua/waiting.ts";
 import { serverTime } from "../lua/server_time.ts";
 
@@ -17,11 +17,11 @@ const script = new Script(`
 local prefix = KEYS[1]
 ${serverTime}
 ${waiting}
-local data = prefix .. ':task:data:'
+local data = ${lua.data("")}
 
 -- Lists a task among the dependents of one that is not there, which counts as failed.
 local function doom(id, dependency)
-  redis.call('SADD', prefix .. ':ts:fanout:' .. dependency, id)
+  redis.call('SADD', ${lua.fanOut("dependency")}, id)
   redis.call('HSET', fanOuts, dependency, '0 ' .. dependency)
 end
 

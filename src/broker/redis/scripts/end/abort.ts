@@ -2,7 +2,7 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { Cancellation } from "../../../contract/result.ts";
-import { group, type Keys } from "../../keys.ts";
+import { group, type Keys, lua } from "../../keys.ts";
 import { ending, remembered } from "../lua/ending.ts";
 import { waiting } from "../lua/waiting.ts";
 
@@ -13,37 +13,37 @@ const script = new Script(`
 -- ARGV     group, task id, ttl in ms or '' for ever, result, mark of this very abort; then priorities
 -- returns  1, or 0 when the task had ended or is unknown; 2 when it has dependents, who are still to be told
 local prefix, group, id, result, mark = KEYS[1], ARGV[1], ARGV[2], ARGV[4], ARGV[5]
-local running = prefix .. ':ts:running'
+local running = ${lua.running}
 ${ending}
 ${waiting}
 -- The first write is one that is allowed when memory is full.
-if redis.call('DEL', prefix .. ':task:data:' .. id) == 0 then
+if redis.call('DEL', ${lua.data("id")}) == 0 then
   -- The mark alone tells whose abort it was: two of them can make the same result.
-  return redis.call('GET', prefix .. ':ts:ended:' .. id) == mark and 1 or 0
+  return redis.call('GET', ${lua.ended("id")}) == mark and 1 or 0
 end
-redis.call('DEL', prefix .. ':task:retry:' .. id)
+redis.call('DEL', ${lua.tries("id")})
 
 local note = redis.call('HGET', running, id)
 local entry, priority = string.match(note or '', '^(%S+) %S+ %S+ ([^:]*):')
 local found = 0
 if entry then
-  local stream = prefix .. ':queues:' .. priority
+  local stream = ${lua.stream("priority")}
   found = redis.call('XACK', stream, group, entry)
   redis.call('XDEL', stream, entry)
   redis.call('HDEL', running, id)
 else
   found = stopWaiting(id)
   for i = 6, #ARGV do
-    local removed = redis.pcall('ZREM', prefix .. ':queues:delayed:' .. ARGV[i], id)
+    local removed = redis.pcall('ZREM', ${lua.delayed("ARGV[i]")}, id)
     if removed == 1 then found = 1 end
   end
 end
 -- An entry that nobody has started is somewhere in a stream, and is dropped when it comes to its start.
-if found == 0 then redis.call('HINCRBY', prefix .. ':ts:dropped', id, 1) end
+if found == 0 then redis.call('HINCRBY', ${lua.dropped}, id, 1) end
 store(id, ARGV[3], result, mark)
-redis.call('SET', prefix .. ':ts:ended:' .. id, mark, 'PX', ${remembered})
+redis.call('SET', ${lua.ended("id")}, mark, 'PX', ${remembered})
 list()
-redis.call('PUBLISH', prefix .. ':ts:wake', 'aborted ' .. id)
+redis.call('PUBLISH', ${lua.wake}, 'aborted ' .. id)
 forgetInput(id)
 return 1 + fanOut(id, '0 ' .. id)
 `);

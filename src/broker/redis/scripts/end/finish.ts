@@ -1,7 +1,7 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Completion } from "../../../contract/completing.ts";
-import { group, type Keys } from "../../keys.ts";
+import { group, type Keys, lua } from "../../keys.ts";
 import { ending } from "../lua/ending.ts";
 import { leaseRows, leases } from "../lua/leases.ts";
 import { waiting } from "../lua/waiting.ts";
@@ -27,7 +27,7 @@ local function holds(stream, entry, count)
 end
 
 -- Whether there are entries whose task was aborted before it was started: its end is not theirs to tell.
-local aborts = redis.call('EXISTS', prefix .. ':ts:dropped') == 1
+local aborts = redis.call('EXISTS', ${lua.dropped}) == 1
 local acked = {}
 local ok = {}
 deliveries(4 + 3 * ARGV[3], 6, function(stream, low, high)
@@ -36,15 +36,15 @@ deliveries(4 + 3 * ARGV[3], 6, function(stream, low, high)
 end, function(stream, i)
   local entry, id, success, result = ARGV[i], ARGV[i + 2], ARGV[i + 3], ARGV[i + 5]
   local mark = success .. ' ' .. entry .. ' ' .. ARGV[i + 1] .. ' ' .. consumer
-  local isOpen = not aborts or redis.call('EXISTS', prefix .. ':task:data:' .. id) == 1 or
-    redis.call('HEXISTS', prefix .. ':ts:dropped', id) == 0
+  local isOpen = not aborts or redis.call('EXISTS', ${lua.data("id")}) == 1 or
+    redis.call('HEXISTS', ${lua.dropped}, id) == 0
   -- A success counts from whoever comes first, all else only from the holder of the lease. XACK says who comes first.
   local may = isOpen and (success == '1' or holds(stream, entry, ARGV[i + 1]))
   if may and redis.call('XACK', stream, group, entry) == 1 then
     acked[stream][#acked[stream] + 1] = entry
     gone[#gone + 1] = id
     ok[id] = success == '1'
-    spent[#spent + 1], spent[#spent + 2] = prefix .. ':task:data:' .. id, prefix .. ':task:retry:' .. id
+    spent[#spent + 1], spent[#spent + 2] = ${lua.data("id")}, ${lua.tries("id")}
     store(id, ARGV[i + 4], result, mark)
     ends[#ends + 1] = 1
   else
@@ -60,7 +60,7 @@ local function pipe(id, other, input)
   if redis.pcall('SISMEMBER', dependencies .. other, id) ~= 1 or redis.pcall('HEXISTS', waiting, other) ~= 1 then return end
   -- Without a note it would be left behind.
   if type(redis.pcall('HSET', inputs, other, id)) == 'table' then return end
-  redis.call('SET', prefix .. ':task:previous:' .. id, input)
+  redis.call('SET', ${lua.output("id")}, input)
 end
 
 -- Tells those that wait for a task; many are left to be worked off.

@@ -1,7 +1,7 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Deferral } from "../../../contract/completing.ts";
-import { group, type Keys } from "../../keys.ts";
+import { group, type Keys, lua } from "../../keys.ts";
 import { delaying, showDue } from "../lua/delaying.ts";
 import { leaseRows, leases } from "../lua/leases.ts";
 import { serverTime } from "../lua/server_time.ts";
@@ -23,9 +23,9 @@ deliveries(3, 5, function(stream, low, high)
   held = pending(stream, low, high)
 end, function(stream, i, priority)
   local entry, id, tries, due = ARGV[i], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
-  local retry = prefix .. ':task:retry:' .. id
+  local retry = ${lua.tries("id")}
   local answer = 1
-  if held[entry] ~= tonumber(ARGV[i + 1]) or redis.call('EXISTS', prefix .. ':task:data:' .. id) == 0 then
+  if held[entry] ~= tonumber(ARGV[i + 1]) or redis.call('EXISTS', ${lua.data("id")}) == 0 then
     answer = redis.pcall('GET', retry) == tries and 1 or 0
   else
     local err = delay(priority, id, due)

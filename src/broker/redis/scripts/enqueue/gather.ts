@@ -1,7 +1,7 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Cancellable } from "../../../contract/cancellable.ts";
-import type { Keys } from "../../keys.ts";
+import { type Keys, lua } from "../../keys.ts";
 import { type Obstacle, readObstacle, showVerdict, standing, type Verdicts } from "../lua/standing.ts";
 import { waiting } from "../lua/waiting.ts";
 import { serverTime } from "../lua/server_time.ts";
@@ -17,8 +17,8 @@ local prefix, id, token = KEYS[1], ARGV[1], ARGV[2]
 ${serverTime}
 ${standing}
 ${waiting}
-if redis.call('EXISTS', prefix .. ':task:data:' .. id) == 1 then return { 'exists' } end
-if redis.call('EXISTS', prefix .. ':task:results:' .. id, prefix .. ':ts:ended:' .. id) > 0 then return { 'done' } end
+if redis.call('EXISTS', ${lua.data("id")}) == 1 then return { 'exists' } end
+if redis.call('EXISTS', ${lua.result("id")}, ${lua.ended("id")}) > 0 then return { 'done' } end
 local noted = string.match(redis.call('HGET', waiting, id) or '', '^:%d+ (.*)$')
 if ARGV[3] == '0' and noted ~= token then return { 'changed' } end
 

@@ -3,7 +3,7 @@ import { Script } from "../../../../redis/mod.ts";
 import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { NewResult } from "../../../contract/result.ts";
 import type { NewTask } from "../../../contract/task.ts";
-import type { Keys } from "../../keys.ts";
+import { type Keys, lua } from "../../keys.ts";
 import { delaying, showDue } from "../lua/delaying.ts";
 import { ending, remembered } from "../lua/ending.ts";
 import { failedWith, type Obstacle, readObstacle, showVerdict, standing, type Verdicts } from "../lua/standing.ts";
@@ -42,12 +42,12 @@ ${delaying}
 ${ending}
 ${standing}
 ${waiting}
-local data, ended = prefix .. ':task:data:', prefix .. ':ts:ended:'
+local data, ended = ${lua.data("")}, ${lua.ended("")}
 local answers, rows, place, i = {}, {}, 0, 1
 
 local function isKnown(id, token)
   if redis.call('EXISTS', data .. id) == 1 then return 'exists' end
-  if redis.call('EXISTS', prefix .. ':task:results:' .. id, ended .. id) > 0 then return 'done' end
+  if redis.call('EXISTS', ${lua.result("id")}, ended .. id) > 0 then return 'done' end
   if token ~= '' and string.match(redis.call('HGET', waiting, id) or '', '^:%d+ (.*)$') ~= token then return 'changed' end
 end
 
@@ -115,7 +115,7 @@ local function queue(id, where)
   local priority, due = where, nil
   if string.find(where, ':', 1, true) then priority, due = string.match(where, '^([^:]*):(.*)$') end
   if due and timeOf(due) > now then return delay(priority, id, due) end
-  return redis.pcall('XADD', prefix .. ':queues:' .. priority, '*', 'task_id', id, 'enqueue_time', now).err
+  return redis.pcall('XADD', ${lua.stream("priority")}, '*', 'task_id', id, 'enqueue_time', now).err
 end
 
 -- Lets a task wait for what is open, or queues it. Returns an error that concerns it alone.

@@ -2,7 +2,7 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { NewTask, Published } from "../../../contract/task.ts";
-import type { Keys } from "../../keys.ts";
+import { type Keys, lua } from "../../keys.ts";
 import { delaying, showDue } from "../lua/delaying.ts";
 import { serverTime } from "../lua/server_time.ts";
 
@@ -17,7 +17,7 @@ const script = new Script(`
 --          due, in ms from now with a leading +, or as a time in ms
 -- returns  the exceptions: place in the batch from 0, "exists" or "done" or an error; and so on
 local prefix = KEYS[1]
-local data, result, ended = prefix .. ':task:data:', prefix .. ':task:results:', prefix .. ':ts:ended:'
+local data, result, ended = ${lua.data("")}, ${lua.result("")}, ${lua.ended("")}
 ${serverTime}
 
 local known = {}
@@ -56,7 +56,7 @@ for i = 1, #ARGV, 3 do
     if due and timeOf(due) > now then
       err = delay(priority, id, due)
     else
-      err = redis.pcall('XADD', prefix .. ':queues:' .. priority, '*', 'task_id', id, 'enqueue_time', now).err
+      err = redis.pcall('XADD', ${lua.stream("priority")}, '*', 'task_id', id, 'enqueue_time', now).err
     end
     if err then
       redis.call('DEL', data .. id)

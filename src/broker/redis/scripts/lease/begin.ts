@@ -3,7 +3,7 @@ import { Script } from "../../../../redis/mod.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import type { Delivery, Start } from "../../../contract/delivery.ts";
 import type { Payload } from "../../../contract/payload.ts";
-import { group, type Keys } from "../../keys.ts";
+import { group, type Keys, lua } from "../../keys.ts";
 import { readStarts, type StartReply } from "./start.ts";
 import { starting } from "../lua/starting.ts";
 
@@ -14,11 +14,11 @@ const script = new Script(`
 --          largest entry id that the consumer knew before, or ''
 -- returns  for each started: priority, entry; then as start does
 local prefix, group, consumer, limit = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
-local running = prefix .. ':ts:running'
+local running = ${lua.running}
 ${starting}
 local rows, names = {}, {}
 for i = 4, #ARGV, 2 do
-  local stream = prefix .. ':queues:' .. ARGV[i]
+  local stream = ${lua.stream("ARGV[i]")}
   -- What is new has larger ids than all that was known.
   local low = ARGV[i + 1] == '' and '-' or '(' .. ARGV[i + 1]
   if #rows == limit then break end

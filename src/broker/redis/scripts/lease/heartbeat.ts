@@ -2,7 +2,7 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import type { WorkerStatus } from "../../../contract/membership.ts";
-import { group, type Keys } from "../../keys.ts";
+import { group, type Keys, lua } from "../../keys.ts";
 
 const script = new Script(`
 -- Notes that a worker lives that holds nothing; as little as can be, for it does so for as long as nothing happens.
@@ -11,15 +11,16 @@ const script = new Script(`
 --          dependents to be told or 0; then priorities
 -- returns  how many entries are in the hands of workers, or -1 when it was not known any more that the worker lives; how
 --          many tasks have ended whose dependents are still to be told
-local health = KEYS[1] .. ':health:' .. ARGV[3]
+local prefix = KEYS[1]
+local health = ${lua.health("ARGV[3]")}
 -- The first write is one that is allowed when memory is full.
 local isThere = redis.call('PEXPIRE', health, ARGV[2]) == 1
 if ARGV[5] == '1' or not isThere then redis.call('SET', health, ARGV[4], 'PX', ARGV[2]) end
 local pending = 0
 for i = 7, #ARGV do
-  pending = pending + redis.call('XPENDING', KEYS[1] .. ':queues:' .. ARGV[i], ARGV[1])[1]
+  pending = pending + redis.call('XPENDING', ${lua.stream("ARGV[i]")}, ARGV[1])[1]
 end
-return { isThere and pending or -1, ARGV[6] == '1' and redis.pcall('HLEN', KEYS[1] .. ':ts:fanouts') or 0 }
+return { isThere and pending or -1, ARGV[6] == '1' and redis.pcall('HLEN', ${lua.fanOuts}) or 0 }
 `);
 
 /**

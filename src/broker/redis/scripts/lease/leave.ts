@@ -1,7 +1,7 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
-import { group, type Keys } from "../../keys.ts";
+import { group, type Keys, lua } from "../../keys.ts";
 import { longIdle, nobody } from "./release.ts";
 import { unmarking } from "../lua/unmarking.ts";
 
@@ -16,14 +16,14 @@ ${unmarking}
 local released, ran = false, {}
 for i = 6 + ARGV[5], #ARGV do ran[ARGV[i]] = true end
 for i = 6, 5 + ARGV[5] do
-  local stream = prefix .. ':queues:' .. ARGV[i]
+  local stream = ${lua.stream("ARGV[i]")}
   local held = redis.call('XPENDING', stream, group, '-', '+', 1000, consumer)
   while #held > 0 do
     for _, entry in ipairs(held) do
       -- It may have been started behind the read, but never ran.
       local _, fields = unpack(redis.call('XRANGE', stream, entry[1], entry[1])[1] or {})
       if fields and fields[1] == 'task_id' and not ran[fields[2]] then
-        unmark(prefix .. ':ts:running', fields[2], entry[1], entry[4], ARGV[i] .. ':' .. consumer)
+        unmark(${lua.running}, fields[2], entry[1], entry[4], ARGV[i] .. ':' .. consumer)
       end
       redis.call('XCLAIM', stream, group, '${nobody}', 0, entry[1], 'IDLE', ${longIdle}, 'JUSTID')
     end
@@ -32,9 +32,9 @@ for i = 6, 5 + ARGV[5] do
   end
   redis.call('XGROUP', 'DELCONSUMER', stream, group, consumer)
 end
-redis.call('DEL', prefix .. ':health:' .. ARGV[4])
-redis.call('ZREM', prefix .. ':ts:workers', ARGV[4])
-if released then redis.call('PUBLISH', prefix .. ':ts:wake', 'released') end
+redis.call('DEL', ${lua.health("ARGV[4]")})
+redis.call('ZREM', ${lua.workers}, ARGV[4])
+if released then redis.call('PUBLISH', ${lua.wake}, 'released') end
 `);
 
 /** Hands back whatever the consumer holds, and forgets it. */

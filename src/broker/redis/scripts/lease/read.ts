@@ -2,7 +2,7 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import type { Delivery, Read } from "../../../contract/delivery.ts";
-import { group, type Keys } from "../../keys.ts";
+import { group, type Keys, lua } from "../../keys.ts";
 import { entryIdsByPriority, type RawEntry, sortEntries } from "./entries.ts";
 import { unmarking } from "../lua/unmarking.ts";
 
@@ -17,10 +17,10 @@ const script = new Script(`
 --          search for no expired lease), number of entries in flight at the consumer, their ids
 -- returns  1 where quarantined entries were passed over, or 0; for each stream: entries, their numbers of deliveries (of
 --          the first ones, the rest is 1; negative for a quarantined one), next cursor or ''
-local group, consumer = ARGV[1], ARGV[2]
+local prefix, group, consumer = KEYS[1], ARGV[1], ARGV[2]
 local count, idle, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local quarantined, passedOver = tonumber(ARGV[6]), 0
-local running = KEYS[1] .. ':ts:running'
+local running = ${lua.running}
 
 -- Whether the last two runs of an entry's task were cut off: it may be what its workers died of.
 local function isQuarantined(stream, entry)
@@ -74,9 +74,9 @@ end
 
 -- The largest idle timeout of the living counts: one that holds nothing learns of it late.
 local function lookUp()
-  local longest = redis.pcall('ZREVRANGE', KEYS[1] .. ':ts:workers', 0, 99, 'WITHSCORES')
+  local longest = redis.pcall('ZREVRANGE', ${lua.workers}, 0, 99, 'WITHSCORES')
   for n = 1, #longest, 2 do
-    if redis.call('EXISTS', KEYS[1] .. ':health:' .. longest[n]) == 1 then
+    if redis.call('EXISTS', ${lua.health("longest[n]")}) == 1 then
       idle = math.max(idle, tonumber(longest[n + 1]))
       return
     end
@@ -88,7 +88,7 @@ while ARGV[i] do
   local past, held = i + 3 + ARGV[i + 2], {}
   for h = i + 3, past - 1 do held[ARGV[h]] = true end
   streams[#streams + 1] = {
-    priority = ARGV[i], stream = KEYS[1] .. ':queues:' .. ARGV[i], cursor = ARGV[i + 1], held = held, entries = {}, numbers = {}
+    priority = ARGV[i], stream = ${lua.stream("ARGV[i]")}, cursor = ARGV[i + 1], held = held, entries = {}, numbers = {}
   }
   searches = searches or ARGV[i + 1] ~= ''
   i = past

@@ -1,7 +1,7 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Delivery } from "../../../contract/delivery.ts";
-import { group, type Keys } from "../../keys.ts";
+import { group, type Keys, lua } from "../../keys.ts";
 import { leaseRows, leases } from "../lua/leases.ts";
 import { unmarking } from "../lua/unmarking.ts";
 
@@ -40,9 +40,9 @@ for stream, entries in pairs(released) do
 end
 for _, row in ipairs(rows) do
   -- What has run is known to have: it does not expire any more, though this run costs no try.
-  if unmark(running, unpack(row)) then redis.call('SET', prefix .. ':task:retry:' .. row[1], 0, 'NX') end
+  if unmark(running, unpack(row)) then redis.call('SET', ${lua.tries("row[1]")}, 0, 'NX') end
 end
-redis.call('PUBLISH', prefix .. ':ts:wake', 'released')
+redis.call('PUBLISH', ${lua.wake}, 'released')
 return #rows
 `);
 

@@ -3,7 +3,7 @@ import { Script } from "../../../../redis/mod.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import type { Delivery } from "../../../contract/delivery.ts";
 import type { Renewal, WorkerStatus } from "../../../contract/membership.ts";
-import { group, type Keys } from "../../keys.ts";
+import { group, type Keys, lua } from "../../keys.ts";
 import { leaseRows, leases } from "../lua/leases.ts";
 
 /** How many idle timeouts long it is known which workers there are; they say so less often than that they live. */
@@ -17,7 +17,7 @@ const script = new Script(`
 --          told, then the rows, from 0 on, whose lease is lost
 ${leases}
 local idle = tonumber(ARGV[3])
-local answer, row, held, mine = { idle, redis.pcall('HLEN', prefix .. ':ts:fanouts') }, 0, nil, {}
+local answer, row, held, mine = { idle, redis.pcall('HLEN', ${lua.fanOuts}) }, 0, nil, {}
 deliveries(6, 3, function(stream, low, high)
   held = pending(stream, low, high)
   mine[stream] = {}
@@ -35,7 +35,7 @@ for stream, entries in pairs(mine) do
 end
 
 -- Removing comes first: it is allowed when memory is full, and then so is the rest.
-local workers, health = prefix .. ':ts:workers', prefix .. ':health:'
+local workers, health = ${lua.workers}, ${lua.health("")}
 redis.call('ZREM', workers, ARGV[4])
 redis.call('SET', health .. ARGV[4], ARGV[5], 'PX', idle)
 redis.call('ZADD', workers, idle, ARGV[4])

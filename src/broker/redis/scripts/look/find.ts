@@ -2,7 +2,7 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Payload } from "../../../contract/payload.ts";
 import type { Found, State } from "../../../contract/task.ts";
-import type { Keys } from "../../keys.ts";
+import { type Keys, lua } from "../../keys.ts";
 
 // A script and no transaction: a server whose memory is full takes no commands between MULTI and EXEC.
 const script = new Script(`
@@ -12,29 +12,31 @@ const script = new Script(`
 --          priorities
 -- returns  state; then, loaded: record, tries counted so far, due time or '', dependencies, dependents
 local prefix, id = KEYS[1], ARGV[1]
-if redis.call('EXISTS', prefix .. ':task:results:' .. id, prefix .. ':ts:ended:' .. id) > 0 then return { 'done' } end
-local data = prefix .. ':task:data:' .. id
+if redis.call('EXISTS', ${lua.result("id")}, ${lua.ended("id")}) > 0 then return { 'done' } end
+local data = ${lua.data("id")}
 if redis.call('EXISTS', data) == 0 then return { 'missing' } end
 
 local state, due = 'queued', ''
-if redis.call('HEXISTS', prefix .. ':ts:running', id) == 1 then
+if redis.call('HEXISTS', ${lua.running}, id) == 1 then
   state = 'running'
-elseif redis.pcall('HEXISTS', prefix .. ':ts:waiting', id) == 1 then
+elseif redis.pcall('HEXISTS', ${lua.waiting}, id) == 1 then
   state = 'scheduled'
 else
   for i = 3, #ARGV do
-    local score = redis.call('ZSCORE', prefix .. ':queues:delayed:' .. ARGV[i], id)
+    local score = redis.call('ZSCORE', ${lua.delayed("ARGV[i]")}, id)
     if score then state, due = 'scheduled', score end
   end
 end
 if ARGV[2] == '-1' then return { state } end
 
-local function relatives(kind)
+local function relatives(key)
   if ARGV[2] == '0' then return {} end
-  return redis.call('SRANDMEMBER', prefix .. ':task:' .. kind .. ':' .. id, ARGV[2])
+  return redis.call('SRANDMEMBER', key, ARGV[2])
 end
-local tries = redis.call('GET', prefix .. ':task:retry:' .. id) or '0'
-return { state, redis.call('GET', data), tries, due, relatives('dependencies'), relatives('dependents') }
+local tries = redis.call('GET', ${lua.tries("id")}) or '0'
+return { state, redis.call('GET', data), tries, due, relatives(${lua.dependencies("id")}), relatives(${
+  lua.dependents("id")
+}) }
 `);
 
 /** Where a task is in its life. */

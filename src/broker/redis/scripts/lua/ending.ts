@@ -1,3 +1,4 @@
+import { lua } from "../../keys.ts";
 /** For how long at least it is known that a task has ended, in milliseconds. */
 export const remembered = 60_000;
 
@@ -10,32 +11,32 @@ local kept, longest = {}, 0
 
 -- Stores and publishes a result. The mark tells, where no result is kept, who ended the task.
 local function store(id, ttl, result, mark)
-  local key = prefix .. ':task:results:' .. id
+  local key = ${lua.result("id")}
   if ttl == '' then
     redis.call('SET', key, result)
   elseif ttl ~= '0' then
     redis.call('SET', key, result, 'PX', ttl)
   end
   if ttl ~= '' and tonumber(ttl) < ${remembered} then
-    redis.call('SET', prefix .. ':ts:ended:' .. id, mark, 'PX', ${remembered})
+    redis.call('SET', ${lua.ended("id")}, mark, 'PX', ${remembered})
   end
   if ttl ~= '0' then
     kept[#kept + 1] = id
     longest = ttl == '' and math.huge or math.max(longest, tonumber(ttl))
   end
-  redis.call('PUBLISH', prefix .. ':channels:' .. id, result)
+  redis.call('PUBLISH', ${lua.channel("id")}, result)
 end
 
 -- Whether a task has ended with just this result.
 local function stored(id, result, mark)
-  return redis.pcall('GET', prefix .. ':task:results:' .. id) == result or
-    redis.call('GET', prefix .. ':ts:ended:' .. id) == mark
+  return redis.pcall('GET', ${lua.result("id")}) == result or
+    redis.call('GET', ${lua.ended("id")}) == mark
 end
 
 -- Lists what was stored as the most recent results. The list lives as long as one of them may.
 local function list()
   if #kept == 0 then return end
-  local recent = prefix .. ':ts:results'
+  local recent = ${lua.recent}
   local left = redis.call('PTTL', recent)
   -- An error is a table, a length is not.
   if type(redis.pcall('LPUSH', recent, unpack(kept))) == 'table' then return end

@@ -1,3 +1,4 @@
+import { lua } from "../../keys.ts";
 import type { Argument } from "../../../../resp/reply.ts";
 import type { Delivery } from "../../../contract/delivery.ts";
 
@@ -14,13 +15,13 @@ export const startLimit = 50;
  */
 export const leases = `
 local prefix, group, consumer = KEYS[1], ARGV[1], ARGV[2]
-local running = prefix .. ':ts:running'
+local running = ${lua.running}
 
 -- Calls visit(stream, i, priority) for each row, ARGV[i] being its first value; before(stream, low, high) for each stream.
 local function deliveries(first, width, before, visit)
   local i = first
   while ARGV[i] do
-    local stream, past = prefix .. ':queues:' .. ARGV[i], i + 4 + ARGV[i + 3] * width
+    local stream, past = ${lua.stream("ARGV[i]")}, i + 4 + ARGV[i + 3] * width
     before(stream, ARGV[i + 1], ARGV[i + 2])
     for row = i + 4, past - 1, width do visit(stream, row, ARGV[i]) end
     i = past

@@ -1,3 +1,4 @@
+import { lua } from "../../keys.ts";
 /** What a mark of an end begins with where a task has failed with another one, whose id follows. */
 export const failedWith = "0 :";
 
@@ -11,13 +12,13 @@ local standings = {}
 
 -- kind: 'open', 'done', 'failed' with the task that is to blame as root, 'ended' where there is no verdict, or 'unknown'.
 local function lookUp(id, verdict)
-  if redis.call('EXISTS', prefix .. ':task:data:' .. id) == 1 then return { kind = 'open' } end
-  local mark = redis.pcall('GET', prefix .. ':ts:ended:' .. id)
+  if redis.call('EXISTS', ${lua.data("id")}) == 1 then return { kind = 'open' } end
+  local mark = redis.pcall('GET', ${lua.ended("id")})
   if type(mark) == 'string' then
     if string.sub(mark, 1, 2) == '1 ' then return { kind = 'done' } end
     return { kind = 'failed', root = string.match(mark, '^${failedWith}(.*)$') or id }
   end
-  if redis.call('EXISTS', prefix .. ':task:results:' .. id) == 0 then return { kind = 'unknown' } end
+  if redis.call('EXISTS', ${lua.result("id")}) == 0 then return { kind = 'unknown' } end
   if verdict == '' then return { kind = 'ended' } end
   return verdict == '1' and { kind = 'done' } or { kind = 'failed', root = id }
 end

@@ -1,3 +1,4 @@
+import { lua } from "../../keys.ts";
 import { serverTime } from "./server_time.ts";
 
 /** A start that is none: somebody else holds the delivery, or the task had ended. Otherwise it is the number of tries. */
@@ -21,9 +22,9 @@ local function begin(rows)
   for n, row in ipairs(rows) do
     ids[n] = row.id
     owners[n] = row.priority .. ':' .. consumer
-    wanted[n], wanted[#rows + n] = prefix .. ':task:data:' .. row.id, prefix .. ':task:retry:' .. row.id
+    wanted[n], wanted[#rows + n] = ${lua.data("row.id")}, ${lua.tries("row.id")}
   end
-  local dropped = prefix .. ':ts:dropped'
+  local dropped = ${lua.dropped}
   -- A write that is allowed when memory is full lets the others pass.
   redis.call('HDEL', running, '')
   local marks = redis.call('HMGET', running, unpack(ids))
@@ -52,8 +53,8 @@ local function begin(rows)
   local found = redis.call('MGET', unpack(wanted))
   for n, row in ipairs(rows) do
     local id, record, retries = row.id, found[n], found[#rows + n]
-    local results = prefix .. ':task:results:' .. id
-    local ended = not record and redis.call('EXISTS', results, prefix .. ':ts:ended:' .. id) > 0
+    local results = ${lua.result("id")}
+    local ended = not record and redis.call('EXISTS', results, ${lua.ended("id")}) > 0
     if dropping[n] or ended then
       redis.call('XACK', row.stream, group, row.entry)
       redis.call('XDEL', row.stream, row.entry)
@@ -67,11 +68,11 @@ local function begin(rows)
     end
   end
 
-  local inputs = prefix .. ':ts:inputs'
+  local inputs = ${lua.inputs}
   if redis.call('EXISTS', inputs) == 1 then
     local sources = redis.pcall('HMGET', inputs, unpack(ids))
     for n = 1, #rows do
-      local input = sources[n] and redis.pcall('GET', prefix .. ':task:previous:' .. sources[n])
+      local input = sources[n] and redis.pcall('GET', ${lua.output("sources[n]")})
       if type(input) == 'string' then given[#given + 1], given[#given + 2] = n - 1, input end
     end
   end

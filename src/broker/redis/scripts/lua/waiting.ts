@@ -1,3 +1,4 @@
+import { lua } from "../../keys.ts";
 /**
  * Lua about tasks that wait for others, for scripts that have `prefix`. Each has a note of its priority in `:ts:waiting`
  * and the set of those that it still waits for; they have it in the sets of their dependents. While the edges of a task
@@ -5,8 +6,8 @@
  * the set is listed in `:ts:fanouts` to be worked off: with `1`, or `0` and the id of the task that has failed.
  */
 export const waiting: string = `
-local waiting, inputs, fanOuts = prefix .. ':ts:waiting', prefix .. ':ts:inputs', prefix .. ':ts:fanouts'
-local dependents, dependencies = prefix .. ':task:dependents:', prefix .. ':task:dependencies:'
+local waiting, inputs, fanOuts = ${lua.waiting}, ${lua.inputs}, ${lua.fanOuts}
+local dependents, dependencies = ${lua.dependents("")}, ${lua.dependencies("")}
 
 -- Notes that a task has succeeded for which another waits, and queues that one after the last. Returns whether it did.
 local function satisfy(id, dependency, now)
@@ -16,16 +17,16 @@ local function satisfy(id, dependency, now)
   local priority = redis.pcall('HGET', waiting, id)
   if type(priority) ~= 'string' or string.find(priority, ':', 1, true) then return 0 end
   redis.call('HDEL', waiting, id)
-  local queued = redis.pcall('XADD', prefix .. ':queues:' .. priority, '*', 'task_id', id, 'enqueue_time', now)
+  local queued = redis.pcall('XADD', ${lua.stream("priority")}, '*', 'task_id', id, 'enqueue_time', now)
   -- Where that is no stream, it is moved there when it is one again.
-  if type(queued) == 'table' then redis.pcall('ZADD', prefix .. ':queues:delayed:' .. priority, now, id) end
+  if type(queued) == 'table' then redis.pcall('ZADD', ${lua.delayed("priority")}, now, id) end
   return 1
 end
 
 -- Lists a task that has ended, if others wait for it. Returns whether they do.
 local function fanOut(id, outcome)
   if redis.call('EXISTS', dependents .. id) == 0 then return 0 end
-  local set = prefix .. ':ts:fanout:' .. id
+  local set = ${lua.fanOut("id")}
   local before = redis.pcall('HGET', fanOuts, id)
   if type(before) == 'string' then
     -- An earlier task of this id is not worked off; running what was to fail would be the worse mistake.
@@ -54,6 +55,6 @@ local function forgetInput(id)
   local source = redis.pcall('HGET', inputs, id)
   if type(source) ~= 'string' then return end
   redis.call('HDEL', inputs, id)
-  redis.call('DEL', prefix .. ':task:previous:' .. source)
+  redis.call('DEL', ${lua.output("source")})
 end
 `;

@@ -1,3 +1,4 @@
+import { lua } from "../../keys.ts";
 /**
  * Lua that takes back occurrences of a task that repeats, for scripts that have what {@linkcode repeating} and
  * {@linkcode waiting} define. What depends on them fails, as if they had.
@@ -6,11 +7,11 @@ export const withdrawing: string = `
 local listed = 0
 
 local function takeBack(priority, id)
-  if redis.call('HEXISTS', prefix .. ':ts:running', id) == 1 then return end
-  if redis.call('DEL', prefix .. ':task:data:' .. id) == 0 then return end
-  redis.call('DEL', prefix .. ':task:retry:' .. id)
-  if redis.call('ZREM', prefix .. ':queues:delayed:' .. priority, id) == 0 then
-    redis.call('HINCRBY', prefix .. ':ts:dropped', id, 1)
+  if redis.call('HEXISTS', ${lua.running}, id) == 1 then return end
+  if redis.call('DEL', ${lua.data("id")}) == 0 then return end
+  redis.call('DEL', ${lua.tries("id")})
+  if redis.call('ZREM', ${lua.delayed("priority")}, id) == 0 then
+    redis.call('HINCRBY', ${lua.dropped}, id, 1)
   end
   listed = listed + fanOut(id, '0 ' .. id)
 end
@@ -20,7 +21,7 @@ local function withdraw(name)
   local priority, id = string.match(redis.call('HGET', notes, name) or '', '^%a ([^:]*):%S+ (.*)$')
   if not id then return end
   takeBack(priority, id)
-  local passed = notes .. ':' .. name
+  local passed = ${lua.pastOccurrences("name")}
   for _, earlier in ipairs(redis.call('LRANGE', passed, 0, -1)) do takeBack(priority, earlier) end
   redis.call('DEL', passed)
 end

@@ -1,7 +1,7 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Promotion } from "../../../contract/scheduling.ts";
-import type { Keys } from "../../keys.ts";
+import { type Keys, lua } from "../../keys.ts";
 import { serverTime } from "../lua/server_time.ts";
 
 /** How many tasks one call promotes at most. */
@@ -16,7 +16,7 @@ const script = new Script(`
 local prefix, left, moved, next = KEYS[1], tonumber(ARGV[1]), 0, nil
 ${serverTime}
 for i = 2, #ARGV do
-  local delayed, stream = prefix .. ':queues:delayed:' .. ARGV[i], prefix .. ':queues:' .. ARGV[i]
+  local delayed, stream = ${lua.delayed("ARGV[i]")}, ${lua.stream("ARGV[i]")}
   -- A key that is no sorted set, or no stream, holds up nothing else.
   local due = redis.pcall('ZRANGEBYSCORE', delayed, '-inf', now, 'WITHSCORES', 'LIMIT', 0, left)
   local kind = redis.call('TYPE', stream).ok
@@ -35,7 +35,7 @@ for i = 2, #ARGV do
     if first[1] then next = math.min(next or math.huge, math.max(0, first[2] - now)) end
   end
 end
-local repetition = redis.pcall('ZRANGE', prefix .. ':cron:schedule', 0, 0, 'WITHSCORES')
+local repetition = redis.pcall('ZRANGE', ${lua.scheduleTimes}, 0, 0, 'WITHSCORES')
 -- One that is never due, as a foreign client may have put there, is not waited for.
 local function show(ms) return ms and ms < math.huge and string.format('%.0f', ms) or '' end
 return { moved, show(next), show(repetition[1] and math.max(0, repetition[2] - now)) }

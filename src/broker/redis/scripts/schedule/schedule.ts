@@ -2,7 +2,7 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { NewSchedule, Occurrence, ScheduleAnswer } from "../../../contract/schedule.ts";
-import type { Keys } from "../../keys.ts";
+import { type Keys, lua } from "../../keys.ts";
 import { delaying } from "../lua/delaying.ts";
 import { repeating } from "../lua/scheduling.ts";
 import { waiting } from "../lua/waiting.ts";
@@ -23,11 +23,11 @@ ${repeating}
 ${waiting}
 ${withdrawing}
 local before = redis.call('HGET', jobs, name)
-local data = prefix .. ':cron:data:' .. name
+local data = ${lua.scheduleData("name")}
 if kind == 'd' then
   local id = ARGV[6]
-  if before or redis.call('EXISTS', prefix .. ':task:data:' .. id) == 1 then return 'exists' end
-  if redis.call('EXISTS', prefix .. ':task:results:' .. id, prefix .. ':ts:ended:' .. id) > 0 then return 'done' end
+  if before or redis.call('EXISTS', ${lua.data("id")}) == 1 then return 'exists' end
+  if redis.call('EXISTS', ${lua.result("id")}, ${lua.ended("id")}) > 0 then return 'done' end
 elseif before then
   local note = redis.call('HGET', notes, name)
   local isSame = before == expression and note and string.match(note, '^(%a [^:]*:%S+) ') == kind .. ' ' .. place
@@ -60,8 +60,8 @@ if ARGV[2] == '1' then withdraw(name) end
 local removed = redis.call('HDEL', jobs, name)
 redis.call('ZREM', schedule, name)
 redis.call('HDEL', notes, name)
-redis.call('DEL', notes .. ':' .. name)
-redis.call('DEL', prefix .. ':cron:data:' .. name)
+redis.call('DEL', ${lua.pastOccurrences("name")})
+redis.call('DEL', ${lua.scheduleData("name")})
 return { removed, listed }
 `);
 

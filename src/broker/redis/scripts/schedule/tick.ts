@@ -2,7 +2,7 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Payload } from "../../../contract/payload.ts";
 import type { DueSchedules, NewSchedule, Tick } from "../../../contract/schedule.ts";
-import type { Keys } from "../../keys.ts";
+import { type Keys, lua } from "../../keys.ts";
 import { delaying } from "../lua/delaying.ts";
 import { repeating } from "../lua/scheduling.ts";
 import { serverTime } from "../lua/server_time.ts";
@@ -17,15 +17,15 @@ const dueScript = new Script(`
 -- returns  the time in ms; then for each: name, time, expression, note, whether a living worker has it in its code, record
 local prefix = KEYS[1]
 ${serverTime}
-local schedule, answer = prefix .. ':cron:schedule', { now }
+local schedule, answer = ${lua.scheduleTimes}, { now }
 local due = redis.call('ZRANGEBYSCORE', schedule, '-inf', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', 0, ARGV[1])
 for i = 1, #due, 2 do
   local name = due[i]
-  local expression = redis.call('HGET', prefix .. ':cron:jobs', name)
-  local note = redis.call('HGET', prefix .. ':ts:cron', name)
-  local data = redis.call('GET', prefix .. ':cron:data:' .. name)
+  local expression = redis.call('HGET', ${lua.scheduleExpressions}, name)
+  local note = redis.call('HGET', ${lua.scheduleNotes}, name)
+  local data = redis.call('GET', ${lua.scheduleData("name")})
   -- Where that is no sorted set, nobody is said not to know it.
-  local knownUntil = redis.pcall('ZSCORE', prefix .. ':ts:crons', name)
+  local knownUntil = redis.pcall('ZSCORE', ${lua.registeredJobs}, name)
   local known = type(knownUntil) == 'table' or tonumber(knownUntil or 0) > now
   answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = name, due[i + 1], expression or ''
   answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = note or '', known and 1 or 0, data or ''
@@ -61,16 +61,15 @@ const registerScript = new Script(`
 -- KEYS[1]  the queue's prefix
 -- ARGV     for how long in ms; then names
 -- returns  those that are not scheduled
-local missing = {}
-local known = KEYS[1] .. ':ts:crons'
+local prefix, missing = KEYS[1], {}
+local known = ${lua.registeredJobs}
 ${serverTime}
 redis.call('ZREMRANGEBYSCORE', known, '-inf', now)
 for i = 2, #ARGV do
   redis.call('ZADD', known, now + ARGV[1], ARGV[i])
-  local cron = KEYS[1] .. ':cron:'
-  local isThere = redis.call('HEXISTS', KEYS[1] .. ':ts:cron', ARGV[i]) == 1 and
-    redis.call('HEXISTS', cron .. 'jobs', ARGV[i]) == 1 and redis.call('EXISTS', cron .. 'data:' .. ARGV[i]) == 1 and
-    redis.call('ZSCORE', cron .. 'schedule', ARGV[i])
+  local isThere = redis.call('HEXISTS', ${lua.scheduleNotes}, ARGV[i]) == 1 and
+    redis.call('HEXISTS', ${lua.scheduleExpressions}, ARGV[i]) == 1 and
+    redis.call('EXISTS', ${lua.scheduleData("ARGV[i]")}) == 1 and redis.call('ZSCORE', ${lua.scheduleTimes}, ARGV[i])
   if not isThere then missing[#missing + 1] = ARGV[i] end
 end
 -- Others may know theirs for longer.
