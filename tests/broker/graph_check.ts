@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Keys } from "../../src/broker/redis/keys.ts";
 import { findState } from "../../src/broker/redis/scripts/look/find.ts";
-import type { Obstacle } from "../../src/broker/redis/scripts/lua/standing.ts";
+import type { Obstacle } from "../../src/broker/redis/scripts/enqueue/obstacle.ts";
 import type { RedisClient } from "../../src/redis/mod.ts";
 import type { GraphModel } from "./graph_model.ts";
 

@@ -13,7 +13,7 @@ import { gather } from "../../src/broker/redis/scripts/enqueue/gather.ts";
 import { link } from "../../src/broker/redis/scripts/enqueue/link.ts";
 import { mend } from "../../src/broker/redis/scripts/dependents/mend.ts";
 import { fromBeginning, read } from "../../src/broker/redis/scripts/lease/read.ts";
-import type { Verdicts } from "../../src/broker/redis/scripts/lua/standing.ts";
+import type { Verdicts } from "../../src/broker/redis/scripts/enqueue/verdict.ts";
 import { start } from "../../src/broker/redis/scripts/lease/start.ts";
 import type { RedisClient } from "../../src/redis/mod.ts";
 import { keysOf } from "../queue/keyspace.ts";

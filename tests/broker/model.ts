@@ -9,7 +9,7 @@ import { sortEntries, streams } from "../../src/broker/redis/scripts/lease/entri
 import { find, findState } from "../../src/broker/redis/scripts/look/find.ts";
 import { finish } from "../../src/broker/redis/scripts/end/finish.ts";
 import { leave } from "../../src/broker/redis/scripts/lease/leave.ts";
-import { isBefore } from "../../src/broker/redis/scripts/lua/leases.ts";
+import { isBefore } from "../../src/broker/redis/scripts/lease/entry_id.ts";
 import { promote } from "../../src/broker/redis/scripts/schedule/promote.ts";
 import { publish } from "../../src/broker/redis/scripts/enqueue/publish.ts";
 import { fromBeginning, read } from "../../src/broker/redis/scripts/lease/read.ts";

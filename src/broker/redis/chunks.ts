@@ -25,3 +25,8 @@ export function inChunks<T>(
   parts.push(start === 0 ? items : items.slice(start));
   return parts;
 }
+
+/** Cuts a list into pages of a length; none of an empty one. */
+export function* pages<T>(items: readonly T[], size: number): Iterable<T[]> {
+  for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size);
+}

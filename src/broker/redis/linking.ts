@@ -4,11 +4,12 @@ import type { Cancellable } from "../contract/cancellable.ts";
 import type { RecordReader } from "../contract/result.ts";
 import type { NewTask, Published } from "../contract/task.ts";
 import type { Keys } from "./keys.ts";
-import { loadResults } from "./listing.ts";
-import { inChunks, largestChunk } from "./chunks.ts";
+import { loadResults } from "./load_results.ts";
+import { inChunks } from "./chunks.ts";
+import { partsOf, type Row } from "./link_rows.ts";
 import { gather } from "./scripts/enqueue/gather.ts";
-import { edgeLimit, link, type Linked, linkLimit } from "./scripts/enqueue/link.ts";
-import type { Obstacle } from "./scripts/lua/standing.ts";
+import { edgeLimit, link, type Linked } from "./scripts/enqueue/link.ts";
+import type { Obstacle } from "./scripts/enqueue/obstacle.ts";
 
 /** What a {@linkcode Linking} needs. */
 export interface LinkingOptions extends Cancellable {
@@ -25,12 +26,6 @@ const partsAtOnce = 8;
 const roundLimit = 20;
 /** After how many rounds a task is stored edge by edge: those that it depends on end while they are looked at. */
 const patience = 2;
-
-/** A task on its way into the store. */
-export interface Row extends Linked {
-  /** Which of the tasks that were given it is, or belongs to. */
-  readonly place: number;
-}
 
 /**
  * Stores tasks that depend on stored ones or on those before them, or are piped into each other; answers in order.
@@ -175,38 +170,4 @@ function answerTo(obstacle: Obstacle): Published | undefined {
     case "refused":
       return new Error(obstacle.message);
   }
-}
-
-/** Cuts tasks into parts, each for one call. Those that are piped into each other stay together. */
-function* partsOf(tasks: readonly NewTask[]): Generator<readonly Row[]> {
-  let [part, edges, size]: [Row[], number, number] = [[], 0, 0];
-  for (const [place, task] of tasks.entries()) {
-    const rows = pipelineFrom(task, place);
-    const rowEdges = sum(rows, ({ after }) => after.length);
-    const rowSize = sum(rows, ({ task }) => task.data.length);
-    const isFull = part.length + rows.length > linkLimit || edges + rowEdges > edgeLimit ||
-      size + rowSize > largestChunk;
-    if (part.length > 0 && isFull) {
-      yield part;
-      [part, edges, size] = [[], 0, 0];
-    }
-    part.push(...rows);
-    edges += rowEdges;
-    size += rowSize;
-  }
-  yield part;
-}
-
-/** A task with all that it is piped into, in order. */
-function pipelineFrom(first: NewTask, place: number): Row[] {
-  const shared = { place, failure: undefined, token: undefined };
-  const rows: Row[] = [{ ...shared, task: first, after: first.after ?? [], isPiped: false }];
-  for (let task = first; task.next; task = task.next) {
-    rows.push({ ...shared, task: task.next, after: [task.id], isPiped: true });
-  }
-  return rows;
-}
-
-function sum<T>(items: readonly T[], numberOf: (item: T) => number): number {
-  return items.reduce((total, item) => total + numberOf(item), 0);
 }

@@ -2,14 +2,13 @@ import type { CommandSender } from "./command_sender.ts";
 import type { Payload } from "../contract/payload.ts";
 import type { StoredSchedule } from "../contract/schedule.ts";
 import type { Found, OpenState } from "../contract/task.ts";
+import { pages } from "./chunks.ts";
 import type { Keys } from "./keys.ts";
 import { find } from "./scripts/look/find.ts";
-import { readNote } from "./scripts/schedule/tick.ts";
+import { readNote } from "./scripts/schedule/note.ts";
 
 /** How many ids are looked at in one step. */
 const page = 500;
-/** How many results, which may be large, are loaded in one call. */
-const resultsAtOnce = 50;
 /** How many dependencies and how many dependents of each task are listed. */
 const relatives = 100;
 /** How many ids are looked at for one listing, beyond those asked for. */
@@ -159,31 +158,12 @@ export class Listing {
   }
 }
 
-/** The results of tasks, `null` where there is none. */
-export async function loadResults(
-  redis: CommandSender,
-  keys: Keys,
-  ids: readonly string[],
-  { binary }: { binary: boolean },
-): Promise<(Payload | null)[]> {
-  const results: (Payload | null)[] = [];
-  for (const part of pages(ids, resultsAtOnce)) {
-    const names = part.map((id) => keys.result(id));
-    results.push(...await redis.command<(Payload | null)[]>(["MGET", ...names], { binary }));
-  }
-  return results;
-}
-
 /** Members with their scores: pairs in RESP3, in turn in RESP2. */
 type ScoreReply = [member: string, score: number][] | string[];
 
 function scores(reply: ScoreReply): [member: string, score: number][] {
   if (typeof reply[0] !== "string") return reply as [string, number][];
   return [...pages(reply as string[], 2)].map(([member, score]) => [member!, Number(score)]);
-}
-
-function* pages<T>(items: readonly T[], size: number): Iterable<T[]> {
-  for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size);
 }
 
 /** Out of `<entry> <deliveries> <crashes> <priority>:<consumer>`. */

@@ -8,18 +8,20 @@ import type { Payload } from "../contract/payload.ts";
 import type { Cancellation, RecordReader } from "../contract/result.ts";
 import type { NewSchedule, Occurrence, ScheduleAnswer, StoredSchedule } from "../contract/schedule.ts";
 import type { Found, NewTask, OpenState, Published, State } from "../contract/task.ts";
-import { fanOutDependents } from "./dependents.ts";
+import { fanOutDependents } from "./fan_out_dependents.ts";
 import { Keys } from "./keys.ts";
 import { RedisConsumer } from "./redis_consumer.ts";
 import { publishLinked } from "./linking.ts";
-import { Listing, loadResults } from "./listing.ts";
+import { Listing } from "./listing.ts";
+import { loadResults } from "./load_results.ts";
 import { ResultWaiter } from "./result_waiter.ts";
 import { inChunks } from "./chunks.ts";
 import { ResendingClient } from "./resending_client.ts";
 import { abort } from "./scripts/end/abort.ts";
 import { find, findState } from "./scripts/look/find.ts";
 import { publish, publishLimit } from "./scripts/enqueue/publish.ts";
-import { schedule, unschedule } from "./scripts/schedule/schedule.ts";
+import { schedule } from "./scripts/schedule/schedule.ts";
+import { unschedule } from "./scripts/schedule/unschedule.ts";
 
 /** What a {@linkcode RedisBroker} is made of. */
 export interface RedisBrokerOptions {

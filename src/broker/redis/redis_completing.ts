@@ -3,11 +3,11 @@ import type { Completing, Completion, Deferral, FanOutReport } from "../contract
 import type { Delivery } from "../contract/delivery.ts";
 import { inChunks } from "./chunks.ts";
 import type { ConsumerState } from "./consumer_state.ts";
-import { fanOutDependents } from "./dependents.ts";
+import { fanOutDependents } from "./fan_out_dependents.ts";
 import { finish } from "./scripts/end/finish.ts";
 import { retry } from "./scripts/end/retry.ts";
 import { release } from "./scripts/lease/release.ts";
-import { deliveryLimit } from "./scripts/lua/leases.ts";
+import { deliveryLimit } from "./scripts/lease/lease_args.ts";
 
 /** Stores outcomes of tasks of a queue on Redis. */
 export class RedisCompleting implements Completing {

@@ -6,10 +6,10 @@ import type { ConsumerState } from "./consumer_state.ts";
 import { group } from "./keys.ts";
 import { begin, type Begun, begunKey } from "./scripts/lease/begin.ts";
 import { discard } from "./scripts/lease/discard.ts";
+import { isBefore } from "./scripts/lease/entry_id.ts";
 import { sortEntries, streams } from "./scripts/lease/entries.ts";
 import { type Cursors, fromBeginning, read } from "./scripts/lease/read.ts";
-import { start } from "./scripts/lease/start.ts";
-import { isBefore, startLimit } from "./scripts/lua/leases.ts";
+import { start, startLimit } from "./scripts/lease/start.ts";
 
 /** Leases and starts tasks of a queue on Redis. */
 export class RedisLeasing implements Leasing {

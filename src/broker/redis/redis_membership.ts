@@ -10,7 +10,7 @@ import { heartbeat } from "./scripts/lease/heartbeat.ts";
 import { leave } from "./scripts/lease/leave.ts";
 import { renew } from "./scripts/lease/renew.ts";
 import { tidy } from "./scripts/lease/tidy.ts";
-import { deliveryLimit } from "./scripts/lua/leases.ts";
+import { deliveryLimit } from "./scripts/lease/lease_args.ts";
 
 /** How many cheap heartbeats an idle worker sends between two full renewals. */
 const heartbeats = 19;

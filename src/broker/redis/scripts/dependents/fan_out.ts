@@ -3,9 +3,9 @@ import { Script } from "../../../../redis/mod.ts";
 import type { Payload } from "../../../contract/payload.ts";
 import type { NewResult } from "../../../contract/result.ts";
 import { type Keys, lua } from "../../keys.ts";
-import { ending, remembered } from "../lua/ending.ts";
-import { failedWith } from "../lua/standing.ts";
-import { waiting } from "../lua/waiting.ts";
+import { remembered, resultFunctions } from "../lua/results.ts";
+import { failedWith } from "../lua/dependency_state.ts";
+import { dependencyFunctions } from "../lua/dependencies.ts";
 import { serverTime } from "../lua/server_time.ts";
 
 /** How many dependents one call tells. */
@@ -44,8 +44,8 @@ const script = new Script(`
 --          blame, record
 local prefix, left = KEYS[1], tonumber(ARGV[1])
 ${serverTime}
-${ending}
-${waiting}
+${resultFunctions}
+${dependencyFunctions}
 local data, sets = ${lua.data("")}, ${lua.fanOut("")}
 local released, failed, size, doomed = 0, 0, 0, {}
 

@@ -1,7 +1,7 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import { type Keys, lua } from "../../keys.ts";
-import { waiting } from "../lua/waiting.ts";
+import { dependencyFunctions } from "../lua/dependencies.ts";
 import { serverTime } from "../lua/server_time.ts";
 
 /** How many waiting tasks are looked at in one call, and how many of the dependencies of each. */
@@ -16,7 +16,7 @@ const script = new Script(`
 -- returns  the next cursor
 local prefix = KEYS[1]
 ${serverTime}
-${waiting}
+${dependencyFunctions}
 local data = ${lua.data("")}
 
 -- Lists a task among the dependents of one that is not there, which counts as failed.

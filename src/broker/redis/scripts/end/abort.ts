@@ -3,8 +3,8 @@ import { Script } from "../../../../redis/mod.ts";
 import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { Cancellation } from "../../../contract/result.ts";
 import { group, type Keys, lua } from "../../keys.ts";
-import { ending, remembered } from "../lua/ending.ts";
-import { waiting } from "../lua/waiting.ts";
+import { remembered, resultFunctions } from "../lua/results.ts";
+import { dependencyFunctions } from "../lua/dependencies.ts";
 
 const script = new Script(`
 -- Ends a task wherever it is: stores and publishes the result, removes all else that is known of it, and tells the worker
@@ -14,8 +14,8 @@ const script = new Script(`
 -- returns  1, or 0 when the task had ended or is unknown; 2 when it has dependents, who are still to be told
 local prefix, group, id, result, mark = KEYS[1], ARGV[1], ARGV[2], ARGV[4], ARGV[5]
 local running = ${lua.running}
-${ending}
-${waiting}
+${resultFunctions}
+${dependencyFunctions}
 -- The first write is one that is allowed when memory is full.
 if redis.call('DEL', ${lua.data("id")}) == 0 then
   -- The mark alone tells whose abort it was: two of them can make the same result.

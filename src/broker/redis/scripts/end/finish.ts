@@ -2,9 +2,10 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Completion } from "../../../contract/completing.ts";
 import { group, type Keys, lua } from "../../keys.ts";
-import { ending } from "../lua/ending.ts";
-import { leaseRows, leases } from "../lua/leases.ts";
-import { waiting } from "../lua/waiting.ts";
+import { resultFunctions } from "../lua/results.ts";
+import { leaseArgs } from "../lease/lease_args.ts";
+import { leaseFunctions } from "../lua/leases.ts";
+import { dependencyFunctions } from "../lua/dependencies.ts";
 import { serverTime } from "../lua/server_time.ts";
 
 /** How many dependents are told within one call that ends tasks. */
@@ -16,9 +17,9 @@ const script = new Script(`
 -- ARGV     group, consumer, how many are piped into others; for each: id, id of the other, its input; then rows of leases,
 --          each with: 1 for a success or 0, ttl in ms or '' for ever, result
 -- returns  for each row 1, or 0 when somebody else ended the task or holds it; how many have dependents still to be told
-${leases}
-${ending}
-${waiting}
+${leaseFunctions}
+${resultFunctions}
+${dependencyFunctions}
 local ends, gone, spent, bounds, held = {}, {}, {}, nil, nil
 
 local function holds(stream, entry, count)
@@ -111,7 +112,7 @@ export async function finish(
   consumer: string,
   endings: readonly Completion[],
 ): Promise<{ ends: boolean[]; listed: number }> {
-  const { args, places } = leaseRows(endings, ({ delivery }) => delivery, (args, { success, ttl, result }) => {
+  const { args, places } = leaseArgs(endings, ({ delivery }) => delivery, (args, { success, ttl, result }) => {
     args.push(success ? 1 : 0, ttl ?? "", result);
   });
   const outputs = endings.flatMap(({ delivery, output }) => output ? [delivery.taskId, output.next, output.input] : []);

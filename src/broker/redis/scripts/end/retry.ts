@@ -2,8 +2,10 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Deferral } from "../../../contract/completing.ts";
 import { group, type Keys, lua } from "../../keys.ts";
-import { delaying, showDue } from "../lua/delaying.ts";
-import { leaseRows, leases } from "../lua/leases.ts";
+import { showDue } from "../enqueue/destination.ts";
+import { delayFunctions } from "../lua/delay.ts";
+import { leaseArgs } from "../lease/lease_args.ts";
+import { leaseFunctions } from "../lua/leases.ts";
 import { serverTime } from "../lua/server_time.ts";
 
 const script = new Script(`
@@ -12,12 +14,12 @@ const script = new Script(`
 -- ARGV     group, consumer; then rows of leases, each with: its number of tries, and when it is due: in ms from now with a
 --          leading +, or as a time in ms
 -- returns  for each row 1, 0 when somebody else ended the task or holds it, or an error that concerns it alone
-${leases}
+${leaseFunctions}
 ${serverTime}
 -- A write that is allowed when memory is full lets the others pass.
 redis.call('HDEL', running, '')
 
-${delaying}
+${delayFunctions}
 local answers, held = {}, nil
 deliveries(3, 5, function(stream, low, high)
   held = pending(stream, low, high)
@@ -51,7 +53,7 @@ export async function retry(
   consumer: string,
   deferrals: readonly Deferral[],
 ): Promise<(boolean | Error)[]> {
-  const { args, places } = leaseRows(deferrals, ({ delivery }) => delivery, (args, { tries, until }) => {
+  const { args, places } = leaseArgs(deferrals, ({ delivery }) => delivery, (args, { tries, until }) => {
     args.push(tries, showDue(until));
   });
   const reply = await script.run<(number | string)[]>(redis, [keys.prefix], [group, consumer, ...args]);

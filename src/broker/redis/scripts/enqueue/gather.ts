@@ -2,8 +2,10 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Cancellable } from "../../../contract/cancellable.ts";
 import { type Keys, lua } from "../../keys.ts";
-import { type Obstacle, readObstacle, showVerdict, standing, type Verdicts } from "../lua/standing.ts";
-import { waiting } from "../lua/waiting.ts";
+import { dependencyStateFunction } from "../lua/dependency_state.ts";
+import { type Obstacle, readObstacle } from "./obstacle.ts";
+import { showVerdict, type Verdicts } from "./verdict.ts";
+import { dependencyFunctions } from "../lua/dependencies.ts";
 import { serverTime } from "../lua/server_time.ts";
 
 const script = new Script(`
@@ -15,8 +17,8 @@ const script = new Script(`
 --          be read, and the others are stored
 local prefix, id, token = KEYS[1], ARGV[1], ARGV[2]
 ${serverTime}
-${standing}
-${waiting}
+${dependencyStateFunction}
+${dependencyFunctions}
 if redis.call('EXISTS', ${lua.data("id")}) == 1 then return { 'exists' } end
 if redis.call('EXISTS', ${lua.result("id")}, ${lua.ended("id")}) > 0 then return { 'done' } end
 local noted = string.match(redis.call('HGET', waiting, id) or '', '^:%d+ (.*)$')

@@ -4,10 +4,13 @@ import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { NewResult } from "../../../contract/result.ts";
 import type { NewTask } from "../../../contract/task.ts";
 import { type Keys, lua } from "../../keys.ts";
-import { delaying, showDue } from "../lua/delaying.ts";
-import { ending, remembered } from "../lua/ending.ts";
-import { failedWith, type Obstacle, readObstacle, showVerdict, standing, type Verdicts } from "../lua/standing.ts";
-import { waiting } from "../lua/waiting.ts";
+import { delayFunctions } from "../lua/delay.ts";
+import { remembered, resultFunctions } from "../lua/results.ts";
+import { dependencyStateFunction, failedWith } from "../lua/dependency_state.ts";
+import { showDestination } from "./destination.ts";
+import { type Obstacle, readObstacle } from "./obstacle.ts";
+import { showVerdict, type Verdicts } from "./verdict.ts";
+import { dependencyFunctions } from "../lua/dependencies.ts";
 import { serverTime } from "../lua/server_time.ts";
 
 /** How many tasks one call stores, unless they are a single pipeline. */
@@ -38,10 +41,10 @@ const script = new Script(`
 -- returns  for each that is not stored as it is: place from 0, what is in the way, details
 local prefix = KEYS[1]
 ${serverTime}
-${delaying}
-${ending}
-${standing}
-${waiting}
+${delayFunctions}
+${resultFunctions}
+${dependencyStateFunction}
+${dependencyFunctions}
 local data, ended = ${lua.data("")}, ${lua.ended("")}
 local answers, rows, place, i = {}, {}, 0, 1
 
@@ -181,14 +184,12 @@ export async function link(
 ): Promise<(Obstacle | undefined)[]> {
   const args: (string | number | Uint8Array)[] = [];
   for (const { task, after, isPiped, failure, token } of tasks) {
-    const { id, priority, due, data } = task;
-    const where = due === undefined ? priority : `${priority}:${showDue(due)}`;
     args.push(
-      id,
-      where,
+      task.id,
+      showDestination(task),
       isPiped ? 1 : 0,
       token ?? "",
-      data,
+      task.data,
       failure?.ttl ?? "",
       failure?.result ?? "",
       failure?.failedId ?? "",

@@ -3,7 +3,8 @@ import { Script } from "../../../../redis/mod.ts";
 import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { NewTask, Published } from "../../../contract/task.ts";
 import { type Keys, lua } from "../../keys.ts";
-import { delaying, showDue } from "../lua/delaying.ts";
+import { delayFunctions } from "../lua/delay.ts";
+import { showDestination } from "./destination.ts";
 import { serverTime } from "../lua/server_time.ts";
 
 /** How many tasks one call stores: Lua unpacks at most 8,000 values, and a task takes three. */
@@ -47,7 +48,7 @@ end
 if #records == 0 then return answers end
 
 redis.call('MSET', unpack(records))
-${delaying}
+${delayFunctions}
 for i = 1, #ARGV, 3 do
   if not seen[i] then
     local id, priority, due = ARGV[i], ARGV[i + 1], nil
@@ -76,9 +77,7 @@ export async function publish(
   options?: Cancellable,
 ): Promise<Published[]> {
   const args: (string | Uint8Array)[] = [];
-  for (const { id, priority, due, data } of tasks) {
-    args.push(id, due === undefined ? priority : `${priority}:${showDue(due)}`, data);
-  }
+  for (const task of tasks) args.push(task.id, showDestination(task), task.data);
   const exceptions = await script.run<(number | string)[]>(redis, [keys.prefix], args, options);
   const answers = new Array<Published>(tasks.length).fill("created");
   for (let i = 0; i < exceptions.length; i += 2) {

@@ -4,8 +4,8 @@ import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import type { Delivery, Start } from "../../../contract/delivery.ts";
 import type { Payload } from "../../../contract/payload.ts";
 import { group, type Keys, lua } from "../../keys.ts";
-import { readStarts, type StartReply } from "./start.ts";
-import { starting } from "../lua/starting.ts";
+import { readStarts, type StartReply } from "./start_reply.ts";
+import { startFunction } from "../lua/start.ts";
 
 const script = new Script(`
 -- Starts what the consumer has just leased: sent behind a blocking read, it spares the first tasks a round trip.
@@ -15,7 +15,7 @@ const script = new Script(`
 -- returns  for each started: priority, entry; then as start does
 local prefix, group, consumer, limit = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local running = ${lua.running}
-${starting}
+${startFunction}
 local rows, names = {}, {}
 for i = 4, #ARGV, 2 do
   local stream = ${lua.stream("ARGV[i]")}

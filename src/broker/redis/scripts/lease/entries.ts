@@ -1,5 +1,5 @@
 import type { Reply } from "../../../../resp/reply.ts";
-import type { Delivery, Read } from "../../../contract/delivery.ts";
+import type { Read } from "../../../contract/delivery.ts";
 
 /** A stream entry as Redis gives it: its id, then its fields and values in turn. */
 export type RawEntry = [id: string, fields: string[]];
@@ -42,19 +42,6 @@ export function sortEntries(
 export function* streams(reply: Reply): Iterable<readonly [key: string, entries: readonly RawEntry[]]> {
   if (reply === null) return;
   yield* reply as unknown as Iterable<readonly [string, readonly RawEntry[]]>;
-}
-
-/** The ids of entries, by stream. */
-export function entryIdsByPriority(
-  deliveries: Iterable<Pick<Delivery, "priority" | "entryId">>,
-): ReadonlyMap<string, string[]> {
-  const ids = new Map<string, string[]>();
-  for (const { priority, entryId } of deliveries) {
-    const list = ids.get(priority);
-    if (list) list.push(entryId);
-    else ids.set(priority, [entryId]);
-  }
-  return ids;
 }
 
 function field(fields: readonly string[], name: string): string | undefined {

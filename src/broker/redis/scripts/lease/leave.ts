@@ -2,8 +2,8 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import { group, type Keys, lua } from "../../keys.ts";
-import { longIdle, nobody } from "./release.ts";
-import { unmarking } from "../lua/unmarking.ts";
+import { longIdle, nobody } from "./released.ts";
+import { runNoteFunction } from "../lua/run_note.ts";
 
 const script = new Script(`
 -- Forgets a consumer. What it still has, entries whose delivery got lost on the way, is handed back first: deleting a
@@ -12,7 +12,7 @@ const script = new Script(`
 -- ARGV     group, consumer, idle timeout in ms, worker id, number of priorities, priorities; then the ids of tasks that
 --          have run, and whose end could not be stored
 local prefix, group, consumer = KEYS[1], ARGV[1], ARGV[2]
-${unmarking}
+${runNoteFunction}
 local released, ran = false, {}
 for i = 6 + ARGV[5], #ARGV do ran[ARGV[i]] = true end
 for i = 6, 5 + ARGV[5] do

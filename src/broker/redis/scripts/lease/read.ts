@@ -3,8 +3,8 @@ import { Script } from "../../../../redis/mod.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import type { Delivery, Read } from "../../../contract/delivery.ts";
 import { group, type Keys, lua } from "../../keys.ts";
-import { entryIdsByPriority, type RawEntry, sortEntries } from "./entries.ts";
-import { unmarking } from "../lua/unmarking.ts";
+import { type RawEntry, sortEntries } from "./entries.ts";
+import { runNoteFunction } from "../lua/run_note.ts";
 
 /** How many pending entries of a stream one call looks at for a lease that ran out. */
 const sweepLimit = 100;
@@ -30,7 +30,7 @@ local function isQuarantined(stream, entry)
   return crashes and crashes ~= '0'
 end
 
-${unmarking}
+${runNoteFunction}
 local function takeover(priority, stream, cursor, held)
   local stale, deliveries, own = {}, {}, {}
   local pending = redis.call('XPENDING', stream, group, cursor, '+', limit)
@@ -161,4 +161,17 @@ export async function read(
 /** The cursors of a search that begins. */
 export function fromBeginning(priorities: readonly string[]): Cursors {
   return new Map(priorities.map((priority) => [priority, "-"]));
+}
+
+/** The ids of entries, by stream. */
+function entryIdsByPriority(
+  deliveries: Iterable<Pick<Delivery, "priority" | "entryId">>,
+): ReadonlyMap<string, string[]> {
+  const ids = new Map<string, string[]>();
+  for (const { priority, entryId } of deliveries) {
+    const list = ids.get(priority);
+    if (list) list.push(entryId);
+    else ids.set(priority, [entryId]);
+  }
+  return ids;
 }

@@ -2,25 +2,18 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Delivery } from "../../../contract/delivery.ts";
 import { group, type Keys, lua } from "../../keys.ts";
-import { leaseRows, leases } from "../lua/leases.ts";
-import { unmarking } from "../lua/unmarking.ts";
-
-/**
- * Who holds what was handed back. No worker has this name, so the former holder's lease is lost and its consumer can be
- * deleted without the entries that it had.
- */
-export const nobody = "released";
-
-/** Idle for ten years: longer than any lease. */
-export const longIdle = 315_360_000_000;
+import { leaseArgs } from "./lease_args.ts";
+import { longIdle, nobody } from "./released.ts";
+import { leaseFunctions } from "../lua/leases.ts";
+import { runNoteFunction } from "../lua/run_note.ts";
 
 const script = new Script(`
 -- Hands deliveries back: they keep their place in the queue, and whoever looks for leases that ran out takes them.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer; then rows of leases
 -- returns  how many were still held
-${leases}
-${unmarking}
+${leaseFunctions}
+${runNoteFunction}
 local held, released, rows = nil, {}, {}
 deliveries(3, 3, function(stream, low, high)
   held = pending(stream, low, high)
@@ -53,6 +46,6 @@ export async function release(
   consumer: string,
   deliveries: readonly Delivery[],
 ): Promise<void> {
-  const { args } = leaseRows(deliveries, (delivery) => delivery);
+  const { args } = leaseArgs(deliveries, (delivery) => delivery);
   await script.run(redis, [keys.prefix], [group, consumer, ...args]);
 }

@@ -4,7 +4,8 @@ import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import type { Delivery } from "../../../contract/delivery.ts";
 import type { Renewal, WorkerStatus } from "../../../contract/membership.ts";
 import { group, type Keys, lua } from "../../keys.ts";
-import { leaseRows, leases } from "../lua/leases.ts";
+import { leaseArgs } from "./lease_args.ts";
+import { leaseFunctions } from "../lua/leases.ts";
 
 /** How many idle timeouts long it is known which workers there are; they say so less often than that they live. */
 const keptTimeouts = 20;
@@ -15,7 +16,7 @@ const script = new Script(`
 -- ARGV     group, consumer, idle timeout in ms, worker id, what the worker says of itself; then rows of leases
 -- returns  the largest idle timeout of a living worker in ms, how many tasks have ended whose dependents are still to be
 --          told, then the rows, from 0 on, whose lease is lost
-${leases}
+${leaseFunctions}
 local idle = tonumber(ARGV[3])
 local answer, row, held, mine = { idle, redis.pcall('HLEN', ${lua.fanOuts}) }, 0, nil, {}
 deliveries(6, 3, function(stream, low, high)
@@ -60,7 +61,7 @@ export async function renew(
   held: readonly Delivery[],
   { workerId, summary }: WorkerStatus,
 ): Promise<Pick<Renewal, "lost" | "idleTimeout"> & { listed: number }> {
-  const { args, places } = leaseRows(held, (delivery) => delivery);
+  const { args, places } = leaseArgs(held, (delivery) => delivery);
   const [longest, listed, ...lost] = await script.run<[number, number, ...number[]]>(
     redis,
     [keys.prefix],

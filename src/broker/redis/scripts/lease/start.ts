@@ -1,10 +1,14 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Delivery, Start } from "../../../contract/delivery.ts";
-import type { Payload } from "../../../contract/payload.ts";
 import { group, type Keys } from "../../keys.ts";
-import { leaseRows, leases } from "../lua/leases.ts";
-import { notStarted, starting } from "../lua/starting.ts";
+import { leaseArgs } from "./lease_args.ts";
+import { leaseFunctions } from "../lua/leases.ts";
+import { notStarted, startFunction } from "../lua/start.ts";
+import { readStarts, type StartReply } from "./start_reply.ts";
+
+/** How many deliveries are started in one call: their records, which Lua copies, may be large. */
+export const startLimit = 50;
 
 const script = new Script(`
 -- Starts deliveries.
@@ -13,8 +17,8 @@ const script = new Script(`
 -- returns  for each row ${notStarted.lost} (somebody else holds it), ${notStarted.ended} (it had ended) or its tries;
 --          the records of those with tries, in order; the time in ms; by pairs of row and number, what they went through;
 --          by pairs of row and input, what was piped into them
-${leases}
-${starting}
+${leaseFunctions}
+${startFunction}
 local held
 local owned, places, answers = {}, {}, {}
 deliveries(3, 3, function(stream, low, high)
@@ -45,40 +49,10 @@ export async function start(
   deliveries: readonly Delivery[],
   { binary }: { binary: boolean },
 ): Promise<Start[]> {
-  const { args, places } = leaseRows(deliveries, (delivery) => delivery);
+  const { args, places } = leaseArgs(deliveries, (delivery) => delivery);
   const reply = await script.run<StartReply>(redis, [keys.prefix], [group, consumer, ...args], { binary });
   const answers = new Array<Start>(deliveries.length);
   const starts = readStarts(reply);
   places.forEach((place, row) => answers[place] = starts[row]!);
   return answers;
-}
-
-/** What scripts that start deliveries answer. */
-export type StartReply = [
-  tries: number[],
-  records: (Payload | null)[],
-  now: number,
-  past: number[],
-  given: (number | Payload)[],
-];
-
-/** Reads what scripts that start deliveries answer. */
-export function readStarts([tries, records, now, past, given]: StartReply): Start[] {
-  const crashes = new Map<number, number>();
-  for (let i = 0; i < past.length; i += 2) crashes.set(past[i]!, past[i + 1]!);
-  const inputs = new Map<number, Payload>();
-  for (let i = 0; i < given.length; i += 2) inputs.set(given[i] as number, given[i + 1] as Payload);
-  let record = 0;
-  return tries.map((count, row) => {
-    if (count === notStarted.lost) return "lost";
-    if (count === notStarted.ended) return "ended";
-    return {
-      tries: count,
-      data: records[record++] ?? null,
-      time: now,
-      isFirst: count === 1 && !crashes.has(row),
-      crashes: crashes.get(row) ?? 0,
-      input: inputs.get(row) ?? null,
-    };
-  });
 }

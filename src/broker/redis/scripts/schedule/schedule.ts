@@ -3,13 +3,13 @@ import { Script } from "../../../../redis/mod.ts";
 import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { NewSchedule, Occurrence, ScheduleAnswer } from "../../../contract/schedule.ts";
 import { type Keys, lua } from "../../keys.ts";
-import { delaying } from "../lua/delaying.ts";
-import { repeating } from "../lua/scheduling.ts";
-import { waiting } from "../lua/waiting.ts";
-import { withdrawing } from "../lua/withdrawing.ts";
+import { delayFunctions } from "../lua/delay.ts";
+import { occurrenceFunctions } from "../lua/occurrences.ts";
+import { dependencyFunctions } from "../lua/dependencies.ts";
+import { withdrawFunction } from "../lua/withdraw.ts";
 import { serverTime } from "../lua/server_time.ts";
 
-const scheduleScript = new Script(`
+const script = new Script(`
 -- Lets a task repeat, with its next occurrence. A job of the code that is there with another expression, priority or zone
 -- is replaced; one that was scheduled with arguments is left as it is, and so is its id when it is another task's.
 -- KEYS[1]  the queue's prefix
@@ -18,10 +18,10 @@ const scheduleScript = new Script(`
 -- returns  'created', 'changed', 'unchanged', 'exists', 'done' or an error
 local prefix, name, kind, expression, place = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 ${serverTime}
-${delaying}
-${repeating}
-${waiting}
-${withdrawing}
+${delayFunctions}
+${occurrenceFunctions}
+${dependencyFunctions}
+${withdrawFunction}
 local before = redis.call('HGET', jobs, name)
 local data = ${lua.scheduleData("name")}
 if kind == 'd' then
@@ -45,26 +45,6 @@ announce()
 return before and 'changed' or 'created'
 `);
 
-const unscheduleScript = new Script(`
--- Lets a task repeat no more.
--- KEYS[1]  the queue's prefix
--- ARGV     name, 1 to take back the occurrence that waits or 0
--- returns  1, or 0 when it did not repeat; 1 when others waited for an occurrence, who are still to be told, or 0
-local prefix, name = KEYS[1], ARGV[1]
-local now = 0
-${delaying}
-${repeating}
-${waiting}
-${withdrawing}
-if ARGV[2] == '1' then withdraw(name) end
-local removed = redis.call('HDEL', jobs, name)
-redis.call('ZREM', schedule, name)
-redis.call('HDEL', notes, name)
-redis.call('DEL', ${lua.pastOccurrences("name")})
-redis.call('DEL', ${lua.scheduleData("name")})
-return { removed, listed }
-`);
-
 /** Lets a task repeat. @throws The error of the server, where it concerns this task alone. */
 export async function schedule(
   redis: CommandSender,
@@ -75,21 +55,7 @@ export async function schedule(
 ): Promise<ScheduleAnswer> {
   const args = [name, isStatic ? "s" : "d", expression, `${priority}:${timeZone}`, data];
   const occurrence = [first.taskId, first.data, first.time];
-  const answer = await scheduleScript.run<string>(redis, [keys.prefix], [...args, ...occurrence], options);
+  const answer = await script.run<string>(redis, [keys.prefix], [...args, ...occurrence], options);
   if (!(["created", "changed", "unchanged", "exists", "done"] as string[]).includes(answer)) throw new Error(answer);
   return answer as ScheduleAnswer;
-}
-
-/** Lets a task repeat no more; tells whether it did, and whether others waited for it who are still to be told. */
-export async function unschedule(
-  redis: CommandSender,
-  keys: Keys,
-  name: string,
-  { withdraw }: { withdraw: boolean },
-): Promise<{ removed: boolean; listed: boolean }> {
-  const [removed, listed] = await unscheduleScript.run<[number, number]>(redis, [keys.prefix], [
-    name,
-    withdraw ? 1 : 0,
-  ]);
-  return { removed: removed === 1, listed: listed > 0 };
 }

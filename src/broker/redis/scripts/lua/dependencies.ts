@@ -5,7 +5,7 @@ import { lua } from "../../keys.ts";
  * are still being stored its note begins with a colon. When a task has ended, those that wait for it are told at once, or
  * the set is listed in `:ts:fanouts` to be worked off: with `1`, or `0` and the id of the task that has failed.
  */
-export const waiting: string = `
+export const dependencyFunctions: string = `
 local waiting, inputs, fanOuts = ${lua.waiting}, ${lua.inputs}, ${lua.fanOuts}
 local dependents, dependencies = ${lua.dependents("")}, ${lua.dependencies("")}
 

@@ -1,9 +1,9 @@
 import { lua } from "../../keys.ts";
 /**
- * Lua that takes back occurrences of a task that repeats, for scripts that have what {@linkcode repeating} and
- * {@linkcode waiting} define. What depends on them fails, as if they had.
+ * Lua that takes back occurrences of a task that repeats, for scripts that have what {@linkcode occurrenceFunctions} and
+ * {@linkcode dependencyFunctions} define. What depends on them fails, as if they had.
  */
-export const withdrawing: string = `
+export const withdrawFunction: string = `
 local listed = 0
 
 local function takeBack(priority, id)

@@ -6,7 +6,7 @@ export const remembered = 60_000;
 export const recentLimit = 10_000;
 
 /** Lua that stores the results of tasks that have ended, for scripts that have `prefix`. */
-export const ending: string = `
+export const resultFunctions: string = `
 local kept, longest = {}, 0
 
 -- Stores and publishes a result. The mark tells, where no result is kept, who ended the task.

@@ -1,10 +1,10 @@
 import { lua } from "../../keys.ts";
 /**
- * Lua for tasks that repeat, for scripts that have `prefix` and `now`, a time in ms, and {@linkcode delaying}. Of each job
+ * Lua for tasks that repeat, for scripts that have `prefix` and `now`, a time in ms, and {@linkcode delayFunctions}. Of each job
  * there is the next occurrence, which waits for its time like any delayed task, and a note in `:ts:cron`:
  * `<kind> <priority>:<zone> <id of that occurrence>`. Those before it that have not ended are listed in `:ts:cron:<name>`.
  */
-export const repeating: string = `
+export const occurrenceFunctions: string = `
 local jobs, schedule, notes = ${lua.scheduleExpressions}, ${lua.scheduleTimes}, ${lua.scheduleNotes}
 
 -- Notes that an occurrence is not the next one any more, though it may not have ended.

@@ -9,7 +9,7 @@ export const notStarted: { readonly lost: 0; readonly ended: -1 } = { lost: 0, e
  * `running`. Done twice for the same lease, it answers the same. Who runs what is noted as
  * `<entry> <deliveries> <crashes> <priority>:<consumer>`.
  */
-export const starting: string = `
+export const startFunction: string = `
 -- rows: priority, stream, entry, deliveries and id of each. Returns for each its number of tries, or ${notStarted.ended}
 -- when the task had ended; the records of those with tries, in order; the time in ms; by pairs of row and number, how
 -- often in a row a run was cut off by the end of its worker, 0 for a run that was only handed back; and, by pairs of row

@@ -1,6 +1,6 @@
 import { lua } from "../../keys.ts";
 /** Lua that puts tasks where they wait for their time, for scripts that have `prefix` and `now`, a time in ms. */
-export const delaying: string = `
+export const delayFunctions: string = `
 local function timeOf(due)
   return string.sub(due, 1, 1) == '+' and now + tonumber(due) or tonumber(due)
 end
@@ -20,8 +20,3 @@ local function announce()
   for _, ms in pairs(earliest) do redis.call('PUBLISH', ${lua.wake}, 'due ' .. string.format('%.0f', ms)) end
 end
 `;
-
-/** When a task is due, as scripts read it: milliseconds from now on, or a time. */
-export function showDue(due: number | Date): string {
-  return due instanceof Date ? String(due.getTime()) : `+${due}`;
-}
