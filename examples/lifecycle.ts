@@ -1,6 +1,7 @@
 /**
- * The ends that a task can come to, in one process: `deno run -A examples/lifecycle.ts`, `bun examples/lifecycle.ts` or
- * `node --import tsx examples/lifecycle.ts`. It needs a Redis at REDIS_URL, or at localhost.
+ * Retries, a timeout, an abort and a unique task, in one process: `deno run -A examples/lifecycle.ts`,
+ * `bun examples/lifecycle.ts` or `node --import tsx examples/lifecycle.ts`. It uses the Redis server at REDIS_URL, or at
+ * localhost.
  */
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
@@ -11,7 +12,7 @@ await using worker = new Worker({
   queueName: "lifecycle",
 });
 
-/** Around every task. */
+/** Middleware runs around every task. */
 worker.middleware((next) => async (...args) => {
   const started = performance.now();
   try {
@@ -21,27 +22,27 @@ worker.middleware((next) => async (...args) => {
   }
 });
 
-/** Succeeds at the third try. */
-const flaky = worker.task(async function flaky(): Promise<string> {
-  const { tries } = await Promise.resolve(taskContext());
-  if (tries < 3) throw new StreaqRetry(`Try ${tries} was not the one`, { delay: "200ms" });
-  return `worked at try ${tries}`;
+/** Succeeds on the third try. */
+const flaky = worker.task(function flaky(): string {
+  const { tries } = taskContext();
+  if (tries < 3) throw new StreaqRetry(`Try ${tries} failed`, { delay: "200ms" });
+  return `succeeded on try ${tries}`;
 }, { ttl: "1m" });
 
-/** Takes as long as it is told to, and heeds its signal. */
+/** Sleeps for the given time, or until its signal aborts. */
 const sleeper = worker.task(async function sleeper(ms: number): Promise<string> {
   await delay(ms, undefined, { signal: taskContext().signal });
   return `slept ${ms} ms`;
 }, { timeout: "1s", ttl: "1m" });
 
-/** Only one at a time, in all workers. */
+/** Runs one at a time, across all workers. */
 const report = worker.task(async function report(month: string): Promise<string> {
   await delay(300, undefined, { signal: taskContext().signal });
   return month;
 }, { unique: true, timeout: "10s", ttl: "1m" });
 
 const stop = new AbortController();
-const ended = worker.run({ signal: stop.signal });
+const running = worker.run({ signal: stop.signal });
 
 show(await (await flaky.enqueue()).result());
 show(await (await sleeper.enqueue(100)).result());
@@ -52,13 +53,13 @@ console.log("aborted:", await aborted.abort());
 show(await aborted.result()); // StreaqCancelled
 
 const reports = await worker.enqueueMany([report.enqueue("2026-10"), report.enqueue("2026-11")]);
-for (const task of reports) show(await task.result()); // One of them finds the other one running.
+for (const task of reports) show(await task.result()); // One of them fails, because the other one is running.
 
 console.log("listed:", (await worker.getTasksByStatus(TaskStatus.Done, { limit: 10 })).map(({ fnName }) => fnName));
-console.log("left:", await worker.queueSize(), worker.counters);
+console.log("unfinished:", await worker.queueSize(), worker.counters);
 
 stop.abort();
-await ended;
+await running;
 
 function show(outcome: TaskResult<string>): void {
   const { fnName, tries } = outcome;

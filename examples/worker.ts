@@ -1,7 +1,7 @@
 /**
- * A worker with three tasks. Run it with `streaq run examples/worker.ts`, and give it work with `examples/enqueue.ts`.
+ * A worker with three tasks. Run it with `streaq run examples/worker.ts`, then enqueue tasks with `examples/enqueue.ts`.
  *
- * The producer imports this module for its tasks. That connects to nothing: only the first operation does.
+ * The producer imports this module for its tasks. Importing it opens no connection; the first operation does.
  */
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,21 +12,21 @@ export const worker = new Worker({
   queueName: "examples",
   priorities: ["low", "high"], // From lowest to highest.
   concurrency: 8,
-  gracePeriod: "5s", // What runs when SIGTERM comes may go on this long.
+  gracePeriod: "5s", // How long running tasks may continue after SIGTERM.
 });
 
-/** Any function can be a task. Its arguments and its result travel as JSON. */
+/** Any function can be a task. Its arguments and its result are stored as JSON. */
 export const countWords = worker.task(function countWords(text: string): number {
   return text.split(/\s+/).filter((word) => word !== "").length;
 });
 
-/** Work that takes its time heeds the signal, so that a worker that shuts down can hand it to another one. */
+/** Slow work passes the signal on, so that a worker that shuts down can release the task to another worker. */
 export const sendMail = worker.task(async function sendMail(to: string, subject: string): Promise<string> {
   await delay(300, undefined, { signal: taskContext().signal });
   return `${subject}: sent to ${to}`;
 });
 
-/** Never started twice, whatever becomes of its worker. */
+/** With `maxTries: 1` it never starts twice, even if its worker crashes. */
 export const charge = worker.task(async function charge(order: string, cents: number) {
   if (cents > 100_000) throw new RangeError(`Order ${order} is over the limit: ${cents}`);
   await delay(100);

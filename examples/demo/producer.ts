@@ -1,6 +1,6 @@
 /**
- * The producer of `npm run demo`: it enqueues a graph of tasks, one for each file of this repository, and one that merges
- * what they have counted and depends on all of them.
+ * The producer of `npm run demo`. It enqueues a graph of tasks: one that counts the words of each file in this repository,
+ * and one that depends on all of them and merges their counts.
  */
 import { execFileSync } from "node:child_process";
 import { extname } from "node:path";
@@ -15,9 +15,9 @@ const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclud
   .split("\n")
   .filter((file) => extensions.has(extname(file)) && !file.endsWith("package-lock.json"));
 
-// A queue in memory is seen by this process alone, so the worker runs here too.
+// No other process can reach a queue in memory, so the worker runs here too.
 worker.logLevel = "warn";
-const ended = process.env.REDIS_URL?.startsWith("memory:") ? worker.run() : Promise.resolve();
+const running = process.env.REDIS_URL?.startsWith("memory:") ? worker.run() : undefined;
 
 const tasksByWorker = new Map<string, number>();
 const progress = new Progress(files.length);
@@ -25,7 +25,7 @@ const progress = new Progress(files.length);
 const started = performance.now();
 const counts = files.map((file) => countWords.enqueue(file));
 const ids = counts.map(({ id }) => id);
-// It holds no slot while it waits.
+// It occupies no slot while it waits for its dependencies.
 const merge = mergeWords.enqueue(Object.fromEntries(files.map((file, i) => [file, ids[i]!]))).start({ after: ids });
 const tasks = await worker.enqueueMany(counts);
 const merged = await merge;
@@ -44,7 +44,7 @@ printWords(words.result);
 printWorkers(tasksByWorker);
 const rate = Math.round(files.length / (done - started) * 1000);
 const [first, last] = [enqueued - started, done - started].map((ms) => `${(ms / 1000).toFixed(2)} s`);
-console.log(`\n${files.length} tasks and one for all of them, enqueued in ${first}, done in ${last}: ${rate} a second`);
+console.log(`\n${files.length} tasks and one that depends on them, enqueued in ${first}, done in ${last}: ${rate}/s`);
 
 await worker.close();
-await ended;
+await running;

@@ -1,10 +1,10 @@
 import process from "node:process";
 
 const width = 32;
-/** How often the line is written anew, in milliseconds. */
+/** The least time between two updates of the line, in milliseconds. */
 const interval = 40;
 
-/** How far the demo has come: one line that changes on a terminal, a few lines elsewhere. */
+/** Progress of the demo: one line that is updated in place on a terminal, a few lines elsewhere. */
 export class Progress {
   readonly #total: number;
   #done = 0;
@@ -15,7 +15,7 @@ export class Progress {
     this.#total = total;
   }
 
-  /** A file is done. */
+  /** Counts a finished file. */
   step(words: number): void {
     this.#done++;
     this.#words += words;
@@ -26,7 +26,7 @@ export class Progress {
     } else if (this.#done % Math.ceil(this.#total / 4) === 0) console.log(this.#line());
   }
 
-  /** All are done. */
+  /** Prints the final line. */
   end(): void {
     console.log(process.stdout.isTTY ? `\r${this.#line()}` : this.#line());
   }

@@ -3,7 +3,7 @@ import type { Counts } from "./worker.ts";
 
 const barWidth = 18;
 
-/** The most frequent words, side by side. */
+/** Prints the most frequent words of both kinds side by side. */
 export function printWords({ code, documentation }: { code: Counts; documentation: Counts }): void {
   const left = table(code);
   const right = table(documentation);
@@ -13,13 +13,13 @@ export function printWords({ code, documentation }: { code: Counts; documentatio
   }
 }
 
-/** Who did how much. */
+/** Prints how many files each worker process counted. */
 export function printWorkers(tasksByWorker: ReadonlyMap<string, number>): void {
   console.log(`\n${bold("Worker processes")}`);
   for (const [workerId, count] of [...tasksByWorker].sort()) console.log(`${workerId}  ${count} files`);
 }
 
-/** Lines like `const          ██████████  1,234`. */
+/** Formats counts as lines like `const          ██████████  1,234`. */
 function table(counts: Counts): string[] {
   const most = counts[0]?.[1] ?? 1;
   return counts.map(([word, count]) => {

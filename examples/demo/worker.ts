@@ -1,4 +1,4 @@
-/** The worker of `npm run demo`: it counts the words in files, and merges the counts when all are there. */
+/** The worker of `npm run demo`. It counts the words of files, and merges the counts. */
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import process from "node:process";
@@ -10,14 +10,14 @@ export const worker = new Worker({
   concurrency: 4,
 });
 
-/** Words with how often each is there. */
+/** Words with the number of times that each occurs. */
 export type Counts = [word: string, count: number][];
 
-/** How many words of a kind are kept in the end. */
+/** The number of words of each kind in the report. */
 const top = 10;
 const prose = new Set([".md"]);
 
-/** Words of four letters and more with how often each is there. The task travels as a path: payloads are best small. */
+/** Counts the words of four letters or more in a file. The argument is a path, because small payloads are best. */
 export const countWords = worker.task(
   async function countWords(path: string): Promise<Counts> {
     const text = await readFile(path, "utf8");
@@ -28,7 +28,7 @@ export const countWords = worker.task(
   { silent: true, ttl: "1m" },
 );
 
-/** The most frequent words in code and in prose. It depends on the tasks that have counted them, by path. */
+/** Returns the most frequent words in code and in documentation, given the ids of the counting tasks by path. */
 export const mergeWords = worker.task(
   async function mergeWords(tasks: Record<string, string>): Promise<{ code: Counts; documentation: Counts }> {
     const words = { code: new Map<string, number>(), documentation: new Map<string, number>() };

@@ -43,7 +43,7 @@ describe("streaq run", () => {
     await command.prints(/task hold □/);
     command.signal("SIGTERM");
     assertEquals(await command.exited, 0);
-    assertStringIncludes(command.output, "received signal SIGTERM");
+    assertStringIncludes(command.output, "is shutting down after SIGTERM");
     assertEquals(command.stderr, "");
     assertEquals(await held.status(), "queued");
   });

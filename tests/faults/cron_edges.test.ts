@@ -179,7 +179,7 @@ describe("a job of the code", () => {
     await eventually(async () => (await others[0]!.schedules()).length === 0, { timeout: 10_000 });
     await sleep(1200);
     await Promise.all(rest.map((run) => run.stop()));
-    assertEquals(lines.with("is in the code of no worker").length, 1);
+    assertEquals(lines.with("is no longer registered by any worker").length, 1);
   });
 
   it("outlives workers that hold another signing secret", async () => {

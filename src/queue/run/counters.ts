@@ -1,18 +1,18 @@
-/** How many tasks came to which end. */
+/** How many tasks a worker has finished, by outcome. */
 export interface Counters {
-  /** Succeeded. */
+  /** Tasks that succeeded. */
   completed: number;
-  /** Failed, given up and refused ones included. */
+  /** Tasks that failed, including those that were given up or refused. */
   failed: number;
-  /** Put back to be tried again. */
+  /** Runs that are retried later. */
   retried: number;
-  /** Aborted. */
+  /** Tasks that were aborted. */
   aborted: number;
-  /** Handed back, or taken over by another worker. */
+  /** Deliveries that were released, or taken over by another worker. */
   relinquished: number;
 }
 
-/** Like `{completed: 4, failed: 1}`, without zeros. */
+/** Formats counters like `{completed: 4, failed: 1}`, without zeros. */
 export function summarize(counters: Counters, now: { running?: number; lingering?: number } = {}): string {
   const entries = Object.entries({ ...counters, ...now }).filter(([, count]) => count > 0);
   return `{${entries.map(([name, count]) => `${name}: ${count}`).join(", ")}}`;

@@ -3,6 +3,7 @@ import type { TaskContext } from "../context/scope.ts";
 import type { TaskRecord } from "../records/codec.ts";
 import type { Definition } from "../tasks/definition.ts";
 import type { Thread } from "../threads/thread.ts";
+import { type CallListener, guardListeners } from "./task_signal.ts";
 
 /**
  * Where a delivery is in this worker:
@@ -92,10 +93,15 @@ export class Execution {
     return this.#controller.signal;
   }
 
-  /** The context that the function sees. */
-  context(): TaskContext {
+  /**
+   * The context that the function sees.
+   *
+   * @param call Calls listeners of the signal that the function adds.
+   */
+  context(call: CallListener): TaskContext {
     const { fnName, options: { timeout, ttl } } = this.definition!;
-    const signal = () => this.signal;
+    let guarded: AbortSignal | undefined;
+    const signal = () => guarded ??= guardListeners(this.signal, call);
     return {
       fnName,
       taskId: this.delivery.taskId,

@@ -1,9 +1,12 @@
+import { AsyncResource } from "node:async_hooks";
 import { abortable } from "../../base/async.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { StreaqCancelled, TimeoutError } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
 import type { Started } from "../../broker/contract/delivery.ts";
 import type { Scope, TaskContext } from "../context/scope.ts";
 import { runInScope } from "../context/task_context.ts";
+import { describeFailure } from "../records/failure.ts";
 import type { Definition } from "../tasks/definition.ts";
 import { type Handler, type Middleware, wrap } from "../tasks/middleware.ts";
 import { inThread } from "../threads/in_thread.ts";
@@ -13,6 +16,7 @@ import type { Execution } from "./execution.ts";
 import { type GuardOptions, refusalOf } from "./guards.ts";
 import type { InFlight } from "./in_flight.ts";
 import { interpret, type Outcome } from "./outcome.ts";
+import { showFailure } from "./show_failure.ts";
 import type { UniqueLocks } from "./unique_locks.ts";
 
 /** Options of an {@linkcode Executor}. */
@@ -25,6 +29,7 @@ export interface ExecutorOptions extends GuardOptions {
   readonly locks: UniqueLocks;
   readonly threads: ThreadPool;
   readonly clock: Clock;
+  readonly logger: Logger;
   /** Called when the function is about to be called. */
   readonly onRun: (execution: Execution) => void;
   /** Called once for each execution, as soon as its outcome is known. */
@@ -105,9 +110,12 @@ export class Executor {
     const { args, kwargs } = execution.record!;
     // Named arguments, which only other languages and untyped enqueuing have, arrive as one trailing object.
     const given = Object.keys(kwargs).length > 0 ? [...args, kwargs] : args;
-    const task = execution.context();
+    // A flow of its own: what the function does to its asynchronous context is not seen by later tasks.
+    const flow = new AsyncResource("streaq.task");
+    const inScope = <T>(fn: () => T): T => flow.runInAsyncScope(runInScope, undefined, scope, fn) as T;
+    const task = execution.context((listener) => this.#callListener(execution, () => inScope(listener)));
     const { thread } = execution;
-    const callInThread = thread && callerIn(thread, task, queueName);
+    const scope: Scope = { task, workerContext, queueName, callInThread: thread && callerIn(thread, task, queueName) };
     const { timeout } = definition.options;
     // Outside the scope: the handler is shared by all tasks of the name.
     const handler = this.#handler(definition);
@@ -117,9 +125,23 @@ export class Executor {
     onRun(execution);
     const timer = timeout === null ? undefined : this.#timer(execution, timeout);
     try {
-      return await runInScope({ task, workerContext, queueName, callInThread }, () => handler(...given));
+      return await inScope(() => handler(...given));
     } finally {
       timer?.cancel();
+    }
+  }
+
+  /** Calls a listener of a task's signal. What it throws is logged: it must end neither the worker nor the task. */
+  #callListener(execution: Execution, listener: () => unknown): void {
+    const log = (error: unknown) => {
+      const { fnName, delivery: { taskId } } = execution;
+      const shown = showFailure(describeFailure(error));
+      this.#options.logger.error(`task ${fnName} ${taskId} has an abort listener that failed: ${shown}`);
+    };
+    try {
+      Promise.resolve(listener()).catch(log);
+    } catch (error) {
+      log(error);
     }
   }
 

@@ -3,10 +3,10 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Membership } from "../../broker/contract/membership.ts";
 
-/** What a {@linkcode Janitor} needs of its worker. */
+/** Options of a {@linkcode Janitor}. */
 export interface JanitorOptions {
   readonly membership: Membership;
-  /** How often to clear up, in milliseconds. */
+  /** How often to tidy, in milliseconds. */
   readonly interval: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -20,16 +20,16 @@ export class Janitor {
     this.#options = options;
   }
 
-  /** Keeps on until told to stop. */
+  /** Tidies again and again until the signal is aborted. */
   async keep(signal: AbortSignal): Promise<void> {
     const { membership, interval, clock, logger } = this.#options;
     while (!signal.aborted) {
-      // Anywhere in the interval, so that workers that were started together take turns.
+      // Jittered, so that workers that were started together take turns.
       await delay(interval * (0.5 + Math.random()), { clock, signal }).catch(() => {});
       if (signal.aborted) return;
-      // It is tried again the next time.
+      // The next interval tries again.
       await abortable(membership.tidy(), signal).catch((error) => {
-        if (!signal.aborted) logger.warn(`Clearing up after dead workers failed: ${error}`);
+        if (!signal.aborted) logger.warn(`Cannot tidy up after dead workers: ${error}`);
       });
     }
   }

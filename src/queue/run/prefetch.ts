@@ -2,8 +2,8 @@
 const span = 100;
 
 /**
- * How many tasks a worker may buffer beyond its slots: as many as it finished within the last 100 ms, so that no worker
- * holds back what another could start.
+ * Limits how many tasks a worker buffers beyond its slots: as many as it finished within the last 100 ms, so that no worker
+ * hoards what another could start.
  */
 export class Prefetch {
   readonly #maximum: number;
@@ -11,18 +11,18 @@ export class Prefetch {
   #finished = 0;
   #before = 0;
 
-  /** @param maximum How many are buffered at most. */
+  /** @param maximum The largest number of buffered tasks. */
   constructor(maximum: number) {
     this.#maximum = maximum;
   }
 
-  /** Notes that a task has freed its slot. */
+  /** Counts a task that has freed its slot. */
   finished(time: number): void {
     this.#turn(time);
     this.#finished++;
   }
 
-  /** How many may be buffered at `time`. */
+  /** How many tasks may be buffered at `time`. */
   allowance(time: number): number {
     this.#turn(time);
     return Math.min(this.#maximum, Math.max(this.#finished, this.#before));

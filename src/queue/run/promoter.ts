@@ -5,7 +5,7 @@ import type { Scheduling } from "../../broker/contract/scheduling.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { persist } from "./persist.ts";
 
-/** What a {@linkcode Promoter} needs of its worker. */
+/** Options of a {@linkcode Promoter}. */
 export interface PromoterOptions {
   readonly scheduling: Scheduling;
   readonly scheduler: Scheduler;
@@ -13,14 +13,14 @@ export interface PromoterOptions {
   readonly logger: Logger;
 }
 
-/** How often to look although nothing is said to be due, in milliseconds: for what nobody has foreseen. */
+/** How often to look although nothing is expected to be due, in milliseconds. */
 const interval = 600_000;
-/** How long to leave a cron job to the worker that knows it before looking again, in milliseconds. */
-const courtesy = 1000;
+/** How long to leave a cron job to the worker that has registered it before looking again, in milliseconds. */
+const otherWorkerTime = 1000;
 
 /**
- * Moves tasks whose time has come to where they are read, has the scheduler enqueue the cron jobs that come after them,
- * and sleeps until the next one is due.
+ * Moves due tasks to their streams, has the scheduler enqueue the occurrences that follow, and sleeps until the next task is
+ * due.
  */
 export class Promoter {
   readonly #options: PromoterOptions;
@@ -33,7 +33,7 @@ export class Promoter {
     this.#options = options;
   }
 
-  /** Says that a task is due in so many milliseconds. */
+  /** Notifies it that a task is due in `ms` milliseconds. */
   due(ms: number): void {
     const time = this.#options.clock.monotonic() + ms;
     if (time >= this.#nextTime) return;
@@ -41,27 +41,27 @@ export class Promoter {
     this.#changed.notify();
   }
 
-  /** Keeps on until told to stop. */
+  /** Promotes again and again until the signal is aborted. */
   async keep(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (!signal.aborted) {
       const ms = Math.max(0, this.#nextTime - clock.monotonic());
       if (ms > 0) await this.#changed.waitAtMost(ms, { clock, signal });
       if (signal.aborted) return;
-      // Told to stop, it does not wait for a server that does not answer.
+      // An abort does not wait for a server that does not answer.
       if (clock.monotonic() >= this.#nextTime) await abortable(this.promote(signal), signal).catch(() => {});
     }
   }
 
-  /** How many tasks were moved so far. */
+  /** Number of tasks promoted so far. */
   get promoted(): number {
     return this.#promoted;
   }
 
   /**
-   * Moves all that is due now.
+   * Moves all tasks that are due now.
    *
-   * @throws When told to stop meanwhile.
+   * @throws When the signal is aborted meanwhile.
    */
   async promote(signal: AbortSignal): Promise<void> {
     const { scheduling, scheduler, clock, logger } = this.#options;
@@ -74,7 +74,7 @@ export class Promoter {
       if (next !== null) this.#lookIn(next);
       if (nextSchedule === 0) {
         if (await scheduler.tick()) continue;
-        this.#lookIn(courtesy);
+        this.#lookIn(otherWorkerTime);
       } else if (nextSchedule !== null) {
         this.#lookIn(nextSchedule);
       }

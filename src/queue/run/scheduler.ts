@@ -1,4 +1,4 @@
-import { abortable, deferred, delay } from "../../base/async.ts";
+import { abortable, deferred, Notice } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Publishing } from "../../broker/contract/broker.ts";
@@ -10,7 +10,7 @@ import type { RecordCodec } from "../records/codec.ts";
 import type { Calendar } from "../schedule/calendar.ts";
 import { occurrenceId } from "../schedule/occurrence.ts";
 
-/** What a {@linkcode Scheduler} needs of its worker. */
+/** Options of a {@linkcode Scheduler}. */
 export interface SchedulerOptions {
   readonly publishing: Publishing;
   readonly scheduling: Scheduling;
@@ -19,27 +19,32 @@ export interface SchedulerOptions {
   readonly calendar: Calendar;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
-  /** What a living worker has in its code is known for as long, in milliseconds. */
+  /** How long the registration of a cron job lasts, in milliseconds. */
   readonly idleTimeout: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /**
- * An occurrence that was missed by no more than this, in milliseconds, is enqueued late. More means that no worker ran:
- * then the one that was enqueued ahead starts late, and the others of that time are left out.
+ * An occurrence that was missed by no more than this, in milliseconds, is enqueued late. A longer gap means that no worker
+ * was running: then the occurrence that was enqueued ahead starts late, and the others in the gap are skipped.
  */
 const tolerance = 2000;
 
 /**
- * Enqueues the occurrences of cron jobs. Of each job the next one is always enqueued ahead, so that it is there when its
- * time comes, whoever lives then; as soon as it is due, it is time to enqueue the one after it.
+ * Enqueues the occurrences of schedules. The next occurrence of each is always enqueued ahead, so that it starts on time
+ * whichever workers are alive then; as soon as it is due, the one after it is enqueued.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #ready = deferred<void>();
-  /** Jobs that were left to others with a line in the log. */
+  /** Schedules that were left to other workers with a line in the log. */
   readonly #unreadable = new Set<string>();
+  /** Cron jobs of this worker whose schedule was stored by this run. */
+  readonly #scheduled = new Set<string>();
+  readonly #changed = new Notice();
+  /** Whether a cron job was registered since the jobs were last looked at. */
+  #isChanged = false;
   readonly #startTime: number;
   #hasFailed = false;
 
@@ -48,38 +53,52 @@ export class Scheduler {
     this.#startTime = options.clock.monotonic();
   }
 
-  /** Resolves when the jobs of the code are scheduled, or will not be. */
+  /** Resolves when the cron jobs of this worker are scheduled, or the worker stops. */
   get ready(): Promise<void> {
     return this.#ready.promise;
   }
 
-  /** Schedules the jobs of the code, sees to it that they stay scheduled, and keeps on until told to stop. */
+  /** Notifies it that cron jobs were registered. */
+  registered(): void {
+    this.#isChanged = true;
+    this.#changed.notify();
+  }
+
+  /** Schedules the cron jobs of this worker, and again where a schedule has disappeared, until the signal is aborted. */
   async keep(signal: AbortSignal): Promise<void> {
-    const { scheduling, idleTimeout, clock, logger } = this.#options;
-    // All of them at the start, as they may have changed; later only what is gone.
-    let isStart = true;
-    const operation = async () => {
-      const jobs = this.#jobs;
-      const missing = new Set(await scheduling.register(jobs.map(({ fnName }) => fnName)));
-      await this.#schedule(isStart ? jobs : jobs.filter(({ fnName }) => missing.has(fnName)));
-      isStart = false;
-    };
-    while (!signal.aborted && this.#jobs.length > 0) {
+    const { idleTimeout, clock, logger } = this.#options;
+    const what = "Scheduling cron jobs";
+    while (!signal.aborted) {
+      this.#isChanged = false;
+      const hasJobs = this.#jobs.length > 0;
       try {
-        await abortable(persist(operation, { what: "Scheduling cron jobs", clock, logger, signal }), signal);
+        if (hasJobs) await abortable(persist(() => this.#update(), { what, clock, logger, signal }), signal);
         this.#ready.resolve();
-        await delay(idleTimeout / 2, { clock, signal });
+        // A job that was registered meanwhile is not covered.
+        if (this.#isChanged) continue;
+        if (hasJobs) await this.#changed.waitAtMost(idleTimeout / 2, { clock, signal });
+        else await abortable(this.#changed.wait(), signal);
       } catch {
-        // Only when told to stop.
+        // Only when the signal is aborted.
       }
     }
     this.#ready.resolve();
   }
 
+  /** Registers the cron jobs of this worker; schedules those that are new here, or whose schedule is missing. */
+  async #update(): Promise<void> {
+    const { scheduling } = this.#options;
+    const jobs = this.#jobs;
+    const missing = new Set(await scheduling.register(jobs.map(({ fnName }) => fnName)));
+    // A job that is new here may have changed since the last deployment.
+    await this.#schedule(jobs.filter(({ fnName }) => missing.has(fnName) || !this.#scheduled.has(fnName)));
+    for (const { fnName } of jobs) this.#scheduled.add(fnName);
+  }
+
   /**
-   * Enqueues the occurrences that come after those that are due.
+   * Enqueues the occurrences that follow those that are due.
    *
-   * @returns Whether something was done: what is left to another worker stays due, and so does what failed.
+   * @returns Whether anything was done: a schedule that is left to another worker stays due, and so does one that failed.
    */
   async tick(): Promise<boolean> {
     const { scheduling, publishing, priorities, logger } = this.#options;
@@ -95,23 +114,23 @@ export class Scheduler {
           continue;
         }
         const isGone = next === "gone";
-        // Of a job that is over the last occurrence still runs.
+        // The last occurrence of a finished schedule still runs.
         if (!await publishing.unschedule(job.name, { withdraw: isGone })) continue;
         removed++;
-        if (isGone) logger.warn(`cron job ${job.name} is in the code of no worker any more, and was removed`);
+        if (isGone) logger.warn(`cron job ${job.name} is no longer registered by any worker and was removed`);
       }
       const ticked = ticks.length === 0 ? 0 : await scheduling.tick(ticks);
       this.#hasFailed = false;
       return ticked + removed > 0;
     } catch (error) {
-      // Tasks that wait for their time are not to wait for this.
-      if (!this.#hasFailed) logger.warn(`Enqueuing cron jobs failed and is tried again: ${error}`);
+      // Delayed tasks must not wait for this.
+      if (!this.#hasFailed) logger.warn(`Enqueuing cron jobs failed and will be retried: ${error}`);
       this.#hasFailed = true;
       return false;
     }
   }
 
-  /** The jobs in the code of this worker that are due some day. */
+  /** The cron jobs of this worker that have a next occurrence. */
   get #jobs(): Job[] {
     const { registry, calendar, clock } = this.#options;
     return [...registry.values()].filter((definition) => {
@@ -120,7 +139,7 @@ export class Scheduler {
     }) as Job[];
   }
 
-  /** Schedules jobs; those that have changed take effect now. */
+  /** Stores the schedules of cron jobs; changes take effect now. */
   async #schedule(jobs: readonly Job[]): Promise<void> {
     const { publishing, logger } = this.#options;
     if (jobs.length === 0) return;
@@ -135,14 +154,14 @@ export class Scheduler {
   }
 
   /**
-   * What comes after an occurrence that is due: the next one, or none, as the job is over, or gone from all code, or left
-   * to others.
+   * The occurrence that follows a due one; or why there is none: the schedule is over, no worker registers it any more
+   * (gone), or it is left to other workers.
    */
   #following(job: Due, now: number): Occurrence | "over" | "gone" | "left" {
     const { calendar, registry, idleTimeout, clock, logger } = this.#options;
     const { name, isStatic, isRegistered, expression, timeZone } = job;
     if (isStatic && !registry.get(name)?.cron) {
-      // Where all were stopped, the worker that knows it may be about to start.
+      // After a stop of all workers, the one that registers it may be about to start.
       const isNew = now - job.time < idleTimeout || clock.monotonic() - this.#startTime < idleTimeout;
       return isRegistered || isNew ? "left" : "gone";
     }
@@ -151,7 +170,7 @@ export class Scheduler {
       const after = time !== null && time >= now - tolerance ? job.time : now;
       return this.#next(job, after, now) ?? "over";
     } catch (error) {
-      // Its record is for workers with another secret, or its expression for other readers of expressions.
+      // Its record may be for workers with another secret, or its expression for another version of the parser.
       if (!this.#unreadable.has(name)) logger.error(`cron job ${name} is left to other workers: ${error}`);
       this.#unreadable.add(name);
       return "left";
@@ -176,8 +195,8 @@ export class Scheduler {
   }
 }
 
-/** A function that runs by itself. */
+/** A cron job of this worker. */
 type Job = Definition & { readonly cron: CronJob };
 
-/** A job whose occurrence has become due. */
+/** A schedule whose occurrence has become due. */
 type Due = DueSchedules["due"][number];

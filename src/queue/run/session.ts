@@ -14,7 +14,7 @@ import { Run } from "./run.ts";
 import { listenForSignals } from "./signals.ts";
 import type { ResolvedWorkerOptions } from "../options/worker_options.ts";
 
-/** What a {@linkcode Session} needs of its worker. */
+/** Options of a {@linkcode Session}. */
 export interface SessionOptions<C> extends ResolvedWorkerOptions<C> {
   readonly broker: Broker;
   readonly codec: RecordCodec;
@@ -22,21 +22,21 @@ export interface SessionOptions<C> extends ResolvedWorkerOptions<C> {
   readonly registry: ReadonlyMap<string, Definition>;
   readonly middleware: readonly Middleware[];
   readonly counters: Counters;
-  /** End when nothing is left to do. */
+  /** Whether to end when nothing is left to do. */
   readonly burst: boolean;
 }
 
-/** How often to look whether all is done, in milliseconds. */
+/** How often `drained()` looks whether the queue is empty, in milliseconds. */
 const drainInterval = 5;
 
-/** The session that code runs in: its tasks, and its lifespan. */
+/** The session that the current code belongs to: that of its task, or of its lifespan. */
 const sessions = new AsyncLocalStorage<Session<unknown>>();
 
 /** One call of a worker's `run()`, from connecting to the end of the lifespan. */
 export class Session<C> implements Activity {
   readonly #options: SessionOptions<C>;
   readonly #stop = new AbortController();
-  /** There as soon as the lifespan has yielded. */
+  /** Set when the lifespan has yielded. */
   #current: { readonly run: Run; readonly context: C } | undefined;
   #ended: Promise<void> | undefined;
 
@@ -45,44 +45,49 @@ export class Session<C> implements Activity {
     options.clock.watch?.(this);
   }
 
-  /** See {@linkcode Activity}: a session that starts counts like a function that runs. */
+  /** See {@linkcode Activity}: a session that is starting counts as a running function. */
   get running(): number {
     if (!this.#ended || this.#stop.signal.aborted) return 0;
     const run = this.#current?.run;
     return run?.isReady ? run.running : 1;
   }
 
-  /** What runs, and with which context; `undefined` until the lifespan has yielded. */
+  /** The run and its context; `undefined` until the lifespan has yielded. */
   get current(): { readonly run: Run; readonly context: C } | undefined {
     return this.#current;
   }
 
-  /** Whether the caller is part of the session, so that it cannot wait for its end. */
+  /** Whether the caller is part of the session, so that waiting for its end would deadlock. */
   get isInside(): boolean {
     return sessions.getStore() === this;
   }
 
-  /** Resolves or rejects when it has ended. */
+  /** Settles when the session has ended. */
   get ended(): Promise<void> {
     return this.#ended ??= sessions.run(this as Session<unknown>, () => this.#serve());
   }
 
   /**
-   * Resolves when nothing is queued or runs, or it has ended.
+   * Resolves when nothing is queued or running, or the session has ended.
    *
-   * @throws What it has ended with.
+   * @throws The error that the session has ended with.
    */
   async drained(): Promise<void> {
     const { id, shutdownClock: clock } = this.#options;
     const { signal } = this.#stop;
-    if (this.isInside) throw new StreaqError(`Could not drain a worker from one of its tasks: ${id}`);
+    if (this.isInside) throw new StreaqError(`Cannot drain worker ${id} from one of its own tasks`);
     while (!await this.#current?.run.isDrained()) {
       if (signal.aborted) return await this.ended;
       await delay(drainInterval, { clock, signal }).catch(() => {});
     }
   }
 
-  /** Tells it to stop. */
+  /** Notifies it that cron jobs were registered with the worker. */
+  registered(): void {
+    this.#current?.run.registered();
+  }
+
+  /** Begins the shutdown. */
   stop(): void {
     this.#stop.abort();
   }
@@ -91,9 +96,9 @@ export class Session<C> implements Activity {
     const { id, queueName, lifespan, logger, handleSignals } = this.#options;
     const unlisten = handleSignals
       ? listenForSignals((name) => {
-        logger.info(`received signal ${name}, shutting down worker ${id}`);
+        logger.info(`worker ${id} is shutting down after ${name}`);
         this.stop();
-      })
+      }, { clock: this.#options.shutdownClock })
       : undefined;
     try {
       if (!await this.#connect()) return;
@@ -110,7 +115,7 @@ export class Session<C> implements Activity {
     }
   }
 
-  /** Connects; `false` when told to stop meanwhile. */
+  /** Connects; `false` when the session is stopped meanwhile. */
   async #connect(): Promise<boolean> {
     const { signal } = this.#stop;
     try {

@@ -2,13 +2,14 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger, LogLevel } from "../../base/log.ts";
 import type { Completion } from "../../broker/contract/completing.ts";
 import type { RecordCodec, TaskOutcome } from "../records/codec.ts";
-import { describeFailure, type FailureRecord } from "../records/failure.ts";
+import { describeFailure } from "../records/failure.ts";
 import { defaultTtl } from "../tasks/task_options.ts";
 import type { Counters } from "./counters.ts";
 import type { Execution } from "./execution.ts";
 import type { InFlight } from "./in_flight.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Outcome } from "./outcome.ts";
+import { showFailure } from "./show_failure.ts";
 
 /** Options of a {@linkcode Settler}. */
 export interface SettlerOptions {
@@ -137,7 +138,7 @@ export class Settler {
       this.say(execution, `■ ${delivery.taskId}`);
     } else {
       counters.failed++;
-      this.say(execution, `× ${delivery.taskId} failed: ${show(describeFailure(end.error))}`, "error");
+      this.say(execution, `× ${delivery.taskId} failed: ${showFailure(describeFailure(end.error))}`, "error");
     }
   }
 
@@ -170,21 +171,5 @@ export class Settler {
 /** Why a task wants to be tried again: its own words, and what it was caused by. */
 function explain(error: Error): string {
   const { message, cause } = describeFailure(error);
-  return [message, ...(cause ? [show(cause)] : [])].filter(Boolean).join("\nCaused by ") || "no reason given";
-}
-
-/** An error with its stack and its causes. */
-function show(first: FailureRecord): string {
-  const shown: string[] = [];
-  for (let failure: FailureRecord | undefined = first; failure; failure = failure.cause) shown.push(showOne(failure));
-  return shown.join("\nCaused by ");
-}
-
-/** An error with its stack down to where the task began; what lies below is the same for every task. */
-function showOne({ name, message, stack }: FailureRecord): string {
-  const lines = (stack ?? `${name}: ${message}`).split("\n");
-  const end = lines.findIndex((line) =>
-    /^\s+at (?:async )?(?:runInScope|AsyncLocalStorage|Executor\.|UniqueLocks\.|#call\b)/.test(line)
-  );
-  return lines.slice(0, end === -1 ? undefined : end).join("\n");
+  return [message, ...(cause ? [showFailure(cause)] : [])].filter(Boolean).join("\nCaused by ") || "no reason given";
 }

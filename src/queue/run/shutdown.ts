@@ -8,19 +8,23 @@ import type { Outbox } from "./outbox.ts";
 import { ShutdownError } from "./outcome.ts";
 import type { Settler } from "./settler.ts";
 
-/** Options of {@linkcode shutDown}. */
-export interface ShutdownOptions {
-  readonly workerId: string;
+/** The roles of the worker that take part in its shutdown. */
+export interface ShutdownRoles {
   readonly inFlight: InFlight;
   readonly executor: Executor;
   readonly settler: Settler;
   readonly outbox: Outbox;
   /** Notified when a slot was freed, or an outcome became known. */
   readonly changed: Notice;
-  /** How long running tasks may continue, in milliseconds. */
-  readonly gracePeriod: number;
   /** Aborted when the broker has not answered for long enough. */
   readonly giveUp: AbortController;
+}
+
+/** Options of {@linkcode shutDown}. */
+export interface ShutdownOptions {
+  readonly workerId: string;
+  /** How long running tasks may continue, in milliseconds. */
+  readonly gracePeriod: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -31,28 +35,29 @@ const lastChance = 500;
 const brokerTimeout = 5000;
 
 /** Empties a worker that starts nothing more: releases what waits, lets running tasks finish, and then stops them. */
-export async function shutDown(options: ShutdownOptions): Promise<void> {
-  const { workerId, inFlight, executor, gracePeriod, logger } = options;
+export async function shutDown(roles: ShutdownRoles, options: ShutdownOptions): Promise<void> {
+  const { inFlight, executor, changed } = roles;
+  const { workerId, gracePeriod, clock, logger } = options;
   const reason = new ShutdownError(`Worker ${workerId} is shutting down`);
-  releaseWaiting(options, reason);
+  releaseWaiting(roles, reason);
   const open = inFlight.running - inFlight.lingering;
   if (open > 0 && gracePeriod > 0) {
     logger.info(`worker ${workerId} waits up to ${gracePeriod} ms for ${open} running tasks`);
-    await until(() => inFlight.running === inFlight.lingering, gracePeriod, options);
+    await until(() => inFlight.running === inFlight.lingering, gracePeriod, { changed, clock });
   }
   for (const execution of inFlight.executions) execution.abort(reason);
-  await until(() => inFlight.running === 0, lastChance, options);
+  await until(() => inFlight.running === 0, lastChance, { changed, clock });
   for (const execution of [...inFlight.executions]) {
     if (isConcluded(execution)) continue;
     const { fnName, delivery: { taskId } } = execution;
     logger.warn(`task ${fnName} ${taskId} ignores its signal: its next run may overlap this one`);
     executor.abandon(execution);
   }
-  await stored(options);
+  await stored(roles, options);
 }
 
 /** Releases what has no function running. */
-function releaseWaiting({ inFlight, settler }: ShutdownOptions, reason: ShutdownError): void {
+function releaseWaiting({ inFlight, settler }: ShutdownRoles, reason: ShutdownError): void {
   for (const execution of inFlight.bufferedSince(Infinity)) settler.release(execution);
   for (const execution of [...inFlight.executions]) {
     // The answer to its start, if it still comes, is ignored.
@@ -63,7 +68,11 @@ function releaseWaiting({ inFlight, settler }: ShutdownOptions, reason: Shutdown
 }
 
 /** Waits until a condition holds, `ms` milliseconds at most. */
-async function until(holds: () => boolean, ms: number, { changed, clock }: ShutdownOptions): Promise<void> {
+async function until(
+  holds: () => boolean,
+  ms: number,
+  { changed, clock }: { changed: Notice; clock: Clock },
+): Promise<void> {
   const over = new AbortController();
   const time = delay(ms, { clock, signal: over.signal }).catch(() => {});
   let isOver = false;
@@ -73,7 +82,7 @@ async function until(holds: () => boolean, ms: number, { changed, clock }: Shutd
 }
 
 /** Waits until every outcome is stored, or gives up. */
-async function stored({ outbox, giveUp, clock, logger }: ShutdownOptions): Promise<void> {
+async function stored({ outbox, giveUp }: ShutdownRoles, { clock, logger }: ShutdownOptions): Promise<void> {
   const late = () => new TimeoutError(`Redis did not answer within ${brokerTimeout} ms`);
   try {
     await within(outbox.idle(), brokerTimeout, { clock, late });

@@ -1,23 +1,53 @@
 import process from "node:process";
+import type { Clock } from "../../base/clock.ts";
 
-/** The signals that ask for a shutdown, and the exit status of a process that they end at once. */
-const signals = { SIGINT: 130, SIGTERM: 143 } as const;
+/** A worker that shuts down on signals of the process. */
+interface Subscriber {
+  readonly clock: Clock;
+  readonly onFirst: (signal: Signal) => void;
+  /** When the first signal came, by the monotonic clock. */
+  firstTime: number | undefined;
+}
+
+type Signal = "SIGINT" | "SIGTERM";
+
+/** Terminals, process groups, runners and frameworks deliver one stop twice: signals this close, in milliseconds, are one. */
+const sameStop = 500;
+/** The exit code of a process that SIGINT has ended. */
+const interrupted = 130;
+
+/** All workers of the process: it has one listener for them, however many there are. */
+const subscribers = new Set<Subscriber>();
 
 /**
- * Calls `onFirst` on the first SIGINT or SIGTERM; the second ends the process there and then.
+ * Calls `onFirst` on the first SIGINT or SIGTERM. A SIGINT more than 500 ms later, a second press of Ctrl+C, ends the
+ * process at once; SIGTERM never does, however often it comes.
  *
- * @returns How to stop listening.
+ * @returns A function that stops listening.
  */
-export function listenForSignals(onFirst: (signal: string) => void): () => void {
-  let asked = false;
-  const listener = (signal: keyof typeof signals): void => {
-    if (asked) process.exit(signals[signal]);
-    asked = true;
-    onFirst(signal);
-  };
-  const names = Object.keys(signals) as (keyof typeof signals)[];
-  for (const name of names) process.on(name, listener);
+export function listenForSignals(onFirst: (signal: Signal) => void, { clock }: { clock: Clock }): () => void {
+  const subscriber: Subscriber = { clock, onFirst, firstTime: undefined };
+  if (subscribers.size === 0) {
+    process.on("SIGINT", receive);
+    process.on("SIGTERM", receive);
+  }
+  subscribers.add(subscriber);
   return () => {
-    for (const name of names) process.off(name, listener);
+    if (!subscribers.delete(subscriber) || subscribers.size > 0) return;
+    process.off("SIGINT", receive);
+    process.off("SIGTERM", receive);
   };
+}
+
+function receive(signal: Signal): void {
+  for (const subscriber of [...subscribers]) {
+    const { clock, firstTime, onFirst } = subscriber;
+    const time = clock.monotonic();
+    if (firstTime === undefined) {
+      subscriber.firstTime = time;
+      onFirst(signal);
+    } else if (signal === "SIGINT" && time - firstTime > sameStop) {
+      process.exit(interrupted);
+    }
+  }
 }

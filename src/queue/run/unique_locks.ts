@@ -6,18 +6,18 @@ import type { Execution } from "./execution.ts";
 import { persist } from "./persist.ts";
 import { randomId } from "../../base/id.ts";
 
-/** What {@linkcode UniqueLocks} need of their worker. */
+/** Options of {@linkcode UniqueLocks}. */
 export interface UniqueLocksOptions {
   readonly locking: Locking;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** When to stop asking for a lock. */
+  /** When to give up on a broker that does not answer. */
   readonly signal: AbortSignal;
 }
 
 /**
- * The locks of the unique tasks that run here. A lock is held until the function has settled, also when the task has
- * ended before, and extended meanwhile; when the worker dies, it runs out by itself.
+ * The locks of the unique tasks that run here. A lock is kept until the function has settled, even if the task finished
+ * before, and extended meanwhile; when the worker dies, it expires.
  */
 export class UniqueLocks {
   readonly #options: UniqueLocksOptions;
@@ -27,7 +27,11 @@ export class UniqueLocks {
     this.#options = options;
   }
 
-  /** Takes the lock of a run; returns why that cannot be. @throws When told to stop. */
+  /**
+   * Takes the lock of an execution; returns the failure of the task when another one has it.
+   *
+   * @throws When the signal is aborted.
+   */
   async take(execution: Execution): Promise<Error | undefined> {
     const { locking, ...options } = this.#options;
     const { fnName } = execution.definition!;
@@ -41,7 +45,7 @@ export class UniqueLocks {
     return new StreaqError(`Task ${fnName} is unique: task ${answer} of this name is running`);
   }
 
-  /** Releases the lock of a run, if it has one. */
+  /** Releases the lock of an execution, if it has one. */
   async release(execution: Execution): Promise<void> {
     const { locking, logger } = this.#options;
     const lock = this.#held.get(execution);
@@ -49,18 +53,20 @@ export class UniqueLocks {
     try {
       await locking.release(lock);
     } catch (error) {
-      logger.warn(`Releasing the lock of task ${lock.fnName} failed, it runs out by itself: ${error}`);
+      logger.warn(`Cannot release the lock of task ${lock.fnName}, it expires by itself: ${error}`);
     }
   }
 
-  /** Extends all that are held. */
+  /** Extends all locks. */
   async extend(): Promise<void> {
     const { locking, logger } = this.#options;
     if (this.#held.size === 0) return;
     const held = new Map([...this.#held].map(([execution, lock]) => [lock, execution]));
     for (const lock of await locking.extend([...held.keys()])) {
       if (!this.#held.delete(held.get(lock)!)) continue;
-      logger.warn(`task ${lock.fnName} ${lock.taskId} was stalled past its lock: another one may run beside it`);
+      logger.warn(
+        `task ${lock.fnName} ${lock.taskId} was stalled past its lock: another task of this name may run beside it`,
+      );
     }
   }
 }

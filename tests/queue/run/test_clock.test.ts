@@ -274,7 +274,7 @@ describe("Worker.drain()", () => {
     await worker.drain();
     assertEquals(
       (await task.result()).exception.message,
-      `Could not drain a worker from one of its tasks: ${worker.id}`,
+      `Cannot drain worker ${worker.id} from one of its own tasks`,
     );
   });
 

@@ -134,7 +134,7 @@ behaviour("cron()", (stage) => {
     const second = running(worker);
     await eventually(async () => (await worker.schedules()).length === 0, { timeout: 10_000 });
     await second.stop();
-    assertEquals(lines.with("gone is in the code of no worker").length, 1);
+    assertEquals(lines.with("gone is no longer registered by any worker").length, 1);
   });
 
   it("leaves a job that it does not know to the worker that does", async () => {
