@@ -4,10 +4,10 @@ export const group = "workers";
 /**
  * The keys of a queue, each written once for TypeScript and for Lua. `docs/wire-format.md` describes what they hold.
  *
- * A family has one key for each priority, task, worker or name; with an empty text it is what all of its keys begin with.
+ * A family has one key for each priority, task, worker or name. An empty name gives the beginning of all its keys.
  */
 export abstract class KeyTable {
-  /** Writes a key: what follows the queue's prefix, and for a key of a family what follows that. */
+  /** Writes a key: the queue's prefix and a suffix, which for a family is followed by the name of a member. */
   protected abstract key(suffix: string, member?: string): string;
 
   /** The stream of a priority: its queued and running tasks. */
@@ -125,7 +125,7 @@ export abstract class KeyTable {
     return this.key(":ts:workers");
   }
 
-  /** Hash: how many stream entries of an aborted task are to be dropped. */
+  /** Hash: for each task that was aborted before it started, how many stream entries are to be dropped. */
   get dropped(): string {
     return this.key(":ts:dropped");
   }
@@ -135,7 +135,9 @@ export abstract class KeyTable {
     return this.key(":ts:results");
   }
 
-  /** The completion mark of a task whose result is not kept for long. */
+  /**
+   * The completion mark of a task that was aborted, has failed with a dependency, or whose result is not kept for long.
+   */
   ended(taskId: string): string {
     return this.key(":ts:ended:", taskId);
   }
@@ -153,7 +155,7 @@ export abstract class KeyTable {
 
 /** The keys of one queue, as text. */
 export class Keys extends KeyTable {
-  /** What every key of the queue begins with. */
+  /** Beginning of every key of the queue. */
   readonly prefix: string;
 
   constructor(queueName: string) {

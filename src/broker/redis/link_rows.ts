@@ -1,37 +1,37 @@
 import type { NewTask } from "../contract/task.ts";
 import { largestChunk } from "./chunks.ts";
-import { edgeLimit, type Linked, linkLimit } from "./scripts/enqueue/link.ts";
+import { edgeLimit, type LinkedTask, linkLimit } from "./scripts/enqueue/link.ts";
 
 /** A task on its way into the store. */
-export interface Row extends Linked {
-  /** Which of the tasks that were given it is, or belongs to. */
-  readonly place: number;
+export interface LinkRow extends LinkedTask {
+  /** Index of the task, or of the pipeline that it belongs to, among those to be stored. */
+  readonly index: number;
 }
 
-/** Cuts tasks into parts, each for one call. Those that are piped into each other stay together. */
-export function* partsOf(tasks: readonly NewTask[]): Generator<readonly Row[]> {
-  let [part, edges, size]: [Row[], number, number] = [[], 0, 0];
-  for (const [place, task] of tasks.entries()) {
-    const rows = pipelineFrom(task, place);
+/** Cuts tasks into chunks of rows, each for one call; a pipeline stays in one chunk. */
+export function* chunksOfRows(tasks: readonly NewTask[]): Generator<readonly LinkRow[]> {
+  let [chunk, edges, size]: [LinkRow[], number, number] = [[], 0, 0];
+  for (const [index, task] of tasks.entries()) {
+    const rows = rowsOf(task, index);
     const rowEdges = sum(rows, ({ after }) => after.length);
     const rowSize = sum(rows, ({ task }) => task.data.length);
-    const isFull = part.length + rows.length > linkLimit || edges + rowEdges > edgeLimit ||
+    const isFull = chunk.length + rows.length > linkLimit || edges + rowEdges > edgeLimit ||
       size + rowSize > largestChunk;
-    if (part.length > 0 && isFull) {
-      yield part;
-      [part, edges, size] = [[], 0, 0];
+    if (chunk.length > 0 && isFull) {
+      yield chunk;
+      [chunk, edges, size] = [[], 0, 0];
     }
-    part.push(...rows);
+    chunk.push(...rows);
     edges += rowEdges;
     size += rowSize;
   }
-  yield part;
+  yield chunk;
 }
 
-/** A task with all that it is piped into, in order. */
-function pipelineFrom(first: NewTask, place: number): Row[] {
-  const shared = { place, failure: undefined, token: undefined };
-  const rows: Row[] = [{ ...shared, task: first, after: first.after ?? [], isPiped: false }];
+/** Rows of a task and of the pipeline behind it, in order. */
+function rowsOf(first: NewTask, index: number): LinkRow[] {
+  const shared = { index, failure: undefined, token: undefined };
+  const rows: LinkRow[] = [{ ...shared, task: first, after: first.after ?? [], isPiped: false }];
   for (let task = first; task.next; task = task.next) {
     rows.push({ ...shared, task: task.next, after: [task.id], isPiped: true });
   }

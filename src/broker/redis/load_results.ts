@@ -3,19 +3,19 @@ import { pages } from "./chunks.ts";
 import type { CommandSender } from "./command_sender.ts";
 import type { Keys } from "./keys.ts";
 
-/** How many results, which may be large, are loaded in one call. */
-const resultsAtOnce = 50;
+/** How many results one call loads; they may be large. */
+const resultsPerCall = 50;
 
-/** The results of tasks, `null` where there is none. */
+/** Loads the results of tasks, in order; `null` for a task without one. */
 export async function loadResults(
   redis: CommandSender,
   keys: Keys,
-  ids: readonly string[],
+  taskIds: readonly string[],
   { binary }: { binary: boolean },
 ): Promise<(Payload | null)[]> {
   const results: (Payload | null)[] = [];
-  for (const part of pages(ids, resultsAtOnce)) {
-    const names = part.map((id) => keys.result(id));
+  for (const page of pages(taskIds, resultsPerCall)) {
+    const names = page.map((id) => keys.result(id));
     results.push(...await redis.command<(Payload | null)[]>(["MGET", ...names], { binary }));
   }
   return results;

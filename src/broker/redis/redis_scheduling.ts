@@ -6,7 +6,7 @@ import { promote } from "./scripts/schedule/promote.ts";
 import { register } from "./scripts/schedule/register.ts";
 import { tick } from "./scripts/schedule/tick.ts";
 
-/** Moves due tasks of a queue on Redis to their streams, and keeps its schedules going. */
+/** Moves due tasks of a queue on Redis to their streams, and enqueues the occurrences of its schedules. */
 export class RedisScheduling implements Scheduling {
   readonly #state: ConsumerState;
 

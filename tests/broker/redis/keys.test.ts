@@ -6,7 +6,7 @@ import { Scene } from "../scene.ts";
 
 const scene = new Scene();
 
-/** Every member of the table: a key, or a function of what a key of the family ends with. */
+/** Every member of the table: a key, or a function that returns the key of a family with this end. */
 function membersOf(table: KeyTable): [name: string, member: string | ((end: string) => string)][] {
   const names = Object.getOwnPropertyNames(KeyTable.prototype).filter((name) => name !== "constructor");
   return names.map((name) => {
@@ -15,7 +15,7 @@ function membersOf(table: KeyTable): [name: string, member: string | ((end: stri
   });
 }
 
-/** The keys of a table, those of families with this end. */
+/** The keys of a table; keys of families have this end. */
 function namesIn(table: KeyTable, end: string): string[] {
   return membersOf(table).map(([, member]) => typeof member === "string" ? member : member(end));
 }

@@ -1,11 +1,11 @@
 import type { NewTask } from "../../../contract/task.ts";
 
-/** Where scripts put a task: its priority, and for a delayed one a colon and when it is due. */
-export function showDestination({ priority, due }: Pick<NewTask, "priority" | "due">): string {
-  return due === undefined ? priority : `${priority}:${showDue(due)}`;
+/** Where scripts put a task: its priority; for a delayed task followed by a colon and its due time. */
+export function encodeDestination({ priority, due }: Pick<NewTask, "priority" | "due">): string {
+  return due === undefined ? priority : `${priority}:${encodeDue(due)}`;
 }
 
-/** When a task is due, as scripts read it: milliseconds from now on, or a time. */
-export function showDue(due: number | Date): string {
+/** A due time for scripts: Unix milliseconds, or `+` and milliseconds from now. */
+export function encodeDue(due: number | Date): string {
   return due instanceof Date ? String(due.getTime()) : `+${due}`;
 }

@@ -1,19 +1,19 @@
-/** Why a task could not be stored with its dependencies as they are. */
+/** Reason why a task was not stored with its dependencies as they are. */
 export type Obstacle =
-  /** There is a task of its id already. */
+  /** A task with its id exists, or has finished. */
   | { readonly kind: "exists" | "done" }
-  /** It cannot be: a dependency is unknown, or was to be piped into it and is not. */
+  /** A dependency is unknown, or was to be piped into the task but is stored without that. */
   | { readonly kind: "unknown" | "unpiped"; readonly taskId: string }
-  /** The store refuses it. */
+  /** Redis refuses to store the task. */
   | { readonly kind: "refused"; readonly message: string }
-  /** A dependency has failed, and what it fails with did not come along. */
+  /** A dependency has failed, and the failure of this task was not passed; `taskId` is the task that failed first. */
   | { readonly kind: "failed"; readonly taskId: string }
-  /** The results of dependencies have to be read. */
-  | { readonly kind: "ended"; readonly taskIds: readonly string[] }
-  /** It has to be stored anew: one before it in the same call was not, or somebody else has stored it meanwhile. */
-  | { readonly kind: "later" | "changed" };
+  /** Dependencies have finished, and their verdicts were not passed. */
+  | { readonly kind: "unread"; readonly taskIds: readonly string[] }
+  /** Another task of the same call has to be stored first, or another caller stores dependencies of this task. */
+  | { readonly kind: "postponed" | "changed" };
 
-/** Reads how scripts say it. */
+/** Reads an obstacle from a reply. */
 export function readObstacle([kind, ...details]: readonly string[]): Obstacle {
   const [detail = ""] = details;
   switch (kind) {
@@ -21,11 +21,11 @@ export function readObstacle([kind, ...details]: readonly string[]): Obstacle {
     case "unpiped":
     case "failed":
       return { kind, taskId: detail };
-    case "ended":
+    case "unread":
       return { kind, taskIds: details };
     case "exists":
     case "done":
-    case "later":
+    case "postponed":
     case "changed":
       return { kind };
     default:

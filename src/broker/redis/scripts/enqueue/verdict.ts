@@ -1,8 +1,8 @@
-/** What the caller has read of the results of dependencies, by id: whether each has succeeded. */
+/** Whether finished dependencies have succeeded, by id, as the caller has read from their results. */
 export type Verdicts = ReadonlyMap<string, boolean>;
 
-/** A verdict as scripts take it. */
-export function showVerdict(verdicts: Verdicts, id: string): string {
+/** A verdict for scripts: `1` for a success, `0` for a failure, nothing when the result was not read. */
+export function encodeVerdict(verdicts: Verdicts, id: string): string {
   const verdict = verdicts.get(id);
   return verdict === undefined ? "" : verdict ? "1" : "0";
 }

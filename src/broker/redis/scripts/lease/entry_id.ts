@@ -1,4 +1,4 @@
-/** Whether one entry id, `<milliseconds>-<sequence>`, is smaller than another. */
+/** Whether one entry id, `<milliseconds>-<sequence number>`, is smaller than another. */
 export function isBefore(a: string, b: string): boolean {
   const [dashA, dashB] = [a.indexOf("-"), b.indexOf("-")];
   if (dashA === dashB && a.length === b.length) return a < b;

@@ -2,41 +2,49 @@ import type { Argument } from "../../../../resp/reply.ts";
 import type { Delivery } from "../../../contract/delivery.ts";
 import { isBefore } from "./entry_id.ts";
 
-/** How many deliveries one call takes; with the six values of an ending this stays below what Lua can unpack. */
+/** Maximum number of deliveries in one call: with the six values of a completion, Lua can still unpack them. */
 export const deliveryLimit = 500;
 
-/** Rows for `leaseFunctions`, and for each row the place in `items` that it came from. */
+/** Arguments about leases, as `leaseFunctions` read them. */
 export interface LeaseArgs {
   readonly args: Argument[];
-  readonly places: number[];
+  /** For each row the index of its item: rows are grouped by stream. */
+  readonly indexes: number[];
 }
 
-/** Sorts `items` by stream, as `leaseFunctions` reads them; `rest` adds what a row has beside its lease. */
+/** Groups items by stream; `rest` adds the arguments that a row has besides its lease. */
 export function leaseArgs<T>(
   items: readonly T[],
-  lease: (item: T) => Delivery,
+  leaseOf: (item: T) => Delivery,
   rest?: (args: Argument[], item: T) => void,
 ): LeaseArgs {
-  const streams = new Map<string, number[]>();
+  const indexesByPriority = new Map<string, number[]>();
   for (let i = 0; i < items.length; i++) {
-    const { priority } = lease(items[i]!);
-    const places = streams.get(priority);
-    if (places) places.push(i);
-    else streams.set(priority, [i]);
+    const { priority } = leaseOf(items[i]!);
+    const indexes = indexesByPriority.get(priority);
+    if (indexes) indexes.push(i);
+    else indexesByPriority.set(priority, [i]);
   }
-  const rows: LeaseArgs = { args: [], places: [] };
-  for (const [priority, places] of streams) {
-    const [low, high] = range(places.map((place) => lease(items[place]!).entryId));
-    rows.args.push(priority, low, high, places.length);
-    for (const place of places) {
-      const item = items[place]!;
-      const { entryId, deliveries, taskId } = lease(item);
+  const rows: LeaseArgs = { args: [], indexes: [] };
+  for (const [priority, indexes] of indexesByPriority) {
+    const [low, high] = range(indexes.map((index) => leaseOf(items[index]!).entryId));
+    rows.args.push(priority, low, high, indexes.length);
+    for (const index of indexes) {
+      const item = items[index]!;
+      const { entryId, deliveries, taskId } = leaseOf(item);
       rows.args.push(entryId, deliveries, taskId);
       rest?.(rows.args, item);
-      rows.places.push(place);
+      rows.indexes.push(index);
     }
   }
   return rows;
+}
+
+/** Puts answers, which come in the order of rows, in the order of items. */
+export function inItemOrder<T>({ indexes }: LeaseArgs, answers: readonly T[]): T[] {
+  const ordered = new Array<T>(indexes.length);
+  indexes.forEach((index, row) => ordered[index] = answers[row]!);
+  return ordered;
 }
 
 function range(ids: readonly string[]): [low: string, high: string] {

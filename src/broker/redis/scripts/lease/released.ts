@@ -1,8 +1,8 @@
 /**
- * Who holds what was handed back. No worker has this name, so the former holder's lease is lost and its consumer can be
- * deleted without the entries that it had.
+ * The consumer that released entries belong to. No worker has this name, so the former lease is lost, and the former
+ * consumer can be deleted without its entries.
  */
-export const nobody = "released";
+export const releasedConsumer = "released";
 
-/** Idle for ten years: longer than any lease. */
-export const longIdle = 315_360_000_000;
+/** Idle time of released entries, in milliseconds: ten years, which is longer than any lease. */
+export const releasedIdleTime = 315_360_000_000;

@@ -1,15 +1,20 @@
 import { lua } from "../../keys.ts";
+
 /**
- * Lua that the scripts about deliveries begin with. Their ARGV are the group, the consumer and what else each takes;
- * then for each stream: priority, lowest and highest entry id, number of rows, and the rows. A row begins with the entry
- * id, the number of deliveries and the task id.
+ * The beginning of scripts that take leases, in Lua: it names the common arguments, and defines functions that read the
+ * leases.
+ *
+ * The arguments are the group, the consumer and those of the script itself; then for each stream its priority, the
+ * lowest and the highest entry id, the number of rows, and the rows. A row begins with a lease: entry id, number of
+ * deliveries, task id.
  */
-export const leaseFunctions = `
+export const leaseFunctions: string = `
 local prefix, group, consumer = KEYS[1], ARGV[1], ARGV[2]
 local running = ${lua.running}
 
--- Calls visit(stream, i, priority) for each row, ARGV[i] being its first value; before(stream, low, high) for each stream.
-local function deliveries(first, width, before, visit)
+-- Calls before(stream, low, high) for each stream, and visit(stream, i, priority) for each row, which begins at
+-- ARGV[i].
+local function forEachLease(first, width, before, visit)
   local i = first
   while ARGV[i] do
     local stream, past = ${lua.stream("ARGV[i]")}, i + 4 + ARGV[i + 3] * width
@@ -19,13 +24,13 @@ local function deliveries(first, width, before, visit)
   end
 end
 
--- What the consumer has pending between two ids: entry id to number of deliveries.
--- XPENDING wants a limit; a consumer never holds as many as this one.
-local function pending(stream, low, high)
-  local held = {}
+-- The entries that are pending for the consumer between two ids: numbers of deliveries by entry id.
+-- XPENDING needs a limit, and no consumer ever has that many entries.
+local function pendingEntries(stream, low, high)
+  local pending = {}
   for _, entry in ipairs(redis.call('XPENDING', stream, group, low, high, 100000, consumer)) do
-    held[entry[1]] = entry[4]
+    pending[entry[1]] = entry[4]
   end
-  return held
+  return pending
 end
 `;

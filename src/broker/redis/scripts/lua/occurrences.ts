@@ -1,35 +1,40 @@
 import { lua } from "../../keys.ts";
+
 /**
- * Lua for tasks that repeat, for scripts that have `prefix` and `now`, a time in ms, and {@linkcode delayFunctions}. Of each job
- * there is the next occurrence, which waits for its time like any delayed task, and a note in `:ts:cron`:
- * `<kind> <priority>:<zone> <id of that occurrence>`. Those before it that have not ended are listed in `:ts:cron:<name>`.
+ * Lua functions about the occurrences of schedules, for scripts that have `prefix`, `now`, the time in ms, and
+ * {@linkcode delayFunctions}.
+ *
+ * The next occurrence of a schedule is a delayed task like any other. The schedule's note in `:ts:cron` names it:
+ * `<kind> <priority>:<time zone> <id of the occurrence>`. Occurrences before it that may not have finished are listed
+ * in `:ts:cron:<name>`.
  */
 export const occurrenceFunctions: string = `
-local jobs, schedule, notes = ${lua.scheduleExpressions}, ${lua.scheduleTimes}, ${lua.scheduleNotes}
+local expressions, times, notes = ${lua.scheduleExpressions}, ${lua.scheduleTimes}, ${lua.scheduleNotes}
 
--- Notes that an occurrence is not the next one any more, though it may not have ended.
-local function pass(name)
+-- Lists the current occurrence of a schedule as a past one, which may not have finished.
+local function listPastOccurrence(name)
   local id = string.match(redis.call('HGET', notes, name) or '', '^%a [^:]*:%S+ (.*)$')
   if not id then return end
-  local passed = ${lua.pastOccurrences("name")}
-  redis.call('LPUSH', passed, id)
-  redis.call('LTRIM', passed, 0, 999)
-  -- The oldest end first.
-  local oldest = redis.call('LINDEX', passed, -1)
+  local past = ${lua.pastOccurrences("name")}
+  redis.call('LPUSH', past, id)
+  redis.call('LTRIM', past, 0, 999)
+  -- Finished occurrences are removed from the old end; the oldest usually finish first.
+  local oldest = redis.call('LINDEX', past, -1)
   while oldest and redis.call('EXISTS', ${lua.data("oldest")}) == 0 do
-    redis.call('RPOP', passed)
-    oldest = redis.call('LINDEX', passed, -1)
+    redis.call('RPOP', past)
+    oldest = redis.call('LINDEX', past, -1)
   end
 end
 
--- Lets an occurrence wait for its time, unless it is there or has ended.
-local function await(name, kind, place, id, data, due)
-  local priority = string.match(place, '^([^:]*):')
-  redis.call('ZADD', schedule, due, name)
-  redis.call('HSET', notes, name, kind .. ' ' .. place .. ' ' .. id)
+-- Makes an occurrence the next one of a schedule, and delays it unless it exists or has finished. The placement is
+-- <priority>:<time zone>. Returns an error that concerns this occurrence alone, or nil.
+local function enqueueOccurrence(name, kind, placement, id, data, due)
+  local priority = string.match(placement, '^([^:]*):')
+  redis.call('ZADD', times, due, name)
+  redis.call('HSET', notes, name, kind .. ' ' .. placement .. ' ' .. id)
   local key = ${lua.data("id")}
-  local known = redis.call('EXISTS', key, ${lua.result("id")}, ${lua.ended("id")})
-  if known == 0 then
+  local existing = redis.call('EXISTS', key, ${lua.result("id")}, ${lua.ended("id")})
+  if existing == 0 then
     redis.call('SET', key, data)
     local err = delay(priority, id, due)
     if err then

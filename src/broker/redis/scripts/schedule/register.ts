@@ -4,27 +4,27 @@ import { type Keys, lua } from "../../keys.ts";
 import { serverTime } from "../lua/server_time.ts";
 
 const script = new Script(`
--- Notes that a living worker has jobs in its code.
+-- Registers the cron jobs of a living worker.
 -- KEYS[1]  the queue's prefix
--- ARGV     for how long in ms; then names
--- returns  those that are not scheduled
+-- ARGV     how long the registration counts, in ms; then names
+-- returns  the names without a complete schedule
 local prefix, missing = KEYS[1], {}
-local known = ${lua.registeredJobs}
+local registered = ${lua.registeredJobs}
 ${serverTime}
-redis.call('ZREMRANGEBYSCORE', known, '-inf', now)
+redis.call('ZREMRANGEBYSCORE', registered, '-inf', now)
 for i = 2, #ARGV do
-  redis.call('ZADD', known, now + ARGV[1], ARGV[i])
-  local isThere = redis.call('HEXISTS', ${lua.scheduleNotes}, ARGV[i]) == 1 and
+  redis.call('ZADD', registered, now + ARGV[1], ARGV[i])
+  local isScheduled = redis.call('HEXISTS', ${lua.scheduleNotes}, ARGV[i]) == 1 and
     redis.call('HEXISTS', ${lua.scheduleExpressions}, ARGV[i]) == 1 and
     redis.call('EXISTS', ${lua.scheduleData("ARGV[i]")}) == 1 and redis.call('ZSCORE', ${lua.scheduleTimes}, ARGV[i])
-  if not isThere then missing[#missing + 1] = ARGV[i] end
+  if not isScheduled then missing[#missing + 1] = ARGV[i] end
 end
--- Others may know theirs for longer.
-if redis.call('PTTL', known) < tonumber(ARGV[1]) then redis.call('PEXPIRE', known, ARGV[1]) end
+-- The registrations of other workers may count for longer.
+if redis.call('PTTL', registered) < tonumber(ARGV[1]) then redis.call('PEXPIRE', registered, ARGV[1]) end
 return missing
 `);
 
-/** Notes that a living worker has jobs in its code; those that are not scheduled. */
+/** Registers cron jobs for `ms` milliseconds; returns those without a schedule. */
 export async function register(
   redis: CommandSender,
   keys: Keys,

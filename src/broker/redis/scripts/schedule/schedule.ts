@@ -3,49 +3,53 @@ import { Script } from "../../../../redis/mod.ts";
 import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { NewSchedule, Occurrence, ScheduleAnswer } from "../../../contract/schedule.ts";
 import { type Keys, lua } from "../../keys.ts";
-import { delayFunctions } from "../lua/delay.ts";
-import { occurrenceFunctions } from "../lua/occurrences.ts";
+import { delayFunctions } from "../lua/delays.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
-import { withdrawFunction } from "../lua/withdraw.ts";
+import { occurrenceFunctions } from "../lua/occurrences.ts";
 import { serverTime } from "../lua/server_time.ts";
+import { withdrawalFunctions } from "../lua/withdrawal.ts";
 
 const script = new Script(`
--- Lets a task repeat, with its next occurrence. A job of the code that is there with another expression, priority or zone
--- is replaced; one that was scheduled with arguments is left as it is, and so is its id when it is another task's.
+-- Stores a schedule with its next occurrence. A cron job whose expression, priority or time zone has changed is
+-- replaced. The schedule of a task is left as it is if it exists, and is not stored if a task with its id exists.
 -- KEYS[1]  the queue's prefix
--- ARGV     name, kind (s for one of the code, d for another), expression, priority:zone, record; of the next occurrence: id,
---          record, time in ms
+-- ARGV     name, kind (s for a cron job, d for a task), expression, <priority>:<time zone>, record; of the next
+--          occurrence: id, record, due time in ms
 -- returns  'created', 'changed', 'unchanged', 'exists', 'done' or an error
-local prefix, name, kind, expression, place = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local prefix, name, kind, expression, placement = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 ${serverTime}
 ${delayFunctions}
 ${occurrenceFunctions}
 ${dependencyFunctions}
-${withdrawFunction}
-local before = redis.call('HGET', jobs, name)
+${withdrawalFunctions}
+local earlier = redis.call('HGET', expressions, name)
 local data = ${lua.scheduleData("name")}
 if kind == 'd' then
   local id = ARGV[6]
-  if before or redis.call('EXISTS', ${lua.data("id")}) == 1 then return 'exists' end
+  if earlier or redis.call('EXISTS', ${lua.data("id")}) == 1 then return 'exists' end
   if redis.call('EXISTS', ${lua.result("id")}, ${lua.ended("id")}) > 0 then return 'done' end
-elseif before then
+elseif earlier then
   local note = redis.call('HGET', notes, name)
-  local isSame = before == expression and note and string.match(note, '^(%a [^:]*:%S+) ') == kind .. ' ' .. place
-  if isSame and redis.call('ZSCORE', schedule, name) then
+  local isSame = earlier == expression and note and string.match(note, '^(%a [^:]*:%S+) ') == kind .. ' ' .. placement
+  if isSame and redis.call('ZSCORE', times, name) then
     redis.call('SET', data, ARGV[5])
     return 'unchanged'
   end
-  withdraw(name)
+  withdrawOccurrences(name)
 end
 redis.call('SET', data, ARGV[5])
-redis.call('HSET', jobs, name, expression)
-local err = await(name, kind, place, ARGV[6], ARGV[7], ARGV[8])
+redis.call('HSET', expressions, name, expression)
+local err = enqueueOccurrence(name, kind, placement, ARGV[6], ARGV[7], ARGV[8])
 if err then return err end
-announce()
-return before and 'changed' or 'created'
+notifyEarliest()
+return earlier and 'changed' or 'created'
 `);
 
-/** Lets a task repeat. @throws The error of the server, where it concerns this task alone. */
+/**
+ * Stores a schedule with its next occurrence.
+ *
+ * @throws The server's error, if it refuses this schedule.
+ */
 export async function schedule(
   redis: CommandSender,
   keys: Keys,
