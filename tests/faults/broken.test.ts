@@ -37,7 +37,7 @@ describe("a stream entry that names no task", () => {
       await eventually(async () => await redis.command(["XLEN", `${prefix}:queues:normal`]) === 0);
       const dead = await redis.command<string[]>(["LRANGE", `${prefix}:ts:dead`, 0, -1]);
       assertEquals(dead.length, 1);
-      assertEquals(lines.with("discarded").length, 1);
+      assertEquals(lines.with("Discarding entries that name no task").length, 1);
       await run.stop();
       await redis.command(["DEL", `${prefix}:ts:dead`]);
       await stage.assertClean(worker);

@@ -1,4 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import { StreaqCancelled, StreaqRetry } from "../../src/base/errors.ts";
@@ -23,8 +25,9 @@ function documentedUser(): [string, ...string[]] {
 
 /** The commands that the scripts call. */
 function scriptedCommands(): string[] {
-  const folder = new URL("../../src/broker/scripts/", import.meta.url);
-  const sources = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), "utf8"));
+  const folder = fileURLToPath(new URL("../../src/broker/redis/scripts/", import.meta.url));
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+  const sources = files.map((file) => readFileSync(join(folder, file), "utf8"));
   const calls = sources.flatMap((source) => [...source.matchAll(/redis\.p?call\('(\w+)'(?:, '(\w+)')?/g)]);
   // Of those used here, only these have commands below them.
   const names = calls.map(([, name, second]) => ["XGROUP", "XINFO"].includes(name!) ? `${name}|${second}` : name!);

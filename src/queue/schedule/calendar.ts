@@ -1,5 +1,6 @@
 import { Cron } from "croner";
 import { StreaqError } from "../../base/errors.ts";
+import { WallClock } from "./wall_clock.ts";
 
 /** How many expressions are kept in parsed form. */
 const kept = 1000;
@@ -10,6 +11,7 @@ const kept = 1000;
  */
 export class Calendar {
   readonly #parsed = new Map<string, Cron>();
+  readonly #wallClocks = new Map<string, WallClock>();
 
   /**
    * When an expression is next due after a time, both in Unix milliseconds; `null` when it never is again.
@@ -19,6 +21,7 @@ export class Calendar {
    */
   next(expression: string, timeZone: string, after: number): number | null {
     try {
+      if (isFixedTime(expression)) return this.#nextFixed(expression, timeZone, after);
       return this.#parse(expression, timeZone).nextRun(new Date(after))?.getTime() ?? null;
     } catch (cause) {
       throw refusal(expression, timeZone, cause);
@@ -36,6 +39,28 @@ export class Calendar {
     throw new StreaqError(`Invalid cron expression, it is never due: ${JSON.stringify(expression)}`);
   }
 
+  /**
+   * Fixed times are found on the wall clock: croner, which knows no clock change in UTC, lists the times that match, and the
+   * first one whose instant is yet to come is next. croner itself would lose a time in a gap that reaches midnight.
+   */
+  #nextFixed(expression: string, timeZone: string, after: number): number | null {
+    const wallClock = this.#wallClock(timeZone);
+    const cron = this.#parse(expression, "UTC");
+    let wall = cron.nextRun(new Date(wallClock.at(after)));
+    for (; wall; wall = cron.nextRun(wall)) {
+      const instant = wallClock.instantOf(wall.getTime());
+      if (instant > after) return instant;
+    }
+    return null;
+  }
+
+  /** @throws {RangeError} When it is no zone. */
+  #wallClock(timeZone: string): WallClock {
+    let wallClock = this.#wallClocks.get(timeZone);
+    if (!wallClock) this.#wallClocks.set(timeZone, wallClock = new WallClock(timeZone));
+    return wallClock;
+  }
+
   #parse(expression: string, timeZone: string): Cron {
     const key = `${timeZone} ${expression}`;
     let cron = this.#parsed.get(key);
@@ -50,6 +75,13 @@ export class Calendar {
     }
     return cron;
   }
+}
+
+/** Whether an expression has no wildcard and no step in its seconds, minutes and hours. */
+function isFixedTime(expression: string): boolean {
+  const fields = String(expression).trim().split(/\s+/);
+  if (fields.length === 1) return fields[0]!.startsWith("@") && fields[0]!.toLowerCase() !== "@hourly";
+  return fields.length >= 5 && !/[*/?]/.test(fields.slice(0, fields.length === 5 ? 2 : 3).join(" "));
 }
 
 function fieldsOf(expression: string): number {
