@@ -34,6 +34,10 @@ export class Scene {
     });
   }
 
+  get server(): RedisServer {
+    return this.#server!;
+  }
+
   get redis(): RedisClient {
     return this.#redis!;
   }

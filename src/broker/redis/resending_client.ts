@@ -38,7 +38,8 @@ export class ResendingClient implements CommandSender {
   }
 }
 
-function isTransient(error: unknown): boolean {
+/** Whether an error passes by itself, so that a command is worth sending again. */
+export function isTransient(error: unknown): boolean {
   // The client has already waited for a connection.
   if (error instanceof ConnectionError && error.code === "UNREACHABLE") return false;
   return adviceFor(error) === "retry";

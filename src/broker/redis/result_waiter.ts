@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { adviceFor, type RedisClient, ReplyError } from "../../redis/mod.ts";
 import type { Payload } from "../contract/payload.ts";
 import type { Keys } from "./keys.ts";
+import { isTransient } from "./resending_client.ts";
 
 /** How often the states of awaited tasks are read although no message has arrived, in milliseconds. */
 const pollInterval = 10_000;
@@ -98,8 +99,8 @@ export class ResultWaiter {
       // The task has just finished, and its result is not kept: the message may still be on its way.
       else this.#clock.timer(messageTimeout, () => this.#waits.get(taskId) === wait && this.#settle(taskId, null));
     } catch (error) {
-      // A lost connection is restored, and the new subscription checks again; only a reply of the server is final.
-      if (error instanceof ReplyError) this.#fail(taskId, error);
+      // After a lost connection the new subscription checks again, after another transient error the next poll does.
+      if (error instanceof ReplyError && !isTransient(error)) this.#fail(taskId, error);
     }
   }
 
