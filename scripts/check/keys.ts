@@ -3,7 +3,7 @@ import ts from "typescript";
 import type { Gate } from "./gate.ts";
 import { findSources, parse, walk } from "./source.ts";
 
-/** The one place that may. */
+/** The only file that may contain keys. */
 const KEYS = "src/broker/redis/keys.ts";
 
 export const keys: Gate = {
@@ -16,7 +16,7 @@ export const keys: Gate = {
   },
 };
 
-/** The first words of keys: `task` for `":task:data:"`. */
+/** Reads the first words of keys: `task` for `":task:data:"`. */
 export function readFamilies(file: ts.SourceFile): readonly string[] {
   const families = new Set<string>();
   for (const node of walk(file)) {
@@ -27,7 +27,10 @@ export function readFamilies(file: ts.SourceFile): readonly string[] {
   return [...families];
 }
 
-/** Literals that hold a key, or the prefix of all keys, each with its position; comments may name one, in Lua too. */
+/**
+ * Finds literals that contain a key or the prefix of all keys, each with its position. Comments may name keys, also in
+ * Lua.
+ */
 export function* findKeys(file: ts.SourceFile, families: readonly string[]): Generator<string> {
   const pattern = new RegExp(`:(?:${families.join("|")}):[\\w:]*|\\bstreaq:(?=["'\`]|\\$\\{)`, "g");
   for (const node of walk(file)) {

@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
-import { retry } from "../../base/retry.ts";
+import { retry, type RetryLoopOptions } from "../../base/retry.ts";
 import {
   adviceFor,
   type CommandArguments,
@@ -11,7 +11,11 @@ import type { Reply } from "../../resp/reply.ts";
 import type { CommandSender } from "./command_sender.ts";
 
 /** Which errors of Redis are retried, how often and for how long; times are milliseconds. */
-export const resending = { pause: { min: 25, max: 1000 }, giveUpAfter: 10_000, isTransient } as const;
+export const resending: Pick<RetryLoopOptions, "pause" | "giveUpAfter" | "isTransient"> = {
+  pause: { min: 25, max: 1000 },
+  giveUpAfter: 10_000,
+  isTransient,
+};
 
 /**
  * Sends a command again after a transient error, above all a lost connection.
