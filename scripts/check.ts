@@ -6,6 +6,7 @@ import { commands } from "./check/commands.ts";
 import type { Gate } from "./check/gate.ts";
 import { github } from "./check/github.ts";
 import { imports } from "./check/imports.ts";
+import { keys } from "./check/keys.ts";
 import { length } from "./check/length.ts";
 import { manifests } from "./check/manifests.ts";
 import { npm } from "./check/npm.ts";
@@ -14,7 +15,7 @@ import { time } from "./check/time.ts";
 import { chooseDenoConfig } from "./deno_config.mjs";
 import { ROOT } from "./runtimes.mjs";
 
-const gates: readonly Gate[] = [...commands, imports, time, tests, length, manifests, github, npm];
+const gates: readonly Gate[] = [...commands, imports, keys, time, tests, length, manifests, github, npm];
 
 process.chdir(ROOT);
 process.exitCode = main(process.argv.slice(2));

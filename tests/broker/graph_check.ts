@@ -1,54 +1,53 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Keys } from "../../src/broker/redis/keys.ts";
 import { findState } from "../../src/broker/redis/scripts/look/find.ts";
-import type { Obstacle } from "../../src/broker/redis/scripts/lua/standing.ts";
+import type { Obstacle } from "../../src/broker/redis/scripts/enqueue/obstacle.ts";
 import type { RedisClient } from "../../src/redis/mod.ts";
 import type { GraphModel } from "./graph_model.ts";
 
 /** From lowest to highest. */
 export const priorities = ["low", "high"];
 
-/** Checks that Redis holds what the model says. */
+/** Checks that Redis holds the same as the model. */
 export async function checkGraph(redis: RedisClient, keys: Keys, model: GraphModel): Promise<void> {
-  const { tasks, edges, dependents, gathering, listed } = model;
+  const { tasks, dependencies, dependents, gathering, listed } = model;
   for (const [id, task] of tasks) {
     assertEquals(await findState(redis, keys, priorities, id), model.stateOf(id), id);
     assertEquals(await redis.command(["GET", keys.result(id)]), task.result ?? null, `result of ${id}`);
   }
-  for (const [sets, name] of [[edges, "dependencies"], [dependents, "dependents"]] as const) {
-    for (const id of [...tasks.keys(), ...gathering.keys()]) {
-      assertEquals(
-        await membersOf(redis, `${keys.prefix}:task:${name}:${id}`),
-        sorted(sets.get(id) ?? []),
-        `${name} of ${id}`,
-      );
-    }
+  for (const id of [...tasks.keys(), ...gathering.keys()]) {
+    const stored = [await membersOf(redis, keys.dependencies(id)), await membersOf(redis, keys.dependents(id))];
+    assertEquals(
+      stored,
+      [sorted(dependencies.get(id) ?? []), sorted(dependents.get(id) ?? [])],
+      `dependencies and dependents of ${id}`,
+    );
   }
-  const notes = await hash(redis, keys.waiting);
+  const values = await hash(redis, keys.waiting);
   const waiting = [...tasks.values()].filter(({ place }) => place === "waiting");
-  assertEquals(sorted(notes.keys()), sorted(new Set([...waiting.map(({ id }) => id), ...gathering.keys()])));
-  for (const { id, priority } of waiting) assertEquals(notes.get(id), priority);
-  for (const [id, token] of gathering) assert(notes.get(id)!.endsWith(` ${token}`), `note of ${id}`);
-  const lists = await hash(redis, `${keys.prefix}:ts:fanouts`);
-  assertEquals(sorted(lists.keys()), sorted(listed.keys()), "who is listed");
+  assertEquals(sorted(values.keys()), sorted(new Set([...waiting.map(({ id }) => id), ...gathering.keys()])));
+  for (const { id, priority } of waiting) assertEquals(values.get(id), priority);
+  for (const [id, token] of gathering) assert(values.get(id)!.endsWith(` ${token}`), `token of ${id}`);
+  const lists = await hash(redis, keys.fanOuts);
+  assertEquals(sorted(lists.keys()), sorted(listed.keys()), "listed fan-outs");
   for (const [id, { outcome, ids }] of listed) {
-    assertEquals([lists.get(id), await membersOf(redis, `${keys.prefix}:ts:fanout:${id}`)], [outcome, sorted(ids)]);
+    assertEquals([lists.get(id), await membersOf(redis, keys.fanOut(id))], [outcome, sorted(ids)]);
   }
-  // Whoever waits is known to those that it waits for.
-  for (const [id, ids] of edges) {
+  // A task that waits for another is a dependent of that one, or of its fan-out.
+  for (const [id, ids] of dependencies) {
     for (const dependency of ids) {
-      const isKnown = dependents.get(dependency)?.has(id) || listed.get(dependency)?.ids.has(id);
-      assert(isKnown, `${dependency} tells ${id}`);
+      const isDependent = dependents.get(dependency)?.has(id) || listed.get(dependency)?.ids.has(id);
+      assert(isDependent, `${id} is a dependent of ${dependency}`);
     }
   }
 }
 
-/** The members of a set, in order. */
+/** The sorted members of a set. */
 export async function membersOf(redis: RedisClient, key: string): Promise<string[]> {
   return sorted(await redis.command<string[]>(["SMEMBERS", key]));
 }
 
-/** What is in the way of a task, as the model says it. */
+/** An obstacle in the form of the model. */
 export function show(obstacle: Obstacle | undefined): string[] {
   if (!obstacle) return [];
   if ("taskIds" in obstacle) return [obstacle.kind, ...obstacle.taskIds];

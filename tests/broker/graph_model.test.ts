@@ -1,6 +1,7 @@
 /**
- * The scripts about tasks that depend on each other against a model of what they should do: random interleavings of three
- * workers, who store edges, end tasks and tell dependents, say everything twice, and act on what they have learned long ago.
+ * Compares the scripts about tasks that depend on each other with a model, over random interleavings of three workers.
+ * The workers store dependencies, finish tasks and release or fail dependents. They send scripts twice, and act on old
+ * replies.
  */
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
@@ -9,7 +10,7 @@ import { type RedisServer, startRedis } from "../support/redis_server.ts";
 import { GraphRig } from "./graph_rig.ts";
 import { graphStep } from "./graph_steps.ts";
 
-/** How many interleavings are tried. */
+/** Number of interleavings. */
 const runs = 60;
 
 describe("the scripts about dependencies", () => {
@@ -25,7 +26,7 @@ describe("the scripts about dependencies", () => {
     await server.stop();
   });
 
-  it("do what the model says, whoever does what in whatever order", async () => {
+  it("agree with the model, in any order of steps", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(graphStep, { maxLength: 80, size: "max" }), async (steps) => {
         const rig = new GraphRig(redis, `graph-${queues++}`);

@@ -1,4 +1,4 @@
-/** The scripts about tasks that depend on each other and a model of what they should do, side by side. */
+/** Runs the scripts about tasks that depend on each other side by side with a model. */
 import { assert, assertEquals } from "@std/assert";
 import type { Completion } from "../../src/broker/contract/completing.ts";
 import type { Delivery } from "../../src/broker/contract/delivery.ts";
@@ -7,40 +7,30 @@ import type { Published } from "../../src/broker/contract/task.ts";
 import { Keys } from "../../src/broker/redis/keys.ts";
 import { publishLinked } from "../../src/broker/redis/linking.ts";
 import { abort } from "../../src/broker/redis/scripts/end/abort.ts";
-import { type Doomed, fanOut } from "../../src/broker/redis/scripts/dependents/fan_out.ts";
+import { fanOut } from "../../src/broker/redis/scripts/dependents/fan_out.ts";
 import { finish } from "../../src/broker/redis/scripts/end/finish.ts";
 import { gather } from "../../src/broker/redis/scripts/enqueue/gather.ts";
 import { link } from "../../src/broker/redis/scripts/enqueue/link.ts";
 import { mend } from "../../src/broker/redis/scripts/dependents/mend.ts";
 import { fromBeginning, read } from "../../src/broker/redis/scripts/lease/read.ts";
-import type { Verdicts } from "../../src/broker/redis/scripts/lua/standing.ts";
+import type { Verdicts } from "../../src/broker/redis/scripts/enqueue/verdict.ts";
 import { start } from "../../src/broker/redis/scripts/lease/start.ts";
 import type { RedisClient } from "../../src/redis/mod.ts";
 import { keysOf } from "../queue/keyspace.ts";
+import { type Actor, newActor } from "./graph_actor.ts";
 import { checkGraph, membersOf, priorities, show } from "./graph_check.ts";
 import { GraphModel } from "./graph_model.ts";
 import { type GraphStep, nameOf, pipedCount } from "./graph_steps.ts";
 
 const ttl = 600_000;
 
-/** Records and results are plain words here. */
+/** Records and results are plain words. */
 const reader: RecordReader = {
   hasSucceeded: (_taskId, result) => String(result).startsWith("done"),
   failDependent: (taskId, _data, failedId) => ({ result: `${taskId} failed with ${failedId}`, ttl }),
 };
 
-/** A worker, or who stores the edges of a task. */
-interface Actor {
-  readonly name: string;
-  /** All that it ever leased, lost or not. */
-  readonly leased: Delivery[];
-  /** What it is to fail, as far as it knows. */
-  doomed: readonly Doomed[];
-  /** What it stores edge by edge. */
-  wide: { readonly id: string; readonly token: string } | undefined;
-}
-
-/** The real thing and the model, side by side. */
+/** A queue on Redis and its model. */
 export class GraphRig {
   readonly #redis: RedisClient;
   readonly #keys: Keys;
@@ -70,52 +60,52 @@ export class GraphRig {
       case "publish":
         return await this.#publish(step.id, step.after);
       case "gather": {
-        const actor = this.#actors[step.who]!;
-        actor.wide = { id: nameOf(step.id), token: `token-${this.#count}` };
+        const actor = this.#actors[step.actor]!;
+        actor.gathering = { id: nameOf(step.id), token: `token-${this.#count}` };
         return await this.#gather(actor, step, { isFirst: true });
       }
       case "more":
-        return await this.#gather(this.#actors[step.who]!, step, { isFirst: false });
+        return await this.#gather(this.#actors[step.actor]!, step, { isFirst: false });
       case "link":
-        return await this.#link(this.#actors[step.who]!);
+        return await this.#link(this.#actors[step.actor]!);
       case "run":
-        return await this.#run(this.#actors[step.who]!, step.takeover);
+        return await this.#run(this.#actors[step.actor]!, step.takeover);
       case "finish":
-        return await this.#finish(this.#actors[step.who]!, step.which, step.success);
+        return await this.#finish(this.#actors[step.actor]!, step.which, step.success);
       case "abort":
         return await this.#abort(nameOf(step.id), again);
       case "crowd":
         return await this.#crowd(nameOf(step.id));
       case "fanOut":
-        return await this.#fanOut(this.#actors[step.who]!);
+        return await this.#fanOut(this.#actors[step.actor]!);
       case "mend":
-        // Where nothing got lost there is nothing to mend.
+        // Nothing is lost here, so it must change nothing.
         assertEquals(await mend(this.#redis, this.#keys, "0"), "0");
     }
   }
 
-  /** What Redis holds is what the model says. */
+  /** Checks that Redis holds the same as the model. */
   async check(): Promise<void> {
     await checkGraph(this.#redis, this.#keys, this.#model);
   }
 
-  /** Whatever has happened, one worker that is left ends everything, and nothing remains but results. */
+  /** Finishes everything with one last worker; nothing remains but results. */
   async drain(): Promise<void> {
     const last = newActor("last");
     const { tasks, gathering, listed } = this.#model;
-    while (listed.size > 0 || [...tasks.values()].some(({ place }) => place !== "ended")) {
+    while (listed.size > 0 || [...tasks.values()].some(({ place }) => place !== "finished")) {
       await this.#fanOut(last);
       last.leased.length = 0;
       await this.#run(last, true);
       if (last.leased.length > 0) await this.#finish(last, 0, true);
       await this.check();
     }
-    // Who stores edges may have gone away; it had a minute's time.
+    // Stored dependencies whose task never followed are removed after a minute.
     for (const [id, token] of gathering) {
       await this.#redis.command(["HSET", this.#keys.waiting, id, `:1000 ${token}`]);
     }
     await mend(this.#redis, this.#keys, "0");
-    // Entries of those that were aborted before they were started.
+    // Entries of tasks that were aborted before they started.
     await this.#run(last, true);
     const left = await keysOf(this.#redis, this.#keys.prefix);
     assertEquals(left.filter((key) => !/:(queues:\w+|task:results:.*|ts:ended:.*|ts:results)$/.test(key)), []);
@@ -136,12 +126,12 @@ export class GraphRig {
       reader,
     });
     const task = this.#model.tasks.get(id);
-    if (task) return assertEquals(answer, task.place === "ended" ? "done" : "exists");
-    const standings = after.map((dependency) => this.#model.standing(dependency, true));
-    const unknown = after.find((_, i) => standings[i]!.kind === "unknown");
+    if (task) return assertEquals(answer, task.place === "finished" ? "done" : "exists");
+    const states = after.map((dependency) => this.#model.dependencyState(dependency, true));
+    const unknown = after.find((_, i) => states[i]!.kind === "unknown");
     if (unknown !== undefined) return this.#assertRefused(answer!, unknown);
     assertEquals(answer, "created");
-    const roots = standings.flatMap((standing) => standing.kind === "failed" ? [standing.root] : []);
+    const roots = states.flatMap((state) => state.kind === "failed" ? [state.root] : []);
     const rows = next ? [id, next.id] : [id];
     if (roots.length > 0) {
       for (const row of rows) {
@@ -149,7 +139,7 @@ export class GraphRig {
         const root = roots.find((root) => result === `${row} failed with ${root}`);
         assert(root !== undefined, `${row} failed with one of ${roots}: ${result}`);
         assertEquals(await this.#redis.command(["GET", this.#keys.ended(row)]), `0 :${root}`);
-        this.#model.refuse(row, priority, root, result);
+        this.#model.storeFailed(row, priority, root, result);
       }
       return;
     }
@@ -162,26 +152,26 @@ export class GraphRig {
   }
 
   async #gather(
-    { wide }: Actor,
+    { gathering }: Actor,
     { after, isRead }: { after: readonly number[]; isRead: boolean },
     { isFirst }: { isFirst: boolean },
   ): Promise<void> {
-    if (!wide) return;
-    const ids = [...new Set(after)].map(nameOf).filter((id) => id !== wide.id);
+    if (!gathering) return;
+    const ids = [...new Set(after)].map(nameOf).filter((id) => id !== gathering.id);
     const verdicts = isRead ? this.#verdicts() : new Map();
-    const edges = { token: wide.token, isFirst, after: ids };
-    const obstacle = await gather(this.#redis, this.#keys, wide.id, edges, verdicts);
-    assertEquals(show(obstacle), this.#model.gather(wide.id, wide.token, ids, { isFirst, isRead }));
+    const edges = { token: gathering.token, isFirst, after: ids };
+    const obstacle = await gather(this.#redis, this.#keys, gathering.id, edges, verdicts);
+    assertEquals(show(obstacle), this.#model.gather(gathering.id, gathering.token, ids, { isFirst, isRead }));
   }
 
-  async #link({ wide }: Actor): Promise<void> {
-    if (!wide) return;
-    const { id, token } = wide;
+  async #link({ gathering }: Actor): Promise<void> {
+    if (!gathering) return;
+    const { id, token } = gathering;
     const task = { id, priority: "high", data: "data" };
     const row = { task, after: [], isPiped: false, failure: undefined, token };
     const [obstacle] = await link(this.#redis, this.#keys, [row], this.#verdicts());
     const before = this.#model.tasks.get(id);
-    if (before) return assertEquals(show(obstacle), [before.place === "ended" ? "done" : "exists"]);
+    if (before) return assertEquals(show(obstacle), [before.place === "finished" ? "done" : "exists"]);
     if (this.#model.gathering.get(id) !== token) return assertEquals(show(obstacle), ["changed"]);
     assertEquals(show(obstacle), []);
     this.#model.link(id, "high", [], { token });
@@ -192,18 +182,19 @@ export class GraphRig {
     const { name } = actor;
     const options = { name, priorities, idleTimeout: 0 };
     const cursors = takeover ? fromBeginning(priorities) : new Map<string, string>();
-    const held = actor.leased.filter((delivery) => this.#holds(actor, delivery));
-    const { deliveries } = await read(this.#redis, this.#keys, options, 4, { known: held, quarantined: 1, cursors });
+    const inFlight = actor.leased.filter((delivery) => this.#holds(actor, delivery));
+    const search = { known: inFlight, quarantined: 1, cursors };
+    const { deliveries } = await read(this.#redis, this.#keys, options, 4, search);
     const starts = await start(this.#redis, this.#keys, name, deliveries, { binary: false });
     for (const [i, delivery] of deliveries.entries()) {
       const task = this.#model.tasks.get(delivery.taskId)!;
-      if (task.place === "ended") {
+      if (task.place === "finished") {
         assertEquals(starts[i], "ended");
         continue;
       }
       const answer = starts[i]!;
       assert(typeof answer === "object", `${task.id} starts`);
-      assert(task.place === "queued" || task.place === "leased", `${task.id} does not wait any more`);
+      assert(task.place === "queued" || task.place === "leased", `${task.id} no longer waits`);
       const source = [...this.#model.tasks.values()].find(({ next }) => next === task.id);
       assertEquals([answer.data, answer.input], ["data", source ? `from ${source.id}` : null]);
       task.place = "leased";
@@ -219,13 +210,13 @@ export class GraphRig {
     const task = this.#model.tasks.get(taskId)!;
     const result = `${success ? "done" : "failed"} by ${actor.name}`;
     const output = task.next === undefined ? undefined : { next: task.next, input: `from ${taskId}` };
-    const ending: Completion = { delivery, success, result, ttl, ...success && { output } };
-    const { ends: [counts], listed } = await finish(this.#redis, this.#keys, actor.name, [ending]);
-    if (task.place === "ended") return assertEquals([counts, listed], [task.result === result, 0]);
+    const completion: Completion = { delivery, success, result, ttl, ...success && { output } };
+    const { ends: [counts], listed } = await finish(this.#redis, this.#keys, actor.name, [completion]);
+    if (task.place === "finished") return assertEquals([counts, listed], [task.result === result, 0]);
     const expected = success || this.#holds(actor, delivery);
     assertEquals(counts, expected);
     if (!expected) return;
-    this.#model.end(taskId, success, result, { isMarked: false });
+    this.#model.finish(taskId, success, result, { isMarked: false });
     assertEquals(listed, this.#model.listed.has(taskId) ? 1 : 0);
   }
 
@@ -234,61 +225,61 @@ export class GraphRig {
     const cancellation = { taskId, result, ttl, mark: `mark ${this.#count}` };
     const answer = await abort(this.#redis, this.#keys, priorities, cancellation);
     const task = this.#model.tasks.get(taskId);
-    if (!task || task.place === "ended") {
+    if (!task || task.place === "finished") {
       assertEquals(answer, { aborted: again && task?.result === result, listed: false });
       return;
     }
-    this.#model.end(taskId, false, result, { isMarked: true });
+    this.#model.finish(taskId, false, result, { isMarked: true });
     assertEquals(answer, { aborted: true, listed: this.#model.listed.has(taskId) });
   }
 
-  /** Adds so many dependents to a task that they are not told in the step that ends it; none of them waits. */
+  /** Adds more dependents to a task than the script that finishes it releases; none of them waits. */
   async #crowd(id: string): Promise<void> {
     const task = this.#model.tasks.get(id);
-    if (!task || task.place === "ended" || !this.#model.dependents.has(id)) return;
-    const crowd = Array.from({ length: 501 }, (_, n) => `nobody-${n}`);
-    await this.#redis.command(["SADD", `${this.#keys.prefix}:task:dependents:${id}`, ...crowd]);
+    if (!task || task.place === "finished" || !this.#model.dependents.has(id)) return;
+    const crowd = Array.from({ length: 501 }, (_, n) => `absent-${n}`);
+    await this.#redis.command(["SADD", this.#keys.dependents(id), ...crowd]);
     for (const one of crowd) this.#model.dependents.get(id)!.add(one);
   }
 
-  /** Fails what it was told to fail the last time, and learns what is next. */
+  /** Fails the dependents that the last fan-out returned, and loads the next ones. */
   async #fanOut(actor: Actor): Promise<void> {
     const { listed } = this.#model;
-    const ends = actor.doomed.map(({ taskId, dependency, failedId, data }) => {
+    const failures = actor.failing.map(({ taskId, dependency, failedId, data }) => {
       return { taskId, dependency, ...reader.failDependent(taskId, data, failedId) };
     });
-    const reply = await fanOut(this.#redis, this.#keys, ends, { binary: false });
+    const reply = await fanOut(this.#redis, this.#keys, failures, { binary: false });
     let failed = 0;
-    for (const { dependency, taskId, result } of ends) {
+    for (const { dependency, taskId, result } of failures) {
       if (this.#model.fail(taskId, dependency, String(result))) failed++;
     }
-    // Which of many are told in one call is left open; what they are told is not.
+    // A call may choose any of many dependents, but the outcome of each is fixed.
     let released = 0;
     for (const [dependency, { outcome, ids }] of [...listed]) {
-      const left = new Set(await membersOf(this.#redis, `${this.#keys.prefix}:ts:fanout:${dependency}`));
+      const left = new Set(await membersOf(this.#redis, this.#keys.fanOut(dependency)));
       for (const id of [...ids]) {
         if (left.has(id)) continue;
         ids.delete(id);
         if (outcome === "1") {
           const before = this.#model.tasks.get(id)?.place;
-          this.#model.satisfy(id, dependency);
+          this.#model.removeDependency(id, dependency);
           if (before === "waiting" && this.#model.tasks.get(id)!.place === "queued") released++;
         } else {
-          assert(!this.#model.isDoomed(id, dependency), `${id} is still to fail with ${dependency}`);
+          assert(!this.#model.isWaitingFor(id, dependency), `${id} still waits for ${dependency}`);
         }
       }
       if (ids.size === 0) listed.delete(dependency);
     }
     assertEquals([reply.released, reply.failed, reply.listed], [released, failed, listed.size]);
-    for (const { taskId, dependency, failedId } of reply.doomed) {
-      assert(this.#model.isDoomed(taskId, dependency), `${taskId} is to fail with ${dependency}`);
+    for (const { taskId, dependency, failedId } of reply.failing) {
+      assert(this.#model.isWaitingFor(taskId, dependency), `${taskId} waits for ${dependency}`);
       assertEquals(`0 ${failedId}`, listed.get(dependency)!.outcome);
     }
-    actor.doomed = reply.doomed;
+    actor.failing = reply.failing;
   }
 
   #verdicts(): Verdicts {
-    const ended = [...this.#model.tasks.values()].filter(({ place }) => place === "ended");
+    const ended = [...this.#model.tasks.values()].filter(({ place }) => place === "finished");
     return new Map(ended.map(({ id, success }) => [id, success]));
   }
 
@@ -296,8 +287,4 @@ export class GraphRig {
     const lease = this.#leases.get(taskId);
     return lease?.name === name && lease.entryId === entryId && lease.deliveries === deliveries;
   }
-}
-
-function newActor(name: string): Actor {
-  return { name, leased: [], doomed: [], wide: undefined };
 }

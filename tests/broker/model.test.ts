@@ -1,6 +1,6 @@
 /**
- * The scripts against a model of what they should do: random interleavings of three workers, who may also act on what
- * they have long lost, say everything twice, crash and leave. Ownership races show here without any timing.
+ * Compares the scripts with a model, over random interleavings of three workers. The workers send scripts twice, act on
+ * lost leases, crash and leave, so races for a lease show without any timing.
  */
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
@@ -23,8 +23,8 @@ describe("the scripts", () => {
     await server.stop();
   });
 
-  it("do what the model says, whoever does what in whatever order", async () => {
-    // Few tasks and many steps: the workers are to get in each other's way.
+  it("agree with the model, in any order of steps", async () => {
+    // With few tasks and many steps, the workers compete for the same tasks.
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 40, maxLength: 80 }), async (steps) => {
         const rig = new Rig(redis, `model-${queues++}`);

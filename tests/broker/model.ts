@@ -1,15 +1,15 @@
-/** The scripts and a model of what they should do, side by side. */
+/** Runs the scripts side by side with a model. */
 import { assertEquals } from "@std/assert";
 import type { Completion } from "../../src/broker/contract/completing.ts";
 import type { Delivery, Start, Started } from "../../src/broker/contract/delivery.ts";
 import { Keys } from "../../src/broker/redis/keys.ts";
 import { abort } from "../../src/broker/redis/scripts/end/abort.ts";
 import { begin, begunKey } from "../../src/broker/redis/scripts/lease/begin.ts";
-import { sortEntries, streams } from "../../src/broker/redis/scripts/lease/entries.ts";
+import { sortEntries, streams } from "../../src/broker/redis/scripts/reply/entries.ts";
 import { find, findState } from "../../src/broker/redis/scripts/look/find.ts";
 import { finish } from "../../src/broker/redis/scripts/end/finish.ts";
 import { leave } from "../../src/broker/redis/scripts/lease/leave.ts";
-import { isBefore } from "../../src/broker/redis/scripts/lua/leases.ts";
+import { isBefore } from "../../src/broker/redis/scripts/lease/entry_id.ts";
 import { promote } from "../../src/broker/redis/scripts/schedule/promote.ts";
 import { publish } from "../../src/broker/redis/scripts/enqueue/publish.ts";
 import { fromBeginning, read } from "../../src/broker/redis/scripts/lease/read.ts";
@@ -23,28 +23,28 @@ import type { Step } from "./steps.ts";
 
 const priorities = ["low", "high"];
 
-/** What the model knows of a task. */
+/** A task in the model. */
 interface ModelTask {
   readonly priority: string;
-  /** Where its entry is; `delayed` where it waits for a time instead, `gone` when there is none. */
+  /** Where its entry is; `delayed` if it waits for a time instead, `gone` if it has neither. */
   place: "stream" | "pending" | "delayed" | "gone";
-  /** Who holds it; `null` when it was handed back. */
+  /** The worker that holds the lease; `null` if it was released. */
   holder: string | null;
   deliveries: number;
   /** The entry that was delivered last. */
   entryId?: string;
-  /** The lease that a run was noted under. */
-  mark: string | null;
-  /** Tries that are spent. */
+  /** The lease of the run that is noted. */
+  run: string | null;
+  /** Number of tries spent. */
   tries: number;
-  /** Runs in a row that were cut off. */
+  /** Number of consecutive runs that ended with the death of their worker. */
   crashes: number;
-  /** Whether it has run, though no try was spent. */
-  resumed: boolean;
+  /** Whether it has run without spending a try. */
+  hasRun: boolean;
   result: string | null;
 }
 
-/** What a start is expected to answer; the time is Redis' own. */
+/** Expected outcome of a start, without its time. */
 type ModelStart = Omit<Started, "time"> | "lost" | "ended";
 
 function untimed(start: Start): ModelStart {
@@ -57,30 +57,30 @@ function leaseOf({ holder, entryId, deliveries }: ModelTask): string {
   return `${holder} ${entryId} ${deliveries}`;
 }
 
-function stateOf({ result, mark, place }: ModelTask): string {
+function stateOf({ result, run, place }: ModelTask): string {
   if (result !== null) return "done";
-  if (mark !== null) return "running";
+  if (run !== null) return "running";
   return place === "delayed" ? "scheduled" : "queued";
 }
 
-/** A worker: all that it ever leased, lost or not. */
+/** A worker, with every delivery that it has ever leased, lost ones included. */
 interface ModelWorker {
   name: string;
-  readonly known: Delivery[];
+  readonly leased: Delivery[];
 }
 
-/** The real thing and the model, side by side. */
+/** A queue on Redis and its model. */
 export class Rig {
   readonly #redis: RedisClient;
   readonly #keys: Keys;
   readonly #tasks = new Map<string, ModelTask>();
   readonly #workers: ModelWorker[];
-  #named = 0;
+  #count = 0;
 
   constructor(redis: RedisClient, queue: string) {
     this.#redis = redis;
     this.#keys = new Keys(queue);
-    this.#workers = Array.from({ length: 3 }, () => ({ name: this.#newName(), known: [] }));
+    this.#workers = Array.from({ length: 3 }, () => ({ name: this.#newName(), leased: [] }));
   }
 
   async open(): Promise<void> {
@@ -94,25 +94,25 @@ export class Rig {
       case "publish":
         return await this.#publish(step.ids.map((id) => `task-${id}`), step.high ? "high" : "low");
       case "read":
-        return await this.#read(this.#workers[step.who]!, step.count, step.takeover);
+        return await this.#read(this.#workers[step.worker]!, step.count, step.takeover);
       case "wait":
-        return await this.#wait(this.#workers[step.who]!, step.count, step.start);
+        return await this.#wait(this.#workers[step.worker]!, step.count, step.start);
       case "renew":
-        return await this.#renew(this.#workers[step.who]!);
+        return await this.#renew(this.#workers[step.worker]!);
       case "crash":
-        this.#workers[step.who] = { name: this.#newName(), known: [] };
+        this.#workers[step.worker] = { name: this.#newName(), leased: [] };
         return;
       case "leave":
-        return await this.#leave(this.#workers[step.who]!);
+        return await this.#leave(this.#workers[step.worker]!);
       case "promote":
         return await this.#promote();
       case "abort":
         for (let time = 0; time < (step.twice ? 2 : 1); time++) await this.#abort(`task-${step.id}`);
-        this.#named++;
+        this.#count++;
         return;
     }
-    const worker = this.#workers[step.who]!;
-    const delivery = worker.known[step.which % worker.known.length];
+    const worker = this.#workers[step.worker]!;
+    const delivery = worker.leased[step.which % worker.leased.length];
     if (!delivery) return;
     for (let time = 0; time < (step.twice ? 2 : 1); time++) {
       if (step.do === "start") await this.#start(worker, delivery);
@@ -122,7 +122,7 @@ export class Rig {
     }
   }
 
-  /** What Redis holds is what the model says. */
+  /** Checks that Redis holds the same as the model. */
   async check(): Promise<void> {
     for (const [id, task] of this.#tasks) {
       const state = stateOf(task);
@@ -146,23 +146,21 @@ export class Rig {
     }
   }
 
-  /** Whatever has happened, one worker that is left ends everything, and nothing remains but results. */
+  /** Finishes everything with one last worker; nothing remains but results. */
   async drain(): Promise<void> {
-    const last: ModelWorker = { name: this.#newName(), known: [] };
+    const last: ModelWorker = { name: this.#newName(), leased: [] };
     while ([...this.#tasks.values()].some(({ place }) => place !== "gone")) {
-      last.known.length = 0;
+      last.leased.length = 0;
       await this.#promote();
       await this.#read(last, 4, true);
-      for (const delivery of last.known) {
+      for (const delivery of last.leased) {
         await this.#start(last, delivery);
         await this.#finish(last, delivery, true);
       }
     }
     await this.check();
-    const kinds = ["data", "retry"].flatMap((kind) =>
-      [...this.#tasks.keys()].map((id) => `${this.#keys.prefix}:task:${kind}:${id}`)
-    );
-    if (kinds.length > 0) assertEquals(await this.#redis.command(["EXISTS", ...kinds]), 0);
+    const stored = [...this.#tasks.keys()].flatMap((id) => [this.#keys.data(id), this.#keys.tries(id)]);
+    if (stored.length > 0) assertEquals(await this.#redis.command(["EXISTS", ...stored]), 0);
     assertEquals(await this.#redis.command(["EXISTS", this.#keys.running, this.#keys.dropped]), 0);
   }
 
@@ -181,10 +179,10 @@ export class Rig {
         place: "stream",
         holder: null,
         deliveries: 0,
-        mark: null,
+        run: null,
         tries: 0,
         crashes: 0,
-        resumed: false,
+        hasRun: false,
         result: null,
       });
     }
@@ -192,20 +190,20 @@ export class Rig {
 
   async #read(worker: ModelWorker, count: number, takeover: boolean): Promise<void> {
     const options = { name: worker.name, priorities, idleTimeout: 0 };
-    const held = worker.known.filter((delivery) => this.#holds(worker, delivery));
+    const inFlight = worker.leased.filter((delivery) => this.#holds(worker, delivery));
     const found = await read(this.#redis, this.#keys, options, count, {
-      known: held,
+      known: inFlight,
       quarantined: Infinity,
       cursors: takeover ? fromBeginning(priorities) : new Map(),
     });
     assertEquals(found.broken, []);
     const free = [...this.#tasks].filter(([id, { place }]) =>
-      place === "stream" || (takeover && place === "pending" && !held.some(({ taskId }) => taskId === id))
+      place === "stream" || (takeover && place === "pending" && !inFlight.some(({ taskId }) => taskId === id))
     );
-    assertEquals(found.deliveries.length, Math.min(count, free.length), "as many as there are");
+    assertEquals(found.deliveries.length, Math.min(count, free.length), "every available entry, up to the limit");
     for (const delivery of found.deliveries) {
       const task = this.#tasks.get(delivery.taskId)!;
-      assertEquals(free.some(([id]) => id === delivery.taskId), true, "only what is free");
+      assertEquals(free.some(([id]) => id === delivery.taskId), true, "only available entries");
       Object.assign(task, {
         place: "pending",
         holder: worker.name,
@@ -213,34 +211,34 @@ export class Rig {
         entryId: delivery.entryId,
       });
       assertEquals(delivery.deliveries, task.deliveries);
-      worker.known.push(delivery);
+      worker.leased.push(delivery);
     }
   }
 
-  /** A blocking read, and the script behind it that starts what came. */
+  /** A blocking read, and the script behind it that starts the entries. */
   async #wait(worker: ModelWorker, count: number, limit: number): Promise<void> {
-    const known = new Map<string, string>();
-    for (const { priority, entryId } of worker.known) {
-      const largest = known.get(priority);
-      if (largest === undefined || isBefore(largest, entryId)) known.set(priority, entryId);
+    const largestIds = new Map<string, string>();
+    for (const { priority, entryId } of worker.leased) {
+      const largest = largestIds.get(priority);
+      if (largest === undefined || isBefore(largest, entryId)) largestIds.set(priority, entryId);
     }
     const names = priorities.toReversed();
     const keys = names.map((priority) => this.#keys.stream(priority));
     const command = ["XREADGROUP", "GROUP", "workers", worker.name, "COUNT", count, "STREAMS", ...keys] as const;
-    const came = { deliveries: [] as Delivery[], broken: [] };
+    const found = { deliveries: [] as Delivery[], broken: [] };
     for (const [key, entries] of streams(await this.#redis.command([...command, ...keys.map(() => ">")]))) {
-      sortEntries(came, names[keys.indexOf(key)]!, entries);
+      sortEntries(found, names[keys.indexOf(key)]!, entries);
     }
-    for (const delivery of came.deliveries) {
+    for (const delivery of found.deliveries) {
       const task = this.#tasks.get(delivery.taskId)!;
       Object.assign(task, { place: "pending", holder: worker.name, deliveries: 1, entryId: delivery.entryId });
-      worker.known.push(delivery);
+      worker.leased.push(delivery);
     }
     const options = { name: worker.name, priorities, idleTimeout: 0 };
-    const begun = await begin(this.#redis, this.#keys, options, limit, known, { binary: false, timeout: 1000 });
-    assertEquals([...begun.keys()], came.deliveries.slice(0, limit).map(begunKey));
+    const begun = await begin(this.#redis, this.#keys, options, limit, largestIds, { binary: false, timeout: 1000 });
+    assertEquals([...begun.keys()], found.deliveries.slice(0, limit).map(begunKey));
     for (const [i, answer] of [...begun.values()].entries()) {
-      assertEquals(untimed(answer), this.#begin(worker, came.deliveries[i]!));
+      assertEquals(untimed(answer), this.#begin(worker, found.deliveries[i]!));
     }
   }
 
@@ -249,7 +247,7 @@ export class Rig {
     assertEquals(untimed(answer!), this.#begin(worker, delivery));
   }
 
-  /** What a start answers. */
+  /** Expected outcome of a start. */
   #begin(worker: ModelWorker, delivery: Delivery): ModelStart {
     const task = this.#tasks.get(delivery.taskId)!;
     if (!this.#holds(worker, delivery)) return "lost";
@@ -258,17 +256,17 @@ export class Rig {
       return "ended";
     }
     const lease = leaseOf(task);
-    if (task.mark === null) {
+    if (task.run === null) {
       task.crashes = 0;
-    } else if (task.mark !== lease) {
+    } else if (task.run !== lease) {
       task.tries++;
       task.crashes++;
     }
-    task.mark = lease;
+    task.run = lease;
     return {
       tries: task.tries + 1,
       data: `data of ${delivery.taskId}`,
-      isFirst: task.tries === 0 && !task.resumed,
+      isFirst: task.tries === 0 && !task.hasRun,
       crashes: task.crashes,
       input: null,
     };
@@ -276,27 +274,27 @@ export class Rig {
 
   async #finish(worker: ModelWorker, delivery: Delivery, success: boolean): Promise<void> {
     const result = `${success} by ${worker.name}`;
-    const ending: Completion = { delivery, success, result, ttl: 60_000 };
-    const { ends: [counts] } = await finish(this.#redis, this.#keys, worker.name, [ending]);
+    const completion: Completion = { delivery, success, result, ttl: 60_000 };
+    const { ends: [counts] } = await finish(this.#redis, this.#keys, worker.name, [completion]);
     const task = this.#tasks.get(delivery.taskId)!;
     if (task.result !== null) return assertEquals(counts, task.result === result);
     const isPending = task.place === "pending" && task.entryId === delivery.entryId;
     const expected = success ? isPending : this.#holds(worker, delivery);
     assertEquals(counts, expected);
-    if (expected) Object.assign(task, { place: "gone", holder: null, mark: null, result });
+    if (expected) Object.assign(task, { place: "gone", holder: null, run: null, result });
   }
 
   async #retry(worker: ModelWorker, delivery: Delivery, again: boolean): Promise<void> {
     const task = this.#tasks.get(delivery.taskId)!;
     const tries = task.tries + (again ? 0 : 1);
-    // In the past, so that promoting is always due.
+    // The due time is in the past, so that every promotion moves the task.
     const [answer] = await retry(this.#redis, this.#keys, worker.name, [{ delivery, tries, until: new Date(1000) }]);
     if (!this.#holds(worker, delivery) || task.result !== null) {
-      // Sent again it answers the same; what somebody else has spent since may look like it, and only to the log.
+      // The answer is left open: the number of tries may match because another worker has spent one since.
       return;
     }
     assertEquals(answer, true);
-    Object.assign(task, { place: "delayed", holder: null, mark: null, tries, deliveries: 0 });
+    Object.assign(task, { place: "delayed", holder: null, run: null, tries, deliveries: 0 });
   }
 
   async #promote(): Promise<void> {
@@ -307,46 +305,46 @@ export class Rig {
   }
 
   async #abort(taskId: string): Promise<void> {
-    const result = `aborted ${this.#named}`;
-    const cancellation = { taskId, result, ttl: 60_000, mark: `mark ${this.#named}` };
+    const result = `aborted ${this.#count}`;
+    const cancellation = { taskId, result, ttl: 60_000, mark: `mark ${this.#count}` };
     const { aborted: counts } = await abort(this.#redis, this.#keys, priorities, cancellation);
     const task = this.#tasks.get(taskId);
     if (!task || task.result !== null) return assertEquals(counts, task?.result === result);
     assertEquals(counts, true);
     task.result = result;
-    // What nobody has started is dropped when it comes to its start.
-    if (task.mark !== null || task.place === "delayed") {
-      Object.assign(task, { place: "gone", holder: null, mark: null });
+    // The entry of a task that has not started is dropped when a worker is about to start it.
+    if (task.run !== null || task.place === "delayed") {
+      Object.assign(task, { place: "gone", holder: null, run: null });
     }
   }
 
   async #release(worker: ModelWorker, delivery: Delivery): Promise<void> {
     await release(this.#redis, this.#keys, worker.name, [delivery]);
     const task = this.#tasks.get(delivery.taskId)!;
-    if (this.#holds(worker, delivery)) this.#handBack(task);
+    if (this.#holds(worker, delivery)) this.#releaseLease(task);
   }
 
   async #renew(worker: ModelWorker): Promise<void> {
     const options = { name: worker.name, priorities, idleTimeout: 60_000 };
-    const life = { workerId: worker.name, summary: "" };
-    // Reads look the largest timeout up, and here they are to find every lease at any time.
-    const { lost } = await renew(this.#redis, this.#keys, options, worker.known, life);
-    await this.#redis.command(["DEL", `${this.#keys.prefix}:ts:workers`]);
-    assertEquals(new Set(lost), new Set(worker.known.filter((delivery) => !this.#holds(worker, delivery))));
+    const status = { workerId: worker.name, summary: "" };
+    // Reads adopt the largest idle timeout; here it must stay 0, so that every lease is always expired.
+    const { lost } = await renew(this.#redis, this.#keys, options, worker.leased, status);
+    await this.#redis.command(["DEL", this.#keys.workers]);
+    assertEquals(new Set(lost), new Set(worker.leased.filter((delivery) => !this.#holds(worker, delivery))));
   }
 
   async #leave(worker: ModelWorker): Promise<void> {
     await leave(this.#redis, this.#keys, { name: worker.name, priorities, idleTimeout: 60_000 }, worker.name, []);
     for (const task of this.#tasks.values()) {
-      if (task.holder === worker.name) this.#handBack(task, true);
+      if (task.holder === worker.name) this.#releaseLease(task, { isLeaving: true });
     }
   }
 
-  /** Takes back the mark of just this lease; that of an earlier one is a crash, and counts. */
-  #handBack(task: ModelTask, byLeaving = false): void {
-    if (task.mark === leaseOf(task)) {
-      task.mark = null;
-      if (!byLeaving) task.resumed = true;
+  /** Deletes the note of exactly this lease; that of an earlier lease is a crash, which counts. */
+  #releaseLease(task: ModelTask, { isLeaving = false } = {}): void {
+    if (task.run === leaseOf(task)) {
+      task.run = null;
+      if (!isLeaving) task.hasRun = true;
     }
     task.holder = null;
   }
@@ -358,6 +356,6 @@ export class Rig {
   }
 
   #newName(): string {
-    return `worker-${this.#named++}`;
+    return `worker-${this.#count++}`;
   }
 }

@@ -6,18 +6,18 @@ import { fromBeginning, read } from "../../src/broker/redis/scripts/lease/read.t
 import { createClient, type RedisClient } from "../../src/redis/mod.ts";
 import { type RedisServer, startRedis } from "../support/redis_server.ts";
 
-/** Tasks of a queue of one priority, for consumers that are no more than a name. */
+/** A queue with one priority and some tasks, for consumers that are only a name. */
 export interface Rig {
   readonly keys: Keys;
-  /** What the scripts ask to know of a consumer. */
+  /** Options of a consumer, for scripts. */
   consumer(
     name: string,
   ): { readonly name: string; readonly priorities: readonly string[]; readonly idleTimeout: number };
-  /** Leases all tasks that are free; with `takeover` those too that a consumer has handed back. */
+  /** Leases all new tasks; with `takeover` also released ones. */
   lease(name: string, takeover?: boolean): Promise<Delivery[]>;
 }
 
-/** A server and a client of it, for the tests of a file. */
+/** A server and its client, for the tests of one file. */
 export class Scene {
   #server: RedisServer | undefined;
   #redis: RedisClient | undefined;
@@ -34,11 +34,15 @@ export class Scene {
     });
   }
 
+  get server(): RedisServer {
+    return this.#server!;
+  }
+
   get redis(): RedisClient {
     return this.#redis!;
   }
 
-  /** A queue of one priority, `"normal"`, that no other test uses. */
+  /** A queue of its own for a test, with the priority `"normal"`. */
   async newQueue(): Promise<Keys> {
     const keys = new Keys(`queue-${this.#queues++}`);
     await this.redis.command(["XGROUP", "CREATE", keys.stream("normal"), "workers", "0", "MKSTREAM"]);

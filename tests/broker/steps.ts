@@ -1,32 +1,32 @@
-/** What the workers of the model test may do, at random. */
+/** Random steps of the workers of the model test. */
 import fc from "fast-check";
 
-/** One thing that happens. */
+/** One step. */
 export type Step =
   | { readonly do: "publish"; readonly ids: readonly number[]; readonly high: boolean }
-  | { readonly do: "read"; readonly who: number; readonly count: number; readonly takeover: boolean }
+  | { readonly do: "read"; readonly worker: number; readonly count: number; readonly takeover: boolean }
   | {
     readonly do: "start" | "release" | "retry";
-    readonly who: number;
+    readonly worker: number;
     readonly which: number;
     readonly twice: boolean;
   }
   | {
     readonly do: "finish";
-    readonly who: number;
+    readonly worker: number;
     readonly which: number;
     readonly success: boolean;
     readonly twice: boolean;
   }
-  | { readonly do: "wait"; readonly who: number; readonly count: number; readonly start: number }
-  | { readonly do: "renew" | "crash" | "leave"; readonly who: number }
+  | { readonly do: "wait"; readonly worker: number; readonly count: number; readonly start: number }
+  | { readonly do: "renew" | "crash" | "leave"; readonly worker: number }
   | { readonly do: "abort"; readonly id: number; readonly twice: boolean }
   | { readonly do: "promote" };
 
-const who = fc.nat(2);
+const worker = fc.nat(2);
 const which = fc.nat(5);
 const twice = fc.boolean();
-/** Any of them. */
+/** Any step. */
 export const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
     do: fc.constant("publish" as const),
@@ -37,24 +37,30 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant("read" as const),
-      who,
+      worker,
       count: fc.integer({ min: 1, max: 4 }),
       takeover: fc.boolean(),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("start" as const, "release" as const), who, which, twice }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("retry" as const), who, which, twice }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("finish" as const), who, which, success: fc.boolean(), twice }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom("start" as const, "release" as const), worker, which, twice }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("retry" as const), worker, which, twice }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("finish" as const), worker, which, success: fc.boolean(), twice }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant("wait" as const),
-      who,
+      worker,
       count: fc.integer({ min: 1, max: 3 }),
       start: fc.nat(3),
     }),
   },
-  fc.record({ do: fc.constantFrom("renew" as const, "crash" as const, "leave" as const), who }),
+  fc.record({ do: fc.constantFrom("renew" as const, "crash" as const, "leave" as const), worker }),
   fc.record({ do: fc.constant("abort" as const), id: fc.nat(4), twice }),
   fc.record({ do: fc.constant("promote" as const) }),
 );

@@ -1,6 +1,7 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import { findCircles, findWrongImports } from "../../scripts/check/imports.ts";
+import { findKeys, readFamilies } from "../../scripts/check/keys.ts";
 import { parse } from "../../scripts/check/source.ts";
 import { findUncounted } from "../../scripts/check/tests.ts";
 import { findTime } from "../../scripts/check/time.ts";
@@ -71,6 +72,28 @@ describe("findCircles()", () => {
       "src/queue/enqueue/b.ts": "",
     });
     assertEquals(circles, []);
+  });
+});
+
+describe("findKeys()", () => {
+  const families = readFamilies(parse("keys.ts", 'key(":ts:wake"); key(":task:data:", id); key("workers")'));
+  const cases: [code: string, found: string[]][] = [
+    ["redis.command(['GET', `${prefix}:task:data:${id}`])", [":task:data:"]],
+    ["`${a}:ts:wake:${b}:task:`", [":ts:wake:", ":task:"]],
+    ["`redis.call('GET', prefix .. ':task:' .. kind)`", [":task:"]],
+    ["`streaq:${queue}`; 'streaq:' + queue", ["streaq:", "streaq:"]],
+    ["'streaq:load'; `:taskdata`; ':other:data:'; lua.data('id')", []],
+    ["/** The hash `:ts:wake`. */ f(); // :task:data:", []],
+    ["`-- Publishes on :ts:wake\n-- :task:data:`", []],
+  ];
+  for (const [code, found] of cases) {
+    it(`finds ${found.length} in ${JSON.stringify(code)}`, () => {
+      assertEquals([...findKeys(parse("a.ts", code), families)], found.map((key) => `a.ts:1 has ${key}`));
+    });
+  }
+
+  it("names the line within a script", () => {
+    assertEquals([...findKeys(parse("a.ts", "f(`\n\n':ts:wake'`)"), families)], ["a.ts:3 has :ts:wake"]);
   });
 });
 

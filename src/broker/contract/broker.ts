@@ -6,11 +6,13 @@ import type { Cancellation } from "./result.ts";
 import type { NewSchedule, Occurrence, ScheduleAnswer, StoredSchedule } from "./schedule.ts";
 import type { Found, NewTask, OpenState, Published, State } from "./task.ts";
 
-/** How tasks and schedules are stored. */
+/** The producer's side of a queue: stores tasks and schedules. */
 export interface Publishing {
   /**
-   * Stores tasks and queues, delays or defers them; answers in order. A task with a failed dependency fails with it; one
-   * with an unknown dependency is refused.
+   * Stores tasks, and queues, delays or defers each. A task with a failed dependency fails with it; one with an unknown
+   * dependency is refused.
+   *
+   * @returns The outcome for each task, in order.
    */
   publish(tasks: readonly NewTask[], options?: Cancellable): Promise<Published[]>;
   /** The time now, in Unix milliseconds by the server's clock. */
@@ -25,17 +27,17 @@ export interface Publishing {
   unschedule(name: string, options: { withdraw: boolean }): Promise<boolean>;
 }
 
-/** How a queue is looked at from outside. */
+/** The observer's side of a queue: looks at tasks, waits for results, aborts. */
 export interface Inspecting {
   /** State of a task. */
   state(taskId: string): Promise<State>;
   /**
    * The stored data of a task; `null` when it is unknown or has finished.
    *
-   * @param options.relatives How many dependencies and how many dependents to list at most.
+   * @param options.relatives Maximum number of dependencies, and of dependents, to list.
    */
   find(taskId: string, options: { relatives: number }): Promise<Found | null>;
-  /** The results that are kept; `null` in the place of others. */
+  /** The stored results, in order; `null` for a task without one. */
   results(taskIds: readonly string[]): Promise<(Payload | null)[]>;
   /**
    * Waits until the task has finished. Never misses a result stored before, during or after the call.
@@ -43,21 +45,21 @@ export interface Inspecting {
    * @returns The result's record; `null` when the task is unknown, or its result is gone.
    */
   result(taskId: string, options?: Cancellable): Promise<Payload | null>;
-  /** Ends a task in any state, and with it its dependents; `false` when it had finished or is unknown. */
+  /** Aborts a task in any state, which fails its dependents; `false` when it has finished or is unknown. */
   abort(cancellation: Cancellation, options?: Cancellable): Promise<boolean>;
   /** Tasks in a state, at most `limit`; of one priority, or of all, highest first. */
   list(state: OpenState, options: { limit: number; priority?: string | undefined }): Promise<Found[]>;
-  /** The most recent results that are still kept, latest first, at most `limit`. */
+  /** The most recent results that are still stored, latest first, at most `limit`. */
   recent(limit: number): Promise<[taskId: string, result: Payload][]>;
   /** Number of tasks that have not finished. */
   size(options: { includeScheduled: boolean }): Promise<number>;
-  /** Stored schedules, the next due first. */
+  /** Stored schedules, in the order in which they are due next, at most `limit`. */
   schedules(limit: number): Promise<StoredSchedule[]>;
 }
 
 /**
- * What a queue needs from storage. Each change of a task's state is one atomic step that can be repeated with the same
- * outcome, so a call that failed on the way is simply made again.
+ * Everything that a queue needs from storage. Each change of a task's state is one atomic step, and repeating it has
+ * the same outcome. So a call that failed on the way is simply made again.
  */
 export interface Broker extends Publishing, Inspecting, AsyncDisposable {
   /** The connected client. @throws {StreaqError} When the broker has no Redis. */

@@ -5,41 +5,43 @@ import type { NewResult } from "./result.ts";
 /** The result of a delivery. */
 export interface Completion extends NewResult {
   readonly delivery: Delivery;
-  /** A success counts from whichever worker comes first; a failure only from the holder of the lease. */
+  /** A success counts from whichever worker is first; a failure counts only from the holder of the lease. */
   readonly success: boolean;
-  /** The input for the next task of a pipeline. */
+  /** Output to be stored as the input of the next task of a pipeline. */
   readonly output?: { readonly next: string; readonly input: Payload } | undefined;
 }
 
-/** A task to be tried again later. */
+/** A delivery whose task is to be tried again later. */
 export interface Deferral {
   readonly delivery: Delivery;
-  /** Runs so far; all of them are spent. */
+  /** Number of tries spent, this one included. */
   readonly tries: number;
   /** When to try again: milliseconds from now, or a time. */
   readonly until: number | Date;
 }
 
-/** What a fan-out did to the dependents of finished tasks. */
+/** Outcome of releasing or failing dependents of finished tasks. */
 export interface FanOutReport {
-  /** How many no longer wait for it. */
+  /** How many were queued, as the last of their dependencies has succeeded. */
   readonly released: number;
-  /** How many failed with their dependency. */
+  /** How many failed with a dependency. */
   readonly failed: number;
-  /** Whether there are more. */
+  /** Whether dependents are left for another call. */
   readonly unfinished: boolean;
 }
 
-/** How a worker stores outcomes. */
+/** The part of a worker that stores outcomes. */
 export interface Completing {
   /**
-   * Stores results: `false` where the task has finished already or another worker holds the lease, an error where the
-   * store refuses the result for good.
+   * Stores results.
+   *
+   * @returns For each `true`, `false` when the task had already finished or another worker holds the lease, or an error
+   * when the store will never accept the result.
    */
   finish(completions: readonly Completion[]): Promise<(boolean | Error)[]>;
-  /** Puts tasks back to be tried again later; answers like {@linkcode Completing.finish}. */
+  /** Delays tasks until their next try; returns the same as {@linkcode Completing.finish}. */
   retry(deferrals: readonly Deferral[]): Promise<(boolean | Error)[]>;
-  /** Releases deliveries for any worker to take at once, at the cost of no try. */
+  /** Releases deliveries: any worker may take them at once, and no try is spent. */
   release(deliveries: readonly Delivery[]): Promise<void>;
   /** Releases or fails a bounded number of dependents of tasks that have finished. */
   fanOut(): Promise<FanOutReport>;

@@ -6,11 +6,11 @@ import type { Scheduling } from "./scheduling.ts";
 
 /** Options of a {@linkcode Consumer}. */
 export interface ConsumerOptions {
-  /** Unique among all runs of all workers, so that no two ever share a lease. */
+  /** Unique among all runs of all workers, so that no two runs ever share a lease. */
   readonly name: string;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
-  /** After how many milliseconds without a heartbeat a task is taken over. */
+  /** After how many milliseconds without renewal a lease expires. */
   readonly idleTimeout: number;
 }
 

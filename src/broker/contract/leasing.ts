@@ -7,27 +7,28 @@ export interface ReadOptions {
   readonly quarantined: number;
 }
 
-/** How a worker leases and starts tasks. */
+/** The part of a worker that leases and starts tasks. */
 export interface Leasing {
   /**
    * Leases available tasks, highest priority first, without waiting.
    *
    * @param options.takeover Whether to search for expired leases first.
-   * @param options.inFlight Deliveries that this worker has; the search leases none of them again.
-   * @param options.quarantined How many quarantined tasks to take over at most.
+   * @param options.inFlight Deliveries in flight at this worker; the search passes over them.
+   * @param options.quarantined Maximum number of quarantined tasks to take over.
    */
   read(count: number, options: ReadOptions): Promise<Read>;
   /**
-   * Leases new tasks, waiting up to `ms` milliseconds for the first; {@linkcode Leasing.wake} ends it early. May exceed
-   * `count`.
+   * Leases new tasks, waiting up to `ms` milliseconds for the first one; {@linkcode Leasing.wake} interrupts it. May
+   * lease more than `count`.
    *
-   * @param options.slots How many of them the caller will start at once; a broker may do so in the same round trip.
+   * @param options.slots How many of the tasks the caller will start at once; a broker may start them in the same round
+   * trip.
    */
   wait(count: number, ms: number, options: { slots: number }): Promise<Read>;
-  /** Ends the wait in progress, if any, without losing what it may have leased. */
+  /** Interrupts the wait in progress, if any, without losing tasks that it has leased. */
   wake(): void;
-  /** Marks the deliveries as running and loads what they need. */
+  /** Marks deliveries as running and loads their records and inputs. */
   start(deliveries: readonly Delivery[]): Promise<Start[]>;
-  /** Removes entries that name no task from their streams, and notes them in the dead-letter list. */
+  /** Moves entries that name no task from their streams to the list of dead letters. */
   discard(entries: readonly BrokenEntry[]): Promise<void>;
 }

@@ -6,15 +6,16 @@ export interface Lock {
   readonly token: string;
 }
 
-/** How a worker locks unique functions. */
+/** The part of a worker that locks unique functions. */
 export interface Locking {
   /**
    * Takes a lock for `idleTimeout`, or takes it over from another run of the same task.
    *
-   * @returns `null` when it was taken, the id of the task that holds it, or an error where the store refuses it for good.
+   * @returns `null` when it was taken, the id of the task that holds it, or an error when the store will never accept
+   * it.
    */
   take(lock: Lock): Promise<string | null | Error>;
-  /** Extends locks by `idleTimeout`; returns those that are lost. */
+  /** Extends locks by `idleTimeout`; returns the lost ones. */
   extend(locks: readonly Lock[]): Promise<Lock[]>;
   /** Releases a lock if the run still holds it. */
   release(lock: Lock): Promise<void>;

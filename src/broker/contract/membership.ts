@@ -1,20 +1,20 @@
 import type { Cancellable } from "./cancellable.ts";
 import type { Delivery } from "./delivery.ts";
 
-/** What a worker reports about itself with each heartbeat. */
+/** A worker's report about itself, sent with each heartbeat. */
 export interface WorkerStatus {
   readonly workerId: string;
-  /** A line for people. */
+  /** A line for humans. */
   readonly summary: string;
 }
 
-/** Answer to a heartbeat. */
+/** Outcome of a heartbeat. */
 export interface Renewal {
-  /** Deliveries in flight here that now belong to another worker, or to none. */
+  /** Deliveries whose lease another worker has taken over, or that no longer exist. */
   readonly lost: Delivery[];
   /** The largest `idleTimeout` among the living workers of this queue, in milliseconds. */
   readonly idleTimeout: number;
-  /** Whether workers hold leases, which may expire; reported only to a worker with nothing in flight. */
+  /** Whether any worker holds leases, which may expire; reported only to a worker with nothing in flight. */
   readonly hasPending: boolean;
 }
 
@@ -26,12 +26,12 @@ export type QueueEvent =
   | { readonly kind: "fan-out" }
   /** A worker has joined, possibly with another idle timeout. */
   | { readonly kind: "joined" }
-  /** A task was aborted. */
+  /** A task was aborted, possibly while it ran here. */
   | { readonly kind: "aborted"; readonly taskId: string }
   /** A delayed task has become the earliest; it is due in `ms` milliseconds. */
   | { readonly kind: "due"; readonly ms: number };
 
-/** How a worker takes part in the queue: it joins, sends heartbeats, listens for events and leaves. */
+/** The part of a worker that joins the queue, sends heartbeats, listens for events and leaves. */
 export interface Membership {
   /** Prepares the queue for reading, and sends the first heartbeat. */
   join(status: WorkerStatus, options?: Cancellable): Promise<Renewal>;
@@ -43,12 +43,12 @@ export interface Membership {
    * @returns Stops listening.
    */
   onEvent(listener: (event: QueueEvent) => void): () => void;
-  /** Clears a bounded part of what dead workers and lost data leave behind; each call continues where the last stopped. */
+  /** Removes remains of dead workers and lost data: a bounded part per call, continuing where the last call stopped. */
   tidy(): Promise<void>;
   /**
    * Leaves the queue: releases the leases that remain and removes the consumer.
    *
-   * @param ran Deliveries that ran and whose outcome could not be stored: their try is spent.
+   * @param ran Deliveries that ran but whose outcome could not be stored; their try is spent.
    */
   leave(status: WorkerStatus, ran: readonly Delivery[]): Promise<void>;
 }

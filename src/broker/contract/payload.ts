@@ -1,2 +1,2 @@
-/** A stored record as its serializer made it: text, or bytes. */
+/** A record as its serializer encoded it: text or bytes. */
 export type Payload = string | Uint8Array;

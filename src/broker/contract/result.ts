@@ -14,15 +14,15 @@ export interface Cancellation extends NewResult {
   readonly mark: string;
 }
 
-/** Answers questions that need the content of a record, which a broker never reads. No method throws. */
+/** Reads and builds records for a broker, which never looks into them. No method throws. */
 export interface RecordReader {
-  /** Whether a result is that of a task that succeeded. */
+  /** Whether a stored result is a success. */
   hasSucceeded(taskId: string, result: Payload): boolean;
   /**
-   * Builds the result of a task that does not run because one of its dependencies has failed.
+   * Builds the result of a task that fails without a run, because one of its dependencies has failed.
    *
    * @param data The task's record.
-   * @param failedId The task that failed first, possibly several levels above.
+   * @param failedId The task that failed first, possibly several levels up the graph.
    */
   failDependent(taskId: string, data: Payload, failedId: string): NewResult;
 }

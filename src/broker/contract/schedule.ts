@@ -1,20 +1,21 @@
 import type { Payload } from "./payload.ts";
 
-/** The schedule of a task that repeats, or of a cron job. */
+/** The schedule of a cron job, or of a task that was enqueued with an expression. */
 export interface NewSchedule {
-  /** The name of a cron job, or the id of a task that was scheduled with its arguments. */
+  /** The name of the cron job, or the id of the task. */
   readonly name: string;
-  /** Whether it is a cron job that a worker registers in its code. */
+  /** Whether it is a cron job, which workers register in their code. */
   readonly isStatic: boolean;
   readonly expression: string;
   readonly timeZone: string;
   readonly priority: string;
-  /** The task's record, stored under the schedule's name. */
+  /** The task's record, with the schedule's name as its id. */
   readonly data: Payload;
 }
 
-/** A stored schedule, with the time of the occurrence that is enqueued ahead, in Unix milliseconds. */
+/** A stored schedule. */
 export interface StoredSchedule extends NewSchedule {
+  /** When the next occurrence is due, in Unix milliseconds; it is already enqueued. */
   readonly time: number;
 }
 
@@ -26,7 +27,7 @@ export interface Occurrence {
   readonly time: number;
 }
 
-/** Outcome of storing a {@linkcode NewSchedule}; `exists` and `done` only for one that is not a cron job. */
+/** Outcome of storing a {@linkcode NewSchedule}; a cron job never gets `exists` or `done`. */
 export type ScheduleAnswer = "created" | "changed" | "unchanged" | "exists" | "done";
 
 /** Schedules whose occurrence has become due. */
@@ -34,14 +35,14 @@ export interface DueSchedules {
   /** The time now, in Unix milliseconds by the server's clock. */
   readonly time: number;
   readonly due: readonly (StoredSchedule & {
-    /** Whether a living worker has registered it. */
+    /** Whether a living worker has registered the cron job. */
     readonly isRegistered: boolean;
   })[];
 }
 
-/** The step of a schedule from the occurrence that has become due to the next one. */
+/** The step of a schedule from the occurrence that is due to the next one. */
 export interface Tick extends Pick<NewSchedule, "name" | "priority" | "timeZone"> {
-  /** When the due occurrence was scheduled for, in Unix milliseconds. */
+  /** When the current occurrence is due, in Unix milliseconds. */
   readonly time: number;
   readonly next: Occurrence;
 }

@@ -1,6 +1,6 @@
 import type { DueSchedules, Tick } from "./schedule.ts";
 
-/** What moving due tasks did. */
+/** Outcome of moving due tasks to their streams. */
 export interface Promotion {
   readonly promoted: number;
   /** In how many milliseconds the next delayed task is due; `null` when there is none. */
@@ -9,14 +9,14 @@ export interface Promotion {
   readonly nextSchedule: number | null;
 }
 
-/** How a worker moves due tasks to their streams and keeps schedules going. */
+/** The part of a worker that moves due tasks to their streams and enqueues the occurrences of schedules. */
 export interface Scheduling {
   /** Moves due tasks to their streams. */
   promote(): Promise<Promotion>;
   /** Lists schedules whose occurrence has become due. */
   due(): Promise<DueSchedules>;
-  /** Enqueues the next occurrences, each once; returns how many were new. */
+  /** Enqueues next occurrences, each once; returns how many were new. */
   tick(ticks: readonly Tick[]): Promise<number>;
-  /** Registers the names of this worker's cron jobs; returns those that have no schedule. */
+  /** Registers the names of this worker's cron jobs; returns those without a schedule. */
   register(names: readonly string[]): Promise<string[]>;
 }

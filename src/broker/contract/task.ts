@@ -7,15 +7,15 @@ export interface NewTask {
   readonly priority: string;
   /** Earliest start: milliseconds from now, or a time; `undefined` for a task that is ready. */
   readonly due?: number | Date | undefined;
-  /** Tasks that must succeed before this one is queued. Those published in the same call come before it. */
+  /** Tasks that must succeed before this one is queued. Those published in the same call must come before it. */
   readonly after?: readonly string[] | undefined;
-  /** The task that takes the result of this one as its input; stored in the same step. */
+  /** The next task of the pipeline, whose input is the output of this one; stored in the same step. */
   readonly next?: NewTask | undefined;
 }
 
 /**
- * Outcome of publishing a {@linkcode NewTask} together with the pipeline behind it: stored now, stored before, finished
- * before, or refused by the store with an error that concerns this task alone.
+ * Outcome of publishing a {@linkcode NewTask} and the pipeline behind it: stored now, stored before, finished before,
+ * or refused with an error that concerns this task alone.
  */
 export type Published = "created" | "exists" | "done" | Error;
 
@@ -29,13 +29,13 @@ export type OpenState = Exclude<State, "missing" | "done">;
 export interface Found {
   readonly taskId: string;
   readonly data: Payload;
-  /** Runs that were started, or tried and counted, so far. */
+  /** Tries so far, the current one included. */
   readonly tries: number;
   readonly state: OpenState;
   /** When a delayed task is due, in Unix milliseconds. */
   readonly dueTime: number | null;
-  /** Tasks that it still waits for, up to the number asked for. */
+  /** Tasks that it still waits for, at most as many as requested. */
   readonly dependencies: readonly string[];
-  /** Tasks that wait for it, up to the number asked for. */
+  /** Tasks that wait for it, at most as many as requested. */
   readonly dependents: readonly string[];
 }

@@ -11,24 +11,23 @@ import {
 } from "../../redis/mod.ts";
 import type { Reply } from "../../redis/mod.ts";
 
-/** How much later than its end a blocking read is given up, with its connection, in milliseconds. */
-const overdue = 5000;
-/** How long to wait before interrupting a read again that had not begun to block, in milliseconds. */
-const interruptAgain = 5;
-/** How long a read may take to end that was interrupted, in milliseconds; then its connection is taken for dead. */
-const interruptPatience = 2000;
-/** How long to try to close a connection at its other end, in milliseconds; no read blocks much longer. */
+/** How long after its intended end a blocking read times out, in milliseconds; its connection is then closed. */
+const readGrace = 5000;
+/** Pause between two attempts to interrupt a read, which may not have begun to block, in milliseconds. */
+const interruptPause = 5;
+/** How long an interrupted read may take to end before its connection is closed, in milliseconds. */
+const interruptTimeout = 2000;
+/** How long to try to close a connection at the server, in milliseconds; no read blocks much longer. */
 const killTimeout = 30_000;
-/** Pause between two attempts at that, in milliseconds. */
+/** Shortest and longest pause between two attempts to close a connection at the server, in milliseconds. */
 const killPause = { min: 1000, max: 2000 };
 
-/** Sends commands behind a read, each with this timeout in milliseconds. */
-export type Follow<T> = (connection: Pick<DedicatedClient, "command">, timeout: number) => Promise<T>;
+/** Sends commands right behind a read, each with this timeout in milliseconds. */
+export type FollowUp<T> = (connection: Pick<DedicatedClient, "command">, timeout: number) => Promise<T>;
 
 /**
- * The connection that waits for entries. A read there is never simply cut off: the server would lease entries to it
- * that nobody receives. It is interrupted from another connection, and if that fails, the connection is closed on both
- * ends.
+ * The connection of blocking reads. A read is never simply cut off, because the server could lease entries to it that
+ * no worker receives. It is interrupted from another connection; if that fails, its connection is closed at both ends.
  */
 export class BlockingConnection {
   readonly #redis: RedisClient;
@@ -36,14 +35,14 @@ export class BlockingConnection {
   readonly #onKilled: () => void;
   #connection: DedicatedClient | undefined;
   #closings = 0;
-  /** The read that is under way. */
+  /** The read in progress. */
   #read: symbol | undefined;
-  /** The read that was last asked to end. */
+  /** The read that was interrupted last. */
   #interrupted: symbol | undefined;
 
   /**
-   * @param redis Knows how to open the connection, and interrupts it.
-   * @param options.onKilled Called when a connection was closed with a read under way that may have leased something.
+   * @param redis Opens the connection, and interrupts reads.
+   * @param options.onKilled Called after a connection was closed during a read, which may have leased entries.
    */
   constructor(redis: RedisClient, { clock, onKilled }: { clock: Clock; onKilled: () => void }) {
     this.#redis = redis;
@@ -52,18 +51,18 @@ export class BlockingConnection {
   }
 
   /**
-   * Sends a command that blocks for `ms` milliseconds at most.
+   * Sends a command that blocks for at most `ms` milliseconds.
    *
-   * @param follow Sends what is to be done right after it, without a round trip in between.
+   * @param followUp Sends further commands right behind it, without a round trip in between.
    */
-  async read<T>(command: CommandArguments, ms: number, follow: Follow<T>): Promise<[Reply, T]> {
+  async read<T>(command: CommandArguments, ms: number, followUp: FollowUp<T>): Promise<[Reply, T]> {
     const read = this.#read = Symbol();
-    const timeout = ms + overdue;
+    const timeout = ms + readGrace;
     try {
       const connection = this.#connection ??= await this.#open();
-      return await Promise.all([connection.command(command, { timeout }), follow(connection, timeout)]);
+      return await Promise.all([connection.command(command, { timeout }), followUp(connection, timeout)]);
     } catch (error) {
-      // A dedicated connection does not come back; the next read opens another.
+      // A dedicated connection does not reconnect; the next read opens another one.
       if (!(error instanceof ReplyError)) await this.close();
       throw error;
     } finally {
@@ -71,12 +70,12 @@ export class BlockingConnection {
     }
   }
 
-  /** Ends the read that is under way, if there is one, without losing what it may bring. */
+  /** Interrupts the read in progress, if any, without losing entries that it has leased. */
   interrupt(): void {
     if (this.#read && this.#read !== this.#interrupted) void this.#interrupt(this.#interrupted = this.#read);
   }
 
-  /** Closes the connection, on both ends; one that is being opened too. */
+  /** Closes the connection at both ends, even while it is being opened. */
   async close(): Promise<void> {
     this.#closings++;
     const connection = this.#connection;
@@ -92,20 +91,20 @@ export class BlockingConnection {
     const connection = await this.#redis.dedicated();
     if (closings === this.#closings) return connection;
     await connection.close();
-    throw new ConnectionError("CLOSED", "Connection closed while it was opened");
+    throw new ConnectionError("CLOSED", "Cannot open the connection of blocking reads: it was closed meanwhile");
   }
 
   async #interrupt(read: symbol): Promise<void> {
     try {
-      const giveUpTime = this.#clock.monotonic() + interruptPatience;
-      while (this.#read === read && this.#clock.monotonic() < giveUpTime) {
+      const deadline = this.#clock.monotonic() + interruptTimeout;
+      while (this.#read === read && this.#clock.monotonic() < deadline) {
         const id = this.#connection?.clientId;
-        // The answer is 0 while the read is still on its way, or its end.
-        if (id !== undefined) await this.#redis.command(["CLIENT", "UNBLOCK", id], { timeout: interruptPatience });
-        await delay(interruptAgain, { clock: this.#clock });
+        // This has no effect while the read, or its reply, is still on its way.
+        if (id !== undefined) await this.#redis.command(["CLIENT", "UNBLOCK", id], { timeout: interruptTimeout });
+        await delay(interruptPause, { clock: this.#clock });
       }
     } catch {
-      // Not allowed, or no connection: the same as interrupting in vain.
+      // Forbidden, or no connection: as if the interruption had no effect.
     }
     if (this.#read === read) await this.close();
   }
@@ -116,7 +115,7 @@ export class BlockingConnection {
       await retry(kill, { clock: this.#clock, pause: killPause, giveUpAfter: killTimeout, isTransient, ref: false });
       this.#onKilled();
     } catch {
-      // Not allowed, or no connection: the server notices by itself that the connection is gone.
+      // Forbidden, or no connection: the server detects by itself that the connection is gone.
     }
   }
 }

@@ -1,4 +1,4 @@
 import type { RedisClient } from "../../redis/mod.ts";
 
-/** Sends commands and scripts: a client, a connection of its own, or a client that resends. */
+/** Anything that sends commands and scripts: a client, a dedicated connection, or a client that sends them again. */
 export type CommandSender = Pick<RedisClient, "command">;

@@ -11,12 +11,12 @@ export class ConsumerGroups {
     this.#streams = priorities.map((priority) => keys.stream(priority));
   }
 
-  /** Makes those that are not there, and their streams. */
+  /** Creates missing groups and their streams. */
   async create(): Promise<void> {
     await Promise.all(this.#streams.map((stream) => this.#create(stream)));
   }
 
-  /** Makes the groups again when they are gone, with all data or by hand, and repeats what failed for the lack of them. */
+  /** Runs an operation; if a group is missing, as after a loss of all data, creates it and runs the operation again. */
   async within<T>(operation: () => Promise<T>): Promise<T> {
     try {
       return await operation();
@@ -33,7 +33,8 @@ export class ConsumerGroups {
     } catch (error) {
       if (error instanceof ReplyError && error.code === "BUSYGROUP") return;
       if (adviceFor(error) !== "full") throw error;
-      // A server whose memory is full refuses before it looks; asking tells whether the group is there.
+      // When memory is full, Redis refuses before it checks whether the group exists. A read command shows whether it
+      // does.
       await this.#redis.command(["XPENDING", stream, group]).catch(() => Promise.reject(error));
     }
   }

@@ -14,7 +14,7 @@ export interface RedisConsumerOptions extends ConsumerOptions {
   readonly reader: RecordReader;
 }
 
-/** What the roles of one consumer share. */
+/** State that the roles of one consumer share. */
 export class ConsumerState {
   readonly redis: RedisClient;
   readonly keys: Keys;
@@ -36,20 +36,20 @@ export class ConsumerState {
     this.#idleTimeout = options.idleTimeout;
   }
 
-  /** The largest idle timeout among the living workers; it counts for all. */
+  /** The largest idle timeout among the living workers, which applies to all of them. */
   get idleTimeout(): number {
     return this.#idleTimeout;
   }
 
-  /** Adopts the largest idle timeout of the queue. A larger one that disappears counts for as long as it lasts. */
-  agree(largest: number): void {
+  /** Adopts the largest idle timeout of the queue: a larger one at once, a smaller one after the former has passed. */
+  adoptIdleTimeout(largest: number): void {
     const time = this.options.clock.monotonic();
     if (largest < this.#idleTimeout && time < this.#confirmedTime + this.#idleTimeout) return;
     this.#idleTimeout = largest;
     this.#confirmedTime = time;
   }
 
-  /** Reports finished tasks whose dependents are still to be released or failed. */
+  /** Reports fan-outs, if any are listed: finished tasks whose dependents are still to be released or failed. */
   reportFanOuts(listed: number): void {
     if (listed > 0) this.onEvent?.({ kind: "fan-out" });
   }

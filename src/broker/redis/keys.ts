@@ -1,59 +1,181 @@
-/** The group that every worker of a queue reads in. */
+/** The consumer group that the workers of a queue read in. */
 export const group = "workers";
 
-/** The names of a queue's keys; `docs/wire-format.md` describes what they hold. */
-export class Keys {
-  /** What every key of the queue begins with. */
-  readonly prefix: string;
-  /** Where scripts announce what cannot wait. */
-  readonly wake: string;
-  /** Who runs what. */
-  readonly running: string;
-  /** How many entries of an aborted task are to be dropped. */
-  readonly dropped: string;
-  /** The ids of the most recent results, latest first. */
-  readonly recent: string;
-  /** The priorities of tasks that wait for others. */
-  readonly waiting: string;
+/**
+ * The keys of a queue, each written once for TypeScript and for Lua. `docs/wire-format.md` describes what they hold.
+ *
+ * A family has one key for each priority, task, worker or name. An empty name gives the beginning of all its keys.
+ */
+export abstract class KeyTable {
+  /** Writes a key: the queue's prefix and a suffix, which for a family is followed by the name of a member. */
+  protected abstract key(suffix: string, member?: string): string;
 
-  constructor(queueName: string) {
-    this.prefix = `streaq:${queueName}`;
-    this.wake = `${this.prefix}:ts:wake`;
-    this.running = `${this.prefix}:ts:running`;
-    this.dropped = `${this.prefix}:ts:dropped`;
-    this.recent = `${this.prefix}:ts:results`;
-    this.waiting = `${this.prefix}:ts:waiting`;
-  }
-
+  /** The stream of a priority: its queued and running tasks. */
   stream(priority: string): string {
-    return `${this.prefix}:queues:${priority}`;
+    return this.key(":queues:", priority);
   }
 
-  /** Tells for a while that a task has ended whose result is not kept for long. */
-  ended(taskId: string): string {
-    return `${this.prefix}:ts:ended:${taskId}`;
-  }
-
-  /** Where tasks of a priority wait for their time. */
+  /** Sorted set: the delayed tasks of a priority, by due time. */
   delayed(priority: string): string {
-    return `${this.prefix}:queues:delayed:${priority}`;
+    return this.key(":queues:delayed:", priority);
   }
 
+  /** The record of a task that has not finished. */
   data(taskId: string): string {
-    return `${this.prefix}:task:data:${taskId}`;
+    return this.key(":task:data:", taskId);
   }
 
+  /** How many tries of a task are spent. */
+  tries(taskId: string): string {
+    return this.key(":task:retry:", taskId);
+  }
+
+  /** The record of a result. */
   result(taskId: string): string {
-    return `${this.prefix}:task:results:${taskId}`;
+    return this.key(":task:results:", taskId);
   }
 
-  /** The lock of a function that runs for one task at a time. */
+  /** The output of a task for the one that it is piped into. */
+  output(taskId: string): string {
+    return this.key(":task:previous:", taskId);
+  }
+
+  /** Set: the tasks that a deferred task waits for. */
+  dependencies(taskId: string): string {
+    return this.key(":task:dependencies:", taskId);
+  }
+
+  /** Set: the tasks that wait for a task. */
+  dependents(taskId: string): string {
+    return this.key(":task:dependents:", taskId);
+  }
+
+  /** The lock of a unique function. */
   lock(fnName: string): string {
-    return `${this.prefix}:task:lock:${fnName}`;
+    return this.key(":task:lock:", fnName);
   }
 
-  /** Where the result is published. */
+  /** The heartbeat of a worker, which expires. */
+  health(workerId: string): string {
+    return this.key(":health:", workerId);
+  }
+
+  /** The channel on which the result of a task is published. */
   channel(taskId: string): string {
-    return `${this.prefix}:channels:${taskId}`;
+    return this.key(":channels:", taskId);
+  }
+
+  /** Hash: the expression of each schedule. */
+  get scheduleExpressions(): string {
+    return this.key(":cron:jobs");
+  }
+
+  /** Sorted set: the schedules, by the due time of the next occurrence. */
+  get scheduleTimes(): string {
+    return this.key(":cron:schedule");
+  }
+
+  /** The task record of a schedule. */
+  scheduleData(name: string): string {
+    return this.key(":cron:data:", name);
+  }
+
+  /** Hash: kind, priority, time zone and next occurrence of each schedule. */
+  get scheduleNotes(): string {
+    return this.key(":ts:cron");
+  }
+
+  /** List: earlier occurrences of a schedule that may not have finished. */
+  pastOccurrences(name: string): string {
+    return this.key(":ts:cron:", name);
+  }
+
+  /** Sorted set: the cron jobs that living workers have registered. */
+  get registeredJobs(): string {
+    return this.key(":ts:crons");
+  }
+
+  /** Hash: the lease of each running task. */
+  get running(): string {
+    return this.key(":ts:running");
+  }
+
+  /** Hash: the priority of each deferred task. */
+  get waiting(): string {
+    return this.key(":ts:waiting");
+  }
+
+  /** Hash: for each task with piped input, the task whose output that is. */
+  get inputs(): string {
+    return this.key(":ts:inputs");
+  }
+
+  /** Hash: the outcome of each finished task whose dependents are still to be released or failed. */
+  get fanOuts(): string {
+    return this.key(":ts:fanouts");
+  }
+
+  /** Set: the dependents of a finished task that are still to be released or failed. */
+  fanOut(taskId: string): string {
+    return this.key(":ts:fanout:", taskId);
+  }
+
+  /** Sorted set: the workers, by idle timeout. */
+  get workers(): string {
+    return this.key(":ts:workers");
+  }
+
+  /** Hash: for each task that was aborted before it started, how many stream entries are to be dropped. */
+  get dropped(): string {
+    return this.key(":ts:dropped");
+  }
+
+  /** List: the ids of the most recent results, latest first. */
+  get recent(): string {
+    return this.key(":ts:results");
+  }
+
+  /**
+   * The completion mark of a task that was aborted, has failed with a dependency, or whose result is not kept for long.
+   */
+  ended(taskId: string): string {
+    return this.key(":ts:ended:", taskId);
+  }
+
+  /** List: the dead letters, stream entries that named no task. */
+  get deadLetters(): string {
+    return this.key(":ts:dead");
+  }
+
+  /** The channel on which scripts publish events that cannot wait. */
+  get wake(): string {
+    return this.key(":ts:wake");
   }
 }
+
+/** The keys of one queue, as text. */
+export class Keys extends KeyTable {
+  /** Beginning of every key of the queue. */
+  readonly prefix: string;
+
+  constructor(queueName: string) {
+    super();
+    this.prefix = `streaq:${queueName}`;
+  }
+
+  protected override key(suffix: string, member = ""): string {
+    return this.prefix + suffix + member;
+  }
+}
+
+class LuaKeys extends KeyTable {
+  protected override key(suffix: string, member = ""): string {
+    return `prefix .. '${suffix}'${member && ` .. ${member}`}`;
+  }
+}
+
+/**
+ * The keys as Lua expressions, for scripts that have `prefix`; members of families are expressions too:
+ * `lua.data("id")` is `prefix .. ':task:data:' .. id`.
+ */
+export const lua: KeyTable = new LuaKeys();

@@ -1,16 +1,17 @@
-import type { CommandSender } from "./command_sender.ts";
 import { StreaqError } from "../../base/errors.ts";
 import type { Cancellable } from "../contract/cancellable.ts";
 import type { RecordReader } from "../contract/result.ts";
 import type { NewTask, Published } from "../contract/task.ts";
+import { inChunks } from "./chunks.ts";
+import type { CommandSender } from "./command_sender.ts";
 import type { Keys } from "./keys.ts";
-import { loadResults } from "./listing.ts";
-import { inChunks, largestChunk } from "./chunks.ts";
+import { chunksOfRows, type LinkRow } from "./link_rows.ts";
+import { loadResults } from "./load_results.ts";
 import { gather } from "./scripts/enqueue/gather.ts";
-import { edgeLimit, link, type Linked, linkLimit } from "./scripts/enqueue/link.ts";
-import type { Obstacle } from "./scripts/lua/standing.ts";
+import { edgeLimit, link, type LinkedTask } from "./scripts/enqueue/link.ts";
+import type { Obstacle } from "./scripts/enqueue/obstacle.ts";
 
-/** What a {@linkcode Linking} needs. */
+/** Options of {@linkcode publishLinked}. */
 export interface LinkingOptions extends Cancellable {
   readonly redis: CommandSender;
   readonly keys: Keys;
@@ -19,45 +20,41 @@ export interface LinkingOptions extends Cancellable {
   readonly reader: RecordReader;
 }
 
-/** How many calls are under way at once. */
-const partsAtOnce = 8;
-/** How often storing tasks begins anew, because what they depend on has changed meanwhile. */
+/** Maximum number of calls at once. */
+const callsAtOnce = 8;
+/** After how many rounds without progress a task is refused: each time, its dependencies have changed meanwhile. */
 const roundLimit = 20;
-/** After how many rounds a task is stored edge by edge: those that it depends on end while they are looked at. */
-const patience = 2;
-
-/** A task on its way into the store. */
-export interface Row extends Linked {
-  /** Which of the tasks that were given it is, or belongs to. */
-  readonly place: number;
-}
+/** After how many rounds without progress the dependencies of a task are stored before the task itself. */
+const gatherRound = 2;
 
 /**
- * Stores tasks that depend on stored ones or on those before them, or are piped into each other; answers in order.
+ * Stores tasks that depend on stored tasks or on those before them, and pipelines.
+ *
+ * @returns The outcome for each task, in order.
  */
 export async function publishLinked(tasks: readonly NewTask[], options: LinkingOptions): Promise<Published[]> {
   const answers = new Array<Published>(tasks.length).fill("created");
-  let [ids, underWay]: [Set<string>, Promise<void>[]] = [new Set(), []];
-  for (const part of partsOf(tasks)) {
-    // What is under way may come in any order, for each call is repeated by itself.
-    const isBound = part.some(({ after }) => after.some((id) => ids.has(id)));
-    if (isBound || underWay.length === partsAtOnce) {
-      await Promise.all(underWay);
-      [ids, underWay] = [new Set(), []];
+  let [ids, inFlight]: [Set<string>, Promise<void>[]] = [new Set(), []];
+  for (const chunk of chunksOfRows(tasks)) {
+    // Calls in flight may be executed in any order, because each is sent again by itself.
+    const isBound = chunk.some(({ after }) => after.some((id) => ids.has(id)));
+    if (isBound || inFlight.length === callsAtOnce) {
+      await Promise.all(inFlight);
+      [ids, inFlight] = [new Set(), []];
     }
-    for (const { task } of part) ids.add(task.id);
-    const failed = (error: unknown) => {
-      for (const { place } of part) answers[place] = error instanceof Error ? error : new Error(String(error));
+    for (const { task } of chunk) ids.add(task.id);
+    const fail = (error: unknown) => {
+      for (const { index } of chunk) answers[index] = error instanceof Error ? error : new Error(String(error));
     };
-    underWay.push(new Linking(answers, options).store(part).catch(failed));
+    inFlight.push(new Linking(answers, options).store(chunk).catch(fail));
   }
-  await Promise.all(underWay);
+  await Promise.all(inFlight);
   return answers;
 }
 
 /**
- * Stores what goes in one call, with as many calls as it takes to learn how its dependencies stand: scripts read no
- * records, so the results of those that have ended are read here.
+ * Stores one chunk, with as many calls as it takes to learn the states of the dependencies: scripts read no records, so
+ * the results of finished dependencies are read here.
  */
 class Linking {
   readonly #answers: Published[];
@@ -69,87 +66,89 @@ class Linking {
     this.#options = options;
   }
 
-  async store(part: readonly Row[]): Promise<void> {
-    let rows = part;
+  async store(chunk: readonly LinkRow[]): Promise<void> {
+    let rows = chunk;
     let round = 0;
     while (rows.length > 0) {
-      if (round === roundLimit) throw new StreaqError("What it depends on keeps changing while it is stored");
-      const [first, count] = [rows[0], rows.length];
-      // With all that it is piped into, which is stored in the same call.
-      const pipeline = rows.filter(({ place }) => place === first!.place);
-      const isHard = round >= patience && first!.after.length > 0 && !first!.failure;
-      if (first!.after.length > edgeLimit || (isHard && !first!.isPiped)) {
-        const obstacles = await this.#storeWide(first!, pipeline.slice(1));
+      if (round === roundLimit) throw new StreaqError("The dependencies kept changing while the task was stored");
+      const [first, count] = [rows[0]!, rows.length];
+      if (needsGathering(first, round)) {
+        const pipeline = rows.filter(({ index }) => index === first.index);
+        const obstacles = await this.#gather(first, pipeline.slice(1));
         rows = [...await this.#settle(pipeline, obstacles), ...rows.slice(pipeline.length)];
       } else {
         rows = await this.#settle(rows, await this.#link(rows));
       }
-      // Only those that bring nothing count.
       round = rows.length < count ? 0 : round + 1;
     }
   }
 
-  #link(rows: readonly Linked[]): Promise<(Obstacle | undefined)[]> {
+  #link(rows: readonly LinkedTask[]): Promise<(Obstacle | undefined)[]> {
     const { redis, keys, signal } = this.#options;
     return link(redis, keys, rows, this.#verdicts, { signal });
   }
 
-  /** Stores a task after its edges. Edges that are there stay, so it comes to an end however fast others do. */
-  async #storeWide(row: Row, piped: readonly Row[]): Promise<readonly (Obstacle | undefined)[]> {
+  /**
+   * Stores the dependencies of a task, then the task and the pipeline behind it. Stored dependencies stay, so this
+   * makes progress even while others keep finishing.
+   */
+  async #gather(row: LinkRow, piped: readonly LinkRow[]): Promise<readonly (Obstacle | undefined)[]> {
     const { redis, keys, signal } = this.#options;
     const token = crypto.randomUUID();
     let isFirst = true;
-    for (const part of inChunks(row.after, edgeLimit)) {
-      let after = part;
+    for (const chunk of inChunks(row.after, edgeLimit)) {
+      let after = chunk;
       while (after.length > 0) {
         const edges = { token, isFirst, after };
         const obstacle = await gather(redis, keys, row.task.id, edges, this.#verdicts, { signal });
         isFirst = false;
-        if (obstacle && obstacle.kind !== "ended") {
-          // What it fails with is enough to store it.
+        if (obstacle && obstacle.kind !== "unread") {
+          // A task with a failed dependency needs no others.
           if (obstacle.kind === "failed" && row.failure) return await this.#link([{ ...row, after }, ...piped]);
-          return [obstacle, ...piped.map((): Obstacle => ({ kind: "later" }))];
+          return [obstacle, ...piped.map((): Obstacle => ({ kind: "postponed" }))];
         }
         after = obstacle?.taskIds ?? [];
-        await this.#readResults(after);
+        await this.#readVerdicts(after);
       }
     }
     return await this.#link([{ ...row, after: [], token }, ...piped]);
   }
 
-  /** Notes the answers that are final, and returns the rows that are to be stored anew. */
-  async #settle(rows: readonly Row[], obstacles: readonly (Obstacle | undefined)[]): Promise<Row[]> {
+  /** Sets the answers that are final, and returns the rows for the next round. */
+  async #settle(rows: readonly LinkRow[], obstacles: readonly (Obstacle | undefined)[]): Promise<LinkRow[]> {
     const { reader } = this.#options;
-    const again: Row[] = [];
-    /** Tasks that will fail, by id, each with the one to blame. */
+    const next: LinkRow[] = [];
+    /** By id of a task that is to fail, the task that failed first. */
     const failing = new Map<string, string>();
     rows.forEach((row, i) => {
       const obstacle = obstacles[i];
       if (!obstacle) return;
       const answer = answerTo(obstacle);
       if (answer !== undefined) return this.#answer(row, answer);
-      const blamed = obstacle.kind === "failed"
+      const failedId = obstacle.kind === "failed"
         ? obstacle.taskId
         : row.after.map((id) => failing.get(id)).find(Boolean);
-      if (blamed === undefined) {
-        again.push(row);
+      if (failedId === undefined) {
+        next.push(row);
         return;
       }
-      failing.set(row.task.id, blamed);
-      const failure = { ...reader.failDependent(row.task.id, row.task.data, blamed), failedId: blamed };
-      again.push({ ...row, failure });
+      failing.set(row.task.id, failedId);
+      next.push({ ...row, failure: { ...reader.failDependent(row.task.id, row.task.data, failedId), failedId } });
     });
-    await this.#readResults(obstacles.flatMap((obstacle) => obstacle?.kind === "ended" ? obstacle.taskIds : []));
-    return again;
+    await this.#readVerdicts(obstacles.flatMap((obstacle) => obstacle?.kind === "unread" ? obstacle.taskIds : []));
+    return next;
   }
 
-  /** Of several that are piped into each other the first answer counts, unless one is refused. */
-  #answer({ place, isPiped }: Row, answer: Published): void {
-    if (answer instanceof Error ? !(this.#answers[place] instanceof Error) : !isPiped) this.#answers[place] = answer;
+  /**
+   * Sets the answer of a task or pipeline. Of a pipeline the answer of the first task counts, unless another is
+   * refused.
+   */
+  #answer({ index, isPiped }: LinkRow, answer: Published): void {
+    if (answer instanceof Error ? !(this.#answers[index] instanceof Error) : !isPiped) this.#answers[index] = answer;
   }
 
-  /** Reads whether tasks have succeeded. */
-  async #readResults(taskIds: readonly string[]): Promise<void> {
+  /** Reads whether finished tasks have succeeded. */
+  async #readVerdicts(taskIds: readonly string[]): Promise<void> {
     if (taskIds.length === 0) return;
     const { redis, keys, reader } = this.#options;
     const ids = [...new Set(taskIds)];
@@ -162,7 +161,13 @@ class Linking {
   }
 }
 
-/** What a final obstacle means to who has enqueued the task; `undefined` for one that passes. */
+/** Whether the dependencies of a task are stored before the task: they are too many for one call, or keep changing. */
+function needsGathering({ after, failure, isPiped }: LinkRow, round: number): boolean {
+  if (after.length > edgeLimit) return true;
+  return round >= gatherRound && after.length > 0 && !failure && !isPiped;
+}
+
+/** The answer that a final obstacle means; `undefined` for one that another round overcomes. */
 function answerTo(obstacle: Obstacle): Published | undefined {
   switch (obstacle.kind) {
     case "exists":
@@ -175,38 +180,4 @@ function answerTo(obstacle: Obstacle): Published | undefined {
     case "refused":
       return new Error(obstacle.message);
   }
-}
-
-/** Cuts tasks into parts, each for one call. Those that are piped into each other stay together. */
-function* partsOf(tasks: readonly NewTask[]): Generator<readonly Row[]> {
-  let [part, edges, size]: [Row[], number, number] = [[], 0, 0];
-  for (const [place, task] of tasks.entries()) {
-    const rows = pipelineFrom(task, place);
-    const rowEdges = sum(rows, ({ after }) => after.length);
-    const rowSize = sum(rows, ({ task }) => task.data.length);
-    const isFull = part.length + rows.length > linkLimit || edges + rowEdges > edgeLimit ||
-      size + rowSize > largestChunk;
-    if (part.length > 0 && isFull) {
-      yield part;
-      [part, edges, size] = [[], 0, 0];
-    }
-    part.push(...rows);
-    edges += rowEdges;
-    size += rowSize;
-  }
-  yield part;
-}
-
-/** A task with all that it is piped into, in order. */
-function pipelineFrom(first: NewTask, place: number): Row[] {
-  const shared = { place, failure: undefined, token: undefined };
-  const rows: Row[] = [{ ...shared, task: first, after: first.after ?? [], isPiped: false }];
-  for (let task = first; task.next; task = task.next) {
-    rows.push({ ...shared, task: task.next, after: [task.id], isPiped: true });
-  }
-  return rows;
-}
-
-function sum<T>(items: readonly T[], numberOf: (item: T) => number): number {
-  return items.reduce((total, item) => total + numberOf(item), 0);
 }

@@ -1,21 +1,20 @@
-import type { CommandSender } from "./command_sender.ts";
 import type { Payload } from "../contract/payload.ts";
 import type { StoredSchedule } from "../contract/schedule.ts";
 import type { Found, OpenState } from "../contract/task.ts";
+import { pages } from "./chunks.ts";
+import type { CommandSender } from "./command_sender.ts";
 import type { Keys } from "./keys.ts";
 import { find } from "./scripts/look/find.ts";
-import { readNote } from "./scripts/schedule/tick.ts";
+import { readNote } from "./scripts/schedule/note.ts";
 
-/** How many ids are looked at in one step. */
-const page = 500;
-/** How many results, which may be large, are loaded in one call. */
-const resultsAtOnce = 50;
-/** How many dependencies and how many dependents of each task are listed. */
+/** How many ids one step examines. */
+const pageLength = 500;
+/** Maximum number of dependencies, and of dependents, listed with each task. */
 const relatives = 100;
-/** How many ids are looked at for one listing, beyond those asked for. */
-const lookLimit = 20_000;
+/** How many ids beyond the requested number of tasks one listing examines. */
+const extraLimit = 20_000;
 
-/** What a {@linkcode Listing} needs of its queue. */
+/** Options of a {@linkcode Listing}. */
 export interface ListingOptions {
   /** From lowest to highest. */
   readonly priorities: readonly string[];
@@ -24,8 +23,8 @@ export interface ListingOptions {
 }
 
 /**
- * Looks into a queue, with plain commands that each take a bounded time, however much is in it. What it finds was so at
- * one moment for each task, not for all of them.
+ * Lists tasks, results and schedules with plain commands, each of which takes a bounded time in a queue of any size.
+ * Each task is consistent in itself; a list is no snapshot of the queue.
  */
 export class Listing {
   readonly #redis: CommandSender;
@@ -38,21 +37,21 @@ export class Listing {
     this.#options = options;
   }
 
-  /** Tasks in a state, at most `limit`; those of one priority, or of all, highest first. */
+  /** Tasks in a state, at most `limit`; of one priority, or of all, highest first. */
   async list(state: OpenState, limit: number, priority: string | undefined): Promise<Found[]> {
     const { priorities, binary } = this.#options;
     const listed = new Map<string, Found>();
-    let looked = 0;
+    let examined = 0;
     for await (const ids of this.#candidates(state, priority === undefined ? priorities.toReversed() : [priority])) {
       while (ids.length > 0 && listed.size < limit) {
-        const part = ids.splice(0, limit - listed.size);
+        const page = ids.splice(0, limit - listed.size);
         const found = await Promise.all(
-          part.map((id) => find(this.#redis, this.#keys, priorities, id, { binary, relatives })),
+          page.map((id) => find(this.#redis, this.#keys, priorities, id, { binary, relatives })),
         );
         for (const task of found) if (task?.state === state) listed.set(task.taskId, task);
       }
-      looked += page;
-      if (listed.size === limit || looked >= limit + lookLimit) break;
+      examined += pageLength;
+      if (listed.size === limit || examined >= limit + extraLimit) break;
     }
     return [...listed.values()];
   }
@@ -61,18 +60,18 @@ export class Listing {
   async recent(limit: number): Promise<[taskId: string, result: Payload][]> {
     const ids = new Set(await this.#redis.command<string[]>(["LRANGE", this.#keys.recent, 0, -1]));
     const results: [string, Payload][] = [];
-    for (const part of pages([...ids], Math.min(limit, page))) {
-      const keys = part.map((id) => this.#keys.result(id));
-      const found = await this.#redis.command<(Payload | null)[]>(["MGET", ...keys], this.#options);
+    for (const page of pages([...ids], Math.min(limit, pageLength))) {
+      const names = page.map((id) => this.#keys.result(id));
+      const found = await this.#redis.command<(Payload | null)[]>(["MGET", ...names], this.#options);
       found.forEach((result, i) => {
-        if (result !== null && results.length < limit) results.push([part[i]!, result]);
+        if (result !== null && results.length < limit) results.push([page[i]!, result]);
       });
       if (results.length === limit) break;
     }
     return results;
   }
 
-  /** How many tasks have not ended. */
+  /** Number of tasks that have not finished. */
   async size(includeScheduled: boolean): Promise<number> {
     const { priorities } = this.#options;
     const [dropped = 0, ...counts] = await Promise.all([
@@ -83,28 +82,27 @@ export class Listing {
       }),
       ...(includeScheduled ? [this.#redis.command<number>(["HLEN", this.#keys.waiting])] : []),
     ]);
-    // Entries of tasks that were aborted before anybody had started them are dropped later.
+    // Entries of tasks that were aborted before they started are still in their streams.
     return Math.max(0, counts.reduce((sum, count) => sum + count, 0) - dropped);
   }
 
-  /** Tasks that repeat, the soonest first. */
+  /** Schedules in the order in which they are due next, at most `limit`. */
   async schedules(limit: number): Promise<StoredSchedule[]> {
-    const { prefix } = this.#keys;
-    const command = ["ZRANGE", `${prefix}:cron:schedule`, 0, limit - 1, "WITHSCORES"] as const;
+    const command = ["ZRANGE", this.#keys.scheduleTimes, 0, limit - 1, "WITHSCORES"] as const;
     const times = scores(await this.#redis.command<ScoreReply>([...command]));
     if (times.length === 0) return [];
     const names = times.map(([name]) => name);
     const [expressions, notes, records] = await Promise.all([
-      this.#redis.command<(string | null)[]>(["HMGET", `${prefix}:cron:jobs`, ...names]),
-      this.#redis.command<(string | null)[]>(["HMGET", `${prefix}:ts:cron`, ...names]),
+      this.#redis.command<(string | null)[]>(["HMGET", this.#keys.scheduleExpressions, ...names]),
+      this.#redis.command<(string | null)[]>(["HMGET", this.#keys.scheduleNotes, ...names]),
       this.#redis.command<(Payload | null)[]>(
-        ["MGET", ...names.map((name) => `${prefix}:cron:data:${name}`)],
+        ["MGET", ...names.map((name) => this.#keys.scheduleData(name))],
         this.#options,
       ),
     ]);
     return times.flatMap(([name, time], i) => {
       const [expression, data] = [expressions[i], records[i]];
-      // One that was unscheduled meanwhile.
+      // A schedule that was removed meanwhile.
       if (typeof expression !== "string" || data === null || data === undefined) return [];
       return [{ name, time, expression, data, ...readNote(notes[i] ?? "") }];
     });
@@ -112,24 +110,23 @@ export class Listing {
 
   /** Ids of tasks that may be in a state, page by page. */
   async *#candidates(state: OpenState, priorities: readonly string[]): AsyncGenerator<string[]> {
-    if (state === "running") return yield* this.#noted(this.#keys.running, priorities, priorityOf);
+    if (state === "running") return yield* this.#inHash(this.#keys.running, priorities, priorityOfRun);
     for (const priority of priorities) yield* state === "queued" ? this.#queued(priority) : this.#delayed(priority);
-    if (state === "scheduled") yield* this.#noted(this.#keys.waiting, priorities, (note) => note);
+    if (state === "scheduled") yield* this.#inHash(this.#keys.waiting, priorities, (value) => value);
   }
 
-  /** The ids in a hash whose notes name one of the priorities; they come in no order. */
-  async *#noted(
+  /** Ids in a hash whose value names one of the priorities, in no particular order. */
+  async *#inHash(
     key: string,
     priorities: readonly string[],
-    priorityOf: (note: string) => string,
+    priorityOf: (value: string) => string,
   ): AsyncGenerator<string[]> {
     let cursor = "0";
     do {
-      const [next, fields] = await this.#redis.command<[string, string[]]>(
-        ["HSCAN", key, cursor, "COUNT", page],
-      );
+      const command = ["HSCAN", key, cursor, "COUNT", pageLength] as const;
+      const [next, fields] = await this.#redis.command<[string, string[]]>([...command]);
       const ids = fields.filter((_, i) => i % 2 === 0 && priorities.includes(priorityOf(fields[i + 1]!)));
-      yield* pages(ids, page);
+      yield* pages(ids, pageLength);
       cursor = next;
     } while (cursor !== "0");
   }
@@ -138,41 +135,26 @@ export class Listing {
     let from = "-";
     for (;;) {
       const entries = await this.#redis.command<[id: string, fields: string[]][]>(
-        ["XRANGE", this.#keys.stream(priority), from, "+", "COUNT", page],
+        ["XRANGE", this.#keys.stream(priority), from, "+", "COUNT", pageLength],
       );
       const ids = entries.flatMap(([, [name, id]]) => name === "task_id" && id ? [id] : []);
       if (ids.length > 0) {
-        const marks = await this.#redis.command<(string | null)[]>(["HMGET", this.#keys.running, ...ids]);
-        yield ids.filter((_, i) => marks[i] === null);
+        const runs = await this.#redis.command<(string | null)[]>(["HMGET", this.#keys.running, ...ids]);
+        yield ids.filter((_, i) => runs[i] === null);
       }
-      if (entries.length < page) return;
+      if (entries.length < pageLength) return;
       from = `(${entries.at(-1)![0]}`;
     }
   }
 
   async *#delayed(priority: string): AsyncGenerator<string[]> {
-    for (let start = 0;; start += page) {
+    for (let start = 0;; start += pageLength) {
       const key = this.#keys.delayed(priority);
-      const ids = await this.#redis.command<string[]>(["ZRANGE", key, start, start + page - 1]);
+      const ids = await this.#redis.command<string[]>(["ZRANGE", key, start, start + pageLength - 1]);
       if (ids.length > 0) yield ids;
-      if (ids.length < page) return;
+      if (ids.length < pageLength) return;
     }
   }
-}
-
-/** The results of tasks, `null` where there is none. */
-export async function loadResults(
-  redis: CommandSender,
-  keys: Keys,
-  ids: readonly string[],
-  { binary }: { binary: boolean },
-): Promise<(Payload | null)[]> {
-  const results: (Payload | null)[] = [];
-  for (const part of pages(ids, resultsAtOnce)) {
-    const names = part.map((id) => keys.result(id));
-    results.push(...await redis.command<(Payload | null)[]>(["MGET", ...names], { binary }));
-  }
-  return results;
 }
 
 /** Members with their scores: pairs in RESP3, in turn in RESP2. */
@@ -183,11 +165,7 @@ function scores(reply: ScoreReply): [member: string, score: number][] {
   return [...pages(reply as string[], 2)].map(([member, score]) => [member!, Number(score)]);
 }
 
-function* pages<T>(items: readonly T[], size: number): Iterable<T[]> {
-  for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size);
-}
-
-/** Out of `<entry> <deliveries> <crashes> <priority>:<consumer>`. */
-function priorityOf(mark: string): string {
-  return /^\S+ \S+ \S+ ([^:]*):/.exec(mark)?.[1] ?? "";
+/** The priority in the note of a run: `<entry> <deliveries> <crashes> <priority>:<consumer>`. */
+function priorityOfRun(note: string): string {
+  return /^\S+ \S+ \S+ ([^:]*):/.exec(note)?.[1] ?? "";
 }

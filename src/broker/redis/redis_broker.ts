@@ -8,23 +8,25 @@ import type { Payload } from "../contract/payload.ts";
 import type { Cancellation, RecordReader } from "../contract/result.ts";
 import type { NewSchedule, Occurrence, ScheduleAnswer, StoredSchedule } from "../contract/schedule.ts";
 import type { Found, NewTask, OpenState, Published, State } from "../contract/task.ts";
-import { fanOutDependents } from "./dependents.ts";
-import { Keys } from "./keys.ts";
-import { RedisConsumer } from "./redis_consumer.ts";
-import { publishLinked } from "./linking.ts";
-import { Listing, loadResults } from "./listing.ts";
-import { ResultWaiter } from "./result_waiter.ts";
 import { inChunks } from "./chunks.ts";
+import { fanOutDependents } from "./fan_out_dependents.ts";
+import { Keys } from "./keys.ts";
+import { publishLinked } from "./linking.ts";
+import { Listing } from "./listing.ts";
+import { loadResults } from "./load_results.ts";
+import { RedisConsumer } from "./redis_consumer.ts";
 import { ResendingClient } from "./resending_client.ts";
+import { ResultWaiter } from "./result_waiter.ts";
 import { abort } from "./scripts/end/abort.ts";
-import { find, findState } from "./scripts/look/find.ts";
 import { publish, publishLimit } from "./scripts/enqueue/publish.ts";
-import { schedule, unschedule } from "./scripts/schedule/schedule.ts";
+import { find, findState } from "./scripts/look/find.ts";
+import { schedule } from "./scripts/schedule/schedule.ts";
+import { unschedule } from "./scripts/schedule/unschedule.ts";
 
-/** What a {@linkcode RedisBroker} is made of. */
+/** Options of a {@linkcode RedisBroker}. */
 export interface RedisBrokerOptions {
   readonly redis: RedisClient;
-  /** Whether the client ends with the broker. */
+  /** Whether the broker closes the client. */
   readonly ownsRedis: boolean;
   readonly queueName: string;
   /** From lowest to highest. */
@@ -35,17 +37,17 @@ export interface RedisBrokerOptions {
   readonly clock: Clock;
 }
 
-/** How many calls are under way at once. */
-const partsAtOnce = 8;
-/** How often dependents are told by who has ended a task, before that is left to a worker: a pipeline is told whole. */
-const tellingLimit = 50;
+/** Maximum number of calls at once. */
+const callsAtOnce = 8;
+/** How many rounds of dependents an aborting or scheduling caller handles, before it leaves the others to workers. */
+const fanOutLimit = 50;
 
 /** A queue on a Redis server. */
 export class RedisBroker implements Broker {
   readonly redis: RedisClient;
   readonly #options: RedisBrokerOptions;
   readonly #keys: Keys;
-  /** Sends everything but blocking reads and subscriptions. */
+  /** Sends everything except blocking reads and subscriptions. */
   readonly #sender: ResendingClient;
   readonly #results: ResultWaiter;
   readonly #listing: Listing;
@@ -69,15 +71,15 @@ export class RedisBroker implements Broker {
       this.#checkOpen();
       return await publishLinked(tasks, { ...this.#options, ...options, redis: this.#sender, keys: this.#keys });
     }
-    const parts = inChunks(tasks, publishLimit, ({ data }) => data.length);
-    if (parts.length === 1) return await this.#publish(tasks, options);
-    // More than a client keeps while it has no connection.
+    const chunks = inChunks(tasks, publishLimit, ({ data }) => data.length);
+    if (chunks.length === 1) return await this.#publish(tasks, options);
+    // The chunks may be more than a client queues while it has no connection.
     await this.redis.connect(options);
     const published: Promise<Published[]>[] = [];
-    for (const [i, part] of parts.entries()) {
-      if (i >= partsAtOnce) await published[i - partsAtOnce];
-      const failed = (error: unknown) => part.map(() => error instanceof Error ? error : new Error(String(error)));
-      published.push(this.#publish(part, options).catch(failed));
+    for (const [i, chunk] of chunks.entries()) {
+      if (i >= callsAtOnce) await published[i - callsAtOnce];
+      const fail = (error: unknown) => chunk.map(() => error instanceof Error ? error : new Error(String(error)));
+      published.push(this.#publish(chunk, options).catch(fail));
     }
     return (await Promise.all(published)).flat();
   }
@@ -155,7 +157,7 @@ export class RedisBroker implements Broker {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#results.close(new StreaqError(`The worker was closed while waiting for a result`));
+    this.#results.close(new StreaqError("The worker was closed while waiting for a result"));
     if (this.#options.ownsRedis) await this.redis.close();
   }
 
@@ -163,22 +165,24 @@ export class RedisBroker implements Broker {
     await this.close();
   }
 
-  /** Publishing twice is the same as once, so what may have been executed is simply sent again. */
   async #publish(tasks: readonly NewTask[], { signal }: Cancellable = {}): Promise<Published[]> {
     this.#checkOpen();
     return await publish(this.#sender, this.#keys, tasks, { signal });
   }
 
-  /** Tells dependents of what has just ended here. Where that fails it is listed, and a worker does it. */
+  /**
+   * Fails dependents of tasks that were just aborted or withdrawn. If that fails, a worker does it: they are listed.
+   */
   async #fanOut(): Promise<void> {
-    const tell = () => fanOutDependents(this.#sender, this.#keys, this.#options).catch(() => ({ unfinished: false }));
-    for (let round = 0; round < tellingLimit; round++) {
-      if (!(await tell()).unfinished) return;
+    for (let round = 0; round < fanOutLimit; round++) {
+      const report = fanOutDependents(this.#sender, this.#keys, this.#options);
+      const { unfinished } = await report.catch(() => ({ unfinished: false }));
+      if (!unfinished) return;
     }
   }
 
   #checkOpen(): void {
-    // A client that is shared goes on, and would take what is published.
+    // A shared client stays open, and would still send commands.
     if (this.#isClosed) throw new StreaqError("The worker is closed");
   }
 }

@@ -3,13 +3,13 @@ import type { Completing, Completion, Deferral, FanOutReport } from "../contract
 import type { Delivery } from "../contract/delivery.ts";
 import { inChunks } from "./chunks.ts";
 import type { ConsumerState } from "./consumer_state.ts";
-import { fanOutDependents } from "./dependents.ts";
+import { fanOutDependents } from "./fan_out_dependents.ts";
 import { finish } from "./scripts/end/finish.ts";
 import { retry } from "./scripts/end/retry.ts";
 import { release } from "./scripts/lease/release.ts";
-import { deliveryLimit } from "./scripts/lua/leases.ts";
+import { deliveryLimit } from "./scripts/lease/lease_args.ts";
 
-/** Stores outcomes of tasks of a queue on Redis. */
+/** Stores the outcomes of deliveries of a queue on Redis. */
 export class RedisCompleting implements Completing {
   readonly #state: ConsumerState;
 
@@ -40,7 +40,7 @@ export class RedisCompleting implements Completing {
     return await fanOutDependents(redis, keys, options);
   }
 
-  /** A result that is refused for good must not hold up the others: a refused chunk is halved until it is found. */
+  /** Stores a chunk. If Redis refuses it for good, it is halved until only the refused results are left out. */
   async #finish(completions: readonly Completion[]): Promise<(boolean | Error)[]> {
     const { redis, keys, groups, options: { name } } = this.#state;
     try {
@@ -48,16 +48,16 @@ export class RedisCompleting implements Completing {
       this.#state.reportFanOuts(listed);
       return ends;
     } catch (error) {
-      if (!isFinal(error)) throw error;
+      if (!isPermanent(error)) throw error;
       if (completions.length === 1) return [error];
       const half = Math.ceil(completions.length / 2);
       const halves = [completions.slice(0, half), completions.slice(half)];
-      return (await Promise.all(halves.map((part) => this.#finish(part)))).flat();
+      return (await Promise.all(halves.map((half) => this.#finish(half)))).flat();
     }
   }
 }
 
-/** Whether the server would answer the same however often it is asked. */
-export function isFinal(error: unknown): error is Error {
+/** Whether an error would recur if the command were sent again. */
+export function isPermanent(error: unknown): error is Error {
   return error instanceof Error && !(error instanceof ConnectionError) && adviceFor(error) === "fail";
 }

@@ -8,7 +8,7 @@ import { RedisLocking } from "./redis_locking.ts";
 import { RedisMembership } from "./redis_membership.ts";
 import { RedisScheduling } from "./redis_scheduling.ts";
 
-/** A worker's access to a queue on Redis: scripts on the shared connection, blocking reads on one of its own. */
+/** A worker's access to a queue on Redis. Scripts use the shared connection, blocking reads have one of their own. */
 export class RedisConsumer implements Consumer {
   readonly leasing: RedisLeasing;
   readonly completing: RedisCompleting;

@@ -1,33 +1,33 @@
 import type { BrokenEntry, Delivery, Read, Start } from "../contract/delivery.ts";
 import type { Leasing, ReadOptions } from "../contract/leasing.ts";
-import { BlockingConnection, type Follow } from "./blocking_connection.ts";
+import { BlockingConnection, type FollowUp } from "./blocking_connection.ts";
 import { inChunks } from "./chunks.ts";
 import type { ConsumerState } from "./consumer_state.ts";
 import { group } from "./keys.ts";
 import { begin, type Begun, begunKey } from "./scripts/lease/begin.ts";
 import { discard } from "./scripts/lease/discard.ts";
-import { sortEntries, streams } from "./scripts/lease/entries.ts";
+import { isBefore } from "./scripts/lease/entry_id.ts";
+import { sortEntries, streams } from "./scripts/reply/entries.ts";
 import { type Cursors, fromBeginning, read } from "./scripts/lease/read.ts";
-import { start } from "./scripts/lease/start.ts";
-import { isBefore, startLimit } from "./scripts/lua/leases.ts";
+import { start, startLimit } from "./scripts/lease/start.ts";
 
-/** Leases and starts tasks of a queue on Redis. */
+/** Leases and starts the tasks of a queue on Redis. */
 export class RedisLeasing implements Leasing {
   readonly #state: ConsumerState;
   readonly #blocking: BlockingConnection;
-  /** How far the search for expired leases has come. */
+  /** Where the search for expired leases continues. */
   #cursors: Cursors = new Map();
-  /** The largest entry id that was ever leased, by priority. */
+  /** The largest entry id that was ever leased here, by priority. */
   readonly #largest = new Map<string, string>();
-  /** Entries that are being discarded: the next search passes them over. */
+  /** Entries that are being discarded; the search passes over them. */
   readonly #broken = new Set<BrokenEntry>();
-  /** Answers for deliveries that were started in the round trip of their read. */
+  /** Outcomes of deliveries that were started in the round trip of their read. */
   readonly #begun = new WeakMap<Delivery, Start>();
 
   constructor(state: ConsumerState) {
     const { redis, options: { clock } } = state;
     this.#state = state;
-    // A read that was cut off may have leased tasks: they are searched for at once.
+    // A read that was cut off may have leased tasks, which a search finds.
     const onKilled = () => state.onEvent?.({ kind: "released" });
     this.#blocking = new BlockingConnection(redis, { clock, onKilled });
   }
@@ -50,12 +50,12 @@ export class RedisLeasing implements Leasing {
       ...names,
       ...names.map(() => ">"),
     ] as const;
-    const follow: Follow<Begun | undefined> = async (connection, timeout) => {
+    const followUp: FollowUp<Begun | undefined> = async (connection, timeout) => {
       if (slots === 0) return undefined;
       const limit = Math.min(slots, startLimit);
       return await begin(connection, keys, options, limit, this.#largest, { binary: options.binary, timeout });
     };
-    const [reply, begun] = await groups.within(() => this.#blocking.read([...command], ms, follow));
+    const [reply, begun] = await groups.within(() => this.#blocking.read([...command], ms, followUp));
     const found: Read = { deliveries: [], broken: [], unfinished: false, passedOver: false };
     for (const [name, entries] of streams(reply)) sortEntries(found, priorities[names.indexOf(name)]!, entries);
     if (begun) this.#keepStarts(found.deliveries, begun);
@@ -69,9 +69,9 @@ export class RedisLeasing implements Leasing {
   async start(deliveries: readonly Delivery[]): Promise<Start[]> {
     const { redis, keys, groups, options: { name, binary } } = this.#state;
     const starts = deliveries.map((delivery) => this.#takeStart(delivery));
-    const waiting = deliveries.filter((_, i) => !starts[i]);
-    if (waiting.length === 0) return starts as Start[];
-    const chunks = inChunks(waiting, startLimit).map((chunk) => {
+    const notBegun = deliveries.filter((_, i) => !starts[i]);
+    if (notBegun.length === 0) return starts as Start[];
+    const chunks = inChunks(notBegun, startLimit).map((chunk) => {
       return groups.within(() => start(redis, keys, name, chunk, { binary }));
     });
     const answers = (await Promise.all(chunks)).flat().values();
@@ -87,12 +87,12 @@ export class RedisLeasing implements Leasing {
     }
   }
 
-  /** Closes the connection that waits for tasks. */
+  /** Closes the connection of blocking reads. */
   async close(): Promise<void> {
     await this.#blocking.close();
   }
 
-  /** An answer counts once: a delivery that is started again may have lost its lease since. */
+  /** Takes the outcome of an earlier start. It counts once: if the delivery is started again, its lease may be lost. */
   #takeStart(delivery: Delivery): Start | undefined {
     const start = this.#begun.get(delivery);
     if (start) this.#begun.delete(delivery);

@@ -1,11 +1,11 @@
 import { StreaqError } from "../../base/errors.ts";
 import type { Lock, Locking } from "../contract/locking.ts";
 import type { ConsumerState } from "./consumer_state.ts";
-import { isFinal } from "./redis_completing.ts";
+import { isPermanent } from "./redis_completing.ts";
 import { ResendingClient } from "./resending_client.ts";
 import { extendLocks, releaseLock, takeLock } from "./scripts/lock/lock.ts";
 
-/** Locks unique functions of a queue on Redis. */
+/** Locks the unique functions of a queue on Redis. */
 export class RedisLocking implements Locking {
   readonly #state: ConsumerState;
 
@@ -18,7 +18,7 @@ export class RedisLocking implements Locking {
     try {
       return await takeLock(redis, keys, lock, idleTimeout);
     } catch (error) {
-      if (!isFinal(error)) throw error;
+      if (!isPermanent(error)) throw error;
       return new StreaqError(`Cannot take lock ${keys.lock(lock.fnName)}: Redis refuses it`, { cause: error });
     }
   }
@@ -30,7 +30,7 @@ export class RedisLocking implements Locking {
 
   async release(lock: Lock): Promise<void> {
     const { redis, keys, options } = this.#state;
-    // The token makes sure that it is released once.
+    // Safe to send again: the token identifies the run.
     await releaseLock(new ResendingClient(redis, options), keys, lock);
   }
 }

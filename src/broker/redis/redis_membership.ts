@@ -10,20 +10,20 @@ import { heartbeat } from "./scripts/lease/heartbeat.ts";
 import { leave } from "./scripts/lease/leave.ts";
 import { renew } from "./scripts/lease/renew.ts";
 import { tidy } from "./scripts/lease/tidy.ts";
-import { deliveryLimit } from "./scripts/lua/leases.ts";
+import { deliveryLimit } from "./scripts/lease/lease_args.ts";
 
-/** How many cheap heartbeats an idle worker sends between two full renewals. */
-const heartbeats = 19;
+/** How many heartbeats an idle worker sends between two renewals, which cost more. */
+const heartbeatsPerRenewal = 19;
 
-/** A worker's part in a queue on Redis. */
+/** The membership of a worker in a queue on Redis. */
 export class RedisMembership implements Membership {
   readonly #state: ConsumerState;
   readonly #closeReads: () => Promise<void>;
-  /** The line about the worker that is stored. */
+  /** The summary that is stored. */
   #summary = "";
-  /** How many heartbeats were sent since the last full renewal. */
+  /** How many heartbeats were sent since the last renewal. */
   #heartbeats = 0;
-  /** How far tidying and mending have come. */
+  /** Where tidying and mending continue. */
   readonly #cursors = { tidy: "0", mend: "0" };
 
   /** @param closeReads Closes the connection of the blocking reads. */
@@ -45,9 +45,9 @@ export class RedisMembership implements Membership {
 
   async renew(inFlight: readonly Delivery[], status: WorkerStatus): Promise<Renewal> {
     this.#state.isBusy = inFlight.length > 0;
-    if (inFlight.length > 0 || this.#heartbeats >= heartbeats) return await this.#renew(inFlight, status);
+    if (inFlight.length > 0 || this.#heartbeats >= heartbeatsPerRenewal) return await this.#renew(inFlight, status);
     const pending = await this.#heartbeat(status);
-    // The queue has forgotten this worker, so it is announced again.
+    // The worker is no longer recorded as alive, so it renews everything.
     if (pending < 0) return await this.#renew(inFlight, status);
     return { lost: [], idleTimeout: this.#state.idleTimeout, hasPending: pending > 0 };
   }
@@ -56,8 +56,8 @@ export class RedisMembership implements Membership {
     const state = this.#state;
     const text = new TextDecoder();
     const notify = state.onEvent = (event) => {
-      // Another worker may have another idle timeout, which only a full renewal learns.
-      if (event.kind === "joined" || event.kind === "connected") this.#heartbeats = heartbeats;
+      // Another worker may have another idle timeout, which only a renewal returns.
+      if (event.kind === "joined" || event.kind === "connected") this.#heartbeats = heartbeatsPerRenewal;
       listener(event);
     };
     const unlisten = state.redis.listen(state.keys.wake, {
@@ -80,7 +80,7 @@ export class RedisMembership implements Membership {
 
   async leave({ workerId }: WorkerStatus, ran: readonly Delivery[]): Promise<void> {
     const { redis, keys, groups, options } = this.#state;
-    // The reads end first: one that still waits would lease an entry after the worker has left.
+    // Reads are closed first: one in progress could lease an entry after the worker has left.
     await this.#closeReads();
     const ids = ran.map(({ taskId }) => taskId);
     await groups.within(() => leave(redis, keys, options, workerId, ids));
@@ -92,26 +92,27 @@ export class RedisMembership implements Membership {
     const renewals = await Promise.all(
       inChunks(inFlight, deliveryLimit).map((chunk) => groups.within(() => renew(redis, keys, options, chunk, status))),
     );
-    this.#state.agree(Math.max(...renewals.map(({ idleTimeout }) => idleTimeout)));
+    this.#state.adoptIdleTimeout(Math.max(...renewals.map(({ idleTimeout }) => idleTimeout)));
     this.#state.reportFanOuts(Math.max(...renewals.map(({ listed }) => listed)));
     const lost = renewals.flatMap(({ lost }) => lost);
     return { lost, idleTimeout: this.#state.idleTimeout, hasPending: false };
   }
 
-  /** Sends as little as possible; returns how many entries are pending, or -1 when the queue has forgotten this worker. */
+  /** Sends a heartbeat; returns how many entries are pending, or -1 if the worker was not recorded as alive. */
   async #heartbeat(status: WorkerStatus): Promise<number> {
     const { redis, keys, groups, options } = this.#state;
-    const isNew = status.summary !== this.#summary;
+    const isNewSummary = status.summary !== this.#summary;
     this.#summary = status.summary;
-    // Every other heartbeat looks for fan-outs that a dead worker left.
-    const looks = this.#heartbeats++ % 2 === 1;
-    const [pending, listed] = await groups.within(() => heartbeat(redis, keys, options, status, { isNew, looks }));
+    // Every other heartbeat looks for fan-outs that a dead worker has left unfinished.
+    const countsFanOuts = this.#heartbeats++ % 2 === 1;
+    const flags = { isNewSummary, countsFanOuts };
+    const [pending, listed] = await groups.within(() => heartbeat(redis, keys, options, status, flags));
     this.#state.reportFanOuts(listed);
     return pending;
   }
 }
 
-/** Reads a message on the wake channel; one that is not understood is a reason to look. */
+/** Reads a message of the wake channel; an unknown one counts as `released`, so that the worker looks. */
 function readEvent(message: string): QueueEvent {
   const space = message.indexOf(" ");
   const rest = message.slice(space + 1);

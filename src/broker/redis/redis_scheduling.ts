@@ -1,10 +1,12 @@
 import type { DueSchedules, Tick } from "../contract/schedule.ts";
 import type { Promotion, Scheduling } from "../contract/scheduling.ts";
 import type { ConsumerState } from "./consumer_state.ts";
+import { due } from "./scripts/schedule/due.ts";
 import { promote } from "./scripts/schedule/promote.ts";
-import { due, register, tick } from "./scripts/schedule/tick.ts";
+import { register } from "./scripts/schedule/register.ts";
+import { tick } from "./scripts/schedule/tick.ts";
 
-/** Moves due tasks of a queue on Redis to their streams, and keeps its schedules going. */
+/** Moves due tasks of a queue on Redis to their streams, and enqueues the occurrences of its schedules. */
 export class RedisScheduling implements Scheduling {
   readonly #state: ConsumerState;
 

@@ -18,9 +18,11 @@ export const resending: Pick<RetryLoopOptions, "pause" | "giveUpAfter" | "isTran
 };
 
 /**
- * Sends a command again while its error is one that passes by itself, above all a lost connection. This is the one place
- * that decides it for producers and observers of a queue, and it covers all of their commands: reads change nothing, and
- * every script answers the same when it is sent twice. A worker repeats its own operations for as long as it runs.
+ * Sends a command again after a transient error, above all a lost connection.
+ *
+ * This is the one place that decides about resending for producers and observers of a queue, and it may resend all of
+ * their commands: reads change nothing, and a script that is sent twice has the same effect. Workers repeat their own
+ * operations for as long as they run.
  */
 export class ResendingClient implements CommandSender {
   readonly #redis: RedisClient;
@@ -40,8 +42,9 @@ export class ResendingClient implements CommandSender {
   }
 }
 
-function isTransient(error: unknown): boolean {
-  // The client has waited for a connection already.
+/** Whether an error passes by itself, so that a command is worth sending again. */
+export function isTransient(error: unknown): boolean {
+  // The client has already waited for a connection.
   if (error instanceof ConnectionError && error.code === "UNREACHABLE") return false;
   return adviceFor(error) === "retry";
 }

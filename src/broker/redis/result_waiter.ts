@@ -3,22 +3,23 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { adviceFor, type RedisClient, ReplyError } from "../../redis/mod.ts";
 import type { Payload } from "../contract/payload.ts";
 import type { Keys } from "./keys.ts";
+import { isTransient } from "./resending_client.ts";
 
-/** How often the state of what is waited for is read although no message came. */
+/** How often the states of awaited tasks are read although no message has arrived, in milliseconds. */
 const pollInterval = 10_000;
 
-/** How long a message may be on its way, in milliseconds. */
-const messagePatience = 500;
+/** How long a published result may take to arrive, in milliseconds. */
+const messageTimeout = 500;
 
-/** One task whose end somebody waits for. */
+/** An awaited task. */
 interface Wait {
   readonly waiters: Set<Deferred<Payload | null>>;
   unlisten(): void;
 }
 
 /**
- * Waits for results. A result travels in the message that announces it. A message can get lost, so the state is read
- * too: when the subscription is confirmed, after every new one, and every 10 seconds.
+ * Waits for results, which are published when they are stored. A message can get lost, so the state of the task is read
+ * too: after each subscription and resubscription, and every 10 seconds.
  */
 export class ResultWaiter {
   readonly #redis: RedisClient;
@@ -28,8 +29,8 @@ export class ResultWaiter {
   readonly #text = new TextDecoder();
   readonly #waits = new Map<string, Wait>();
   #poll: Timer | undefined;
-  /** Whether a subscription was ever confirmed: from then on an outage is waited out. */
-  #isProven = false;
+  /** Whether a subscription has ever been confirmed; after that, waiters wait out an outage. */
+  #wasSubscribed = false;
   #closed: Error | undefined;
 
   constructor(redis: RedisClient, keys: Keys, { binary, clock }: { binary: boolean; clock: Clock }) {
@@ -39,7 +40,7 @@ export class ResultWaiter {
     this.#clock = clock;
   }
 
-  /** Waits for the end of a task; `null` when there is none to wait for, or its result is gone. */
+  /** Waits until a task has finished; `null` when the task is unknown, or its result is gone. */
   async wait(taskId: string, signal: AbortSignal | undefined): Promise<Payload | null> {
     signal?.throwIfAborted();
     if (this.#closed) throw this.#closed;
@@ -48,7 +49,7 @@ export class ResultWaiter {
     wait.waiters.add(waiter);
     const abort = () => {
       wait.waiters.delete(waiter);
-      if (wait.waiters.size === 0) this.#end(taskId);
+      if (wait.waiters.size === 0) this.#remove(taskId);
       waiter.reject(signal!.reason);
     };
     signal?.addEventListener("abort", abort, { once: true });
@@ -59,7 +60,7 @@ export class ResultWaiter {
     }
   }
 
-  /** Rejects all that waits, and all that will. */
+  /** Rejects present and future waiters. */
   close(reason: Error): void {
     this.#closed ??= reason;
     for (const taskId of [...this.#waits.keys()]) this.#fail(taskId, reason);
@@ -69,11 +70,11 @@ export class ResultWaiter {
     const unlisten = this.#redis.listen(this.#keys.channel(taskId), {
       message: (result) => this.#settle(taskId, this.#binary ? result : this.#text.decode(result)),
       subscribed: () => {
-        this.#isProven = true;
+        this.#wasSubscribed = true;
         void this.#check(taskId);
       },
       failed: (reason) => {
-        if (!this.#isProven || adviceFor(reason) === "refused") this.#fail(taskId, reason);
+        if (!this.#wasSubscribed || adviceFor(reason) === "refused") this.#fail(taskId, reason);
       },
       closed: (reason) => this.#fail(taskId, reason),
     });
@@ -86,7 +87,7 @@ export class ResultWaiter {
   async #check(taskId: string): Promise<void> {
     const wait = this.#waits.get(taskId);
     try {
-      // In this order: a task that ends in between is seen by the second.
+      // In this order, a task that finishes in between has a result or a completion mark.
       const [exists, result, ended] = await Promise.all([
         this.#redis.command<number>(["EXISTS", this.#keys.data(taskId)]),
         this.#redis.command<Payload | null>(["GET", this.#keys.result(taskId)], { binary: this.#binary }),
@@ -95,11 +96,11 @@ export class ResultWaiter {
       if (result !== null) this.#settle(taskId, result);
       else if (exists === 1) return;
       else if (ended === 0) this.#settle(taskId, null);
-      // It has just ended and is not kept: the message may still be on its way.
-      else this.#clock.timer(messagePatience, () => this.#waits.get(taskId) === wait && this.#settle(taskId, null));
+      // The task has just finished, and its result is not kept: the message may still be on its way.
+      else this.#clock.timer(messageTimeout, () => this.#waits.get(taskId) === wait && this.#settle(taskId, null));
     } catch (error) {
-      // A connection that was lost comes back, and with it the subscription; only the server's word is final.
-      if (error instanceof ReplyError) this.#fail(taskId, error);
+      // After a lost connection the new subscription checks again, after another transient error the next poll does.
+      if (error instanceof ReplyError && !isTransient(error)) this.#fail(taskId, error);
     }
   }
 
@@ -109,14 +110,14 @@ export class ResultWaiter {
   }
 
   #settle(taskId: string, result: Payload | null): void {
-    for (const waiter of this.#end(taskId)) waiter.resolve(result);
+    for (const waiter of this.#remove(taskId)) waiter.resolve(result);
   }
 
   #fail(taskId: string, reason: unknown): void {
-    for (const waiter of this.#end(taskId)) waiter.reject(reason);
+    for (const waiter of this.#remove(taskId)) waiter.reject(reason);
   }
 
-  #end(taskId: string): Iterable<Deferred<Payload | null>> {
+  #remove(taskId: string): Iterable<Deferred<Payload | null>> {
     const wait = this.#waits.get(taskId);
     if (!wait) return [];
     this.#waits.delete(taskId);

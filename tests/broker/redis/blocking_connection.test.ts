@@ -9,7 +9,7 @@ import { Scene } from "../scene.ts";
 const scene = new Scene();
 
 describe("BlockingConnection", () => {
-  it("is not used any more when it was closed before it was there", async () => {
+  it("read() rejects when close() is called while the connection opens, and leases nothing", async () => {
     const { redis } = scene;
     const { open, opened } = gate();
     const slow = {

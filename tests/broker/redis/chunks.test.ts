@@ -3,13 +3,13 @@ import { assertEquals } from "@std/assert";
 import { inChunks } from "../../../src/broker/redis/chunks.ts";
 
 describe("inChunks()", () => {
-  it("gives one part of nothing", () => assertEquals(inChunks([], 3), [[]]));
-  it("gives one part of what fits", () => assertEquals(inChunks([1, 2, 3], 3), [[1, 2, 3]]));
-  it("cuts what is too long", () => assertEquals(inChunks([1, 2, 3, 4, 5], 2), [[1, 2], [3, 4], [5]]));
+  it("returns one empty chunk for an empty list", () => assertEquals(inChunks([], 3), [[]]));
+  it("returns one chunk for a list that fits", () => assertEquals(inChunks([1, 2, 3], 3), [[1, 2, 3]]));
+  it("cuts a list that is too long", () => assertEquals(inChunks([1, 2, 3, 4, 5], 2), [[1, 2], [3, 4], [5]]));
 
-  it("cuts what is too large, and lets alone what cannot be cut", () => {
+  it("cuts a list that is too large, and keeps a single large item", () => {
     const mebibyte = 1024 * 1024;
-    const parts = inChunks([3, 1, 1, 9, 1], 10, (size) => size * mebibyte);
-    assertEquals(parts, [[3, 1], [1], [9], [1]]);
+    const chunks = inChunks([3, 1, 1, 9, 1], 10, (size) => size * mebibyte);
+    assertEquals(chunks, [[3, 1], [1], [9], [1]]);
   });
 });

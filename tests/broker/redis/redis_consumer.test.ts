@@ -9,14 +9,14 @@ import { Scene } from "../scene.ts";
 
 const scene = new Scene();
 
-/** A consumer that never meets a task with dependents. */
+/** A consumer for tasks without dependents. */
 function consumerOn(redis: RedisClient, keys: Keys, options: ConsumerOptions): RedisConsumer {
   const reader = { hasSucceeded: () => true, failDependent: () => ({ result: "", ttl: null }) };
   return new RedisConsumer(redis, keys, { ...options, binary: false, clock: systemClock, reader });
 }
 
 describe("RedisConsumer", () => {
-  it("renew() renews more leases than Lua unpacks", async () => {
+  it("membership.renew() renews more leases than Lua can unpack", async () => {
     const { redis } = scene;
     const { keys, consumer, lease } = await scene.rig(Array.from({ length: 8100 }, (_, i) => `task-${i}`));
     const deliveries = await lease("one");
@@ -26,21 +26,21 @@ describe("RedisConsumer", () => {
     assertEquals(lost, []);
   });
 
-  it("finish() is not held up by a result that Redis refuses for good: those beside it are stored", async () => {
+  it("completing.finish() stores the other results when Redis refuses one for good", async () => {
     const { redis } = scene;
     const { keys, consumer, lease } = await scene.rig(["one", "two", "three", "four"]);
     const deliveries = await lease("one");
     const picky = {
       listen: redis.listen.bind(redis),
       command: (args: Parameters<RedisClient["command"]>[0]) =>
-        args.includes("poison") ? Promise.reject(new ReplyError("ERR not that one")) : redis.command(args),
+        args.includes("poison") ? Promise.reject(new ReplyError("ERR refused")) : redis.command(args),
     } as unknown as RedisClient;
     const holder = consumerOn(picky, keys, consumer("one"));
-    const endings = deliveries.map((delivery, i) => (
+    const completions = deliveries.map((delivery, i) => (
       { delivery, success: true, result: i === 2 ? "poison" : "fine", ttl: 60_000 }
     ));
-    const [first, second, third, fourth] = await holder.completing.finish(endings);
+    const [first, second, third, fourth] = await holder.completing.finish(completions);
     assertEquals([first, second, fourth], [true, true, true]);
-    assertEquals(String(third), "ReplyError: ERR not that one");
+    assertEquals(String(third), "ReplyError: ERR refused");
   });
 });

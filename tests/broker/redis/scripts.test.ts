@@ -15,28 +15,28 @@ import { Scene } from "../scene.ts";
 const scene = new Scene();
 
 describe("the script", () => {
-  it("finish answers the same when it is sent twice, whatever the ttl", async () => {
+  it("finish answers the same when it is sent twice, even if the result is not kept", async () => {
     const { redis } = scene;
     const { keys, lease } = await scene.rig(["brief"]);
     const [delivery] = await lease("one");
     await start(redis, keys, "one", [delivery!], { binary: false });
-    const ending: Completion = { delivery: delivery!, success: true, result: "result", ttl: 0 };
-    assertEquals(await finish(redis, keys, "one", [ending]), { ends: [true], listed: 0 });
-    assertEquals(await finish(redis, keys, "one", [ending]), { ends: [true], listed: 0 });
+    const completion: Completion = { delivery: delivery!, success: true, result: "result", ttl: 0 };
+    assertEquals(await finish(redis, keys, "one", [completion]), { ends: [true], listed: 0 });
+    assertEquals(await finish(redis, keys, "one", [completion]), { ends: [true], listed: 0 });
   });
 
-  it("finish ends the others when the result of one is a key of the wrong type", async () => {
+  it("finish finishes the other tasks when the result key of one has the wrong type", async () => {
     const { redis } = scene;
     const { keys, lease } = await scene.rig(["one", "two", "three"]);
     const deliveries = await lease("one");
     await redis.command(["XACK", keys.stream("normal"), "workers", deliveries[1]!.entryId]);
     await redis.command(["LPUSH", keys.result("two"), "x"]);
-    const endings = deliveries.map((delivery) => ({ delivery, success: true, result: "result", ttl: 60_000 }));
-    assertEquals((await finish(redis, keys, "one", endings)).ends, [true, false, true]);
+    const completions = deliveries.map((delivery) => ({ delivery, success: true, result: "result", ttl: 60_000 }));
+    assertEquals((await finish(redis, keys, "one", completions)).ends, [true, false, true]);
     assertEquals(await redis.command(["EXISTS", keys.data("one"), keys.data("three")]), 0);
   });
 
-  it("leave costs no try what was started behind a read whose answer got lost", async () => {
+  it("leave spends no try of a task that was started behind a read whose reply was lost", async () => {
     const { redis } = scene;
     const { keys, consumer, lease } = await scene.rig(["task"]);
     await lease("one");
@@ -47,7 +47,7 @@ describe("the script", () => {
     assertEquals([started.tries, started.isFirst, started.data], [1, true, "data"]);
   });
 
-  it("leave spends the try of what has run, and could not be ended", async () => {
+  it("leave spends the try of a task that ran but whose outcome could not be stored", async () => {
     const { redis } = scene;
     const { keys, consumer, lease } = await scene.rig(["task"]);
     await start(redis, keys, "one", await lease("one"), { binary: false });
@@ -56,7 +56,7 @@ describe("the script", () => {
     assertEquals([started.tries, started.crashes], [2, 1]);
   });
 
-  it("retry tells an error of a key of the wrong type from that task alone, and loses nothing", async () => {
+  it("retry returns an error when a key has the wrong type, and the task stays leased", async () => {
     const { redis } = scene;
     const { keys, lease } = await scene.rig(["one", "two"]);
     const deliveries = await lease("one");
@@ -66,7 +66,7 @@ describe("the script", () => {
     assertEquals(await start(redis, keys, "one", deliveries, { binary: false }).then((starts) => starts.length), 2);
   });
 
-  it("promote is due by the server's clock, in the order of due times, and tells when the next one is", async () => {
+  it("promote moves due tasks in the order of their due times, and returns when the next one is due", async () => {
     const { redis } = scene;
     const { keys, lease } = await scene.rig(["one", "two", "three"]);
     const deliveries = await lease("one");
@@ -77,7 +77,7 @@ describe("the script", () => {
     assertEquals((await lease("two")).map(({ taskId }) => taskId), ["two", "one"]);
   });
 
-  it("abort counts an id that was published again once for each entry", async () => {
+  it("abort drops one entry per abort, not the entry of a later task with the same id", async () => {
     const { redis } = scene;
     const { keys, lease } = await scene.rig(["task"]);
     const cancellation = { taskId: "task", result: "aborted", ttl: 60_000, mark: "mark" };

@@ -2,140 +2,149 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Payload } from "../../../contract/payload.ts";
 import type { NewResult } from "../../../contract/result.ts";
-import type { Keys } from "../../keys.ts";
-import { ending, remembered } from "../lua/ending.ts";
-import { failedWith } from "../lua/standing.ts";
-import { waiting } from "../lua/waiting.ts";
+import { type Keys, lua } from "../../keys.ts";
+import { dependencyFunctions } from "../lua/dependencies.ts";
+import { dependencyFailureMark } from "../lua/dependency_states.ts";
+import { completionMarkTtl, resultFunctions } from "../lua/results.ts";
 import { serverTime } from "../lua/server_time.ts";
+import { textOf } from "../reply/text.ts";
 
-/** How many dependents one call tells. */
-const fanOutLimit = 250;
-/** How many characters or bytes of records one call loads, unless a single one is larger. */
-const loadLimit = 1024 * 1024;
+/** Maximum number of dependents that one call handles. */
+const dependentLimit = 250;
 
-/** A task that is to fail, because one has failed that it depends on. */
-export interface Doomed {
+/** How many characters or bytes of records one call loads, unless a single record is larger. */
+const recordSizeLimit = 1024 * 1024;
+
+/** A task that is to fail, because a dependency has failed. */
+export interface FailingDependent {
   readonly taskId: string;
-  /** What it waits for: the task that has failed, or another one that has failed with it. */
+  /** The dependency: the task that failed first, or another one that failed with it. */
   readonly dependency: string;
-  /** The task that has failed in the first place. */
+  /** The task that failed first. */
   readonly failedId: string;
   readonly data: Payload;
 }
 
-/** A task that is to fail, with what. */
-export interface DoomedEnd extends Pick<Doomed, "taskId" | "dependency">, NewResult {}
+/** The failure of a dependent, built by the caller. */
+export interface DependentFailure extends Pick<FailingDependent, "taskId" | "dependency">, NewResult {}
 
-/** What one call has done, and what is to be done next. */
+/** Outcome of one call, with the dependents that the next one is to fail. */
 export interface FanOutReply {
+  /** How many dependents were queued. */
   readonly released: number;
+  /** How many dependents failed. */
   readonly failed: number;
-  /** How many sets of dependents are still to be worked off. */
+  /** How many fan-outs are still listed. */
   readonly listed: number;
-  readonly doomed: readonly Doomed[];
+  /** The caller is to build the failures of these dependents, and to pass them to the next call. */
+  readonly failing: readonly FailingDependent[];
 }
 
 const script = new Script(`
--- Tells dependents that tasks have ended which they waited for. Of one that has succeeded they are released, of one that
--- has failed they fail, with what the caller has made, and theirs after them. Whoever calls goes on where others stopped.
+-- Handles listed dependents of finished tasks: releases those of a success, and fails those of a failure with the
+-- results that the caller has built; their own dependents are listed in turn. Each call continues where any other one
+-- stopped.
 -- KEYS[1]  the queue's prefix
--- ARGV     how many at most; then for each that fails: dependency, id, ttl in ms or '' for ever, result
--- returns  how many were released, have failed, and tasks are listed; for each that is to fail: dependency, id, the task to
---          blame, record
+-- ARGV     maximum number of dependents; then for each failure: dependency, id, ttl in ms or '' for ever, result
+-- returns  number of released dependents, of failed dependents and of listed fan-outs; for each dependent that is to
+--          fail: dependency, id, id of the task that failed first, record
 local prefix, left = KEYS[1], tonumber(ARGV[1])
 ${serverTime}
-${ending}
-${waiting}
-local data, sets = prefix .. ':task:data:', prefix .. ':ts:fanout:'
-local released, failed, size, doomed = 0, 0, 0, {}
+${resultFunctions}
+${dependencyFunctions}
+local data, sets = ${lua.data("")}, ${lua.fanOut("")}
+local released, failed, size, failing = 0, 0, 0, {}
 
--- Ends a task that waits, unless somebody else has, or its record is gone.
+-- Fails a waiting task, unless it has finished meanwhile or its record is gone.
 local function fail(id, dependency, ttl, result)
   local root = string.match(redis.call('HGET', fanOuts, dependency) or '', '^0 (.*)$') or dependency
-  local mark = '${failedWith}' .. root
+  local mark = '${dependencyFailureMark}' .. root
   stopWaiting(id)
   if redis.call('DEL', data .. id) == 0 then return end
-  redis.call('DEL', prefix .. ':task:retry:' .. id)
-  store(id, ttl, result, mark)
-  redis.call('SET', prefix .. ':ts:ended:' .. id, mark, 'PX', ${remembered})
-  fanOut(id, '0 ' .. root)
+  redis.call('DEL', ${lua.tries("id")})
+  storeResult(id, ttl, result, mark)
+  redis.call('SET', ${lua.ended("id")}, mark, 'PX', ${completionMarkTtl})
+  listFanOut(id, '0 ' .. root)
   failed = failed + 1
 end
 
--- Whether a task still waits for another. One whose edges are still being stored begins anew, and meets it as it is then.
-local function isDoomed(id, dependency)
+-- Whether a task waits for a dependency. A task whose dependencies are still being stored stops waiting instead: its
+-- caller begins anew, and then finds the dependency failed.
+local function isWaitingFor(id, dependency)
   if redis.pcall('SISMEMBER', dependencies .. id, dependency) ~= 1 then return false end
-  local note = redis.pcall('HGET', waiting, id)
-  if type(note) ~= 'string' then return false end
-  if not string.find(note, ':', 1, true) and redis.call('EXISTS', data .. id) == 1 then return true end
+  local value = redis.pcall('HGET', waiting, id)
+  if type(value) ~= 'string' then return false end
+  if not string.find(value, ':', 1, true) and redis.call('EXISTS', data .. id) == 1 then return true end
   stopWaiting(id)
   return false
 end
 
 for i = 2, #ARGV, 4 do
   local dependency, id = ARGV[i], ARGV[i + 1]
-  if redis.pcall('SREM', sets .. dependency, id) == 1 and isDoomed(id, dependency) then
+  if redis.pcall('SREM', sets .. dependency, id) == 1 and isWaitingFor(id, dependency) then
     fail(id, dependency, ARGV[i + 2], ARGV[i + 3])
   end
 end
 
-local function tell(dependency, outcome)
+local function handleDependents(dependency, outcome)
   local set, ids = sets .. dependency, nil
   if outcome == '1' then
     ids = redis.pcall('SPOP', set, left)
-    for _, id in ipairs(ids) do released = released + satisfy(id, dependency, now) end
+    for _, id in ipairs(ids) do released = released + removeDependency(id, dependency, now) end
     left = left - #ids
   else
     ids = redis.pcall('SRANDMEMBER', set, left)
     for _, id in ipairs(ids) do
       left = left - 1
-      if not isDoomed(id, dependency) then
+      if not isWaitingFor(id, dependency) then
         redis.call('SREM', set, id)
-      elseif size < ${loadLimit} then
+      elseif size < ${recordSizeLimit} then
         local record = redis.pcall('GET', data .. id)
-        -- Whoever makes its end can read that as little as what is no text.
+        -- The caller handles an empty record like any other that it cannot read.
         if type(record) ~= 'string' then record = '' end
         size = size + #record
-        for _, value in ipairs({ dependency, id, string.sub(outcome, 3), record }) do doomed[#doomed + 1] = value end
+        for _, value in ipairs({ dependency, id, string.sub(outcome, 3), record }) do failing[#failing + 1] = value end
       end
     end
   end
-  -- What is no set tells of nobody.
+  -- A key that is not a set names no dependents.
   if ids.err then redis.call('UNLINK', set) end
   if redis.call('EXISTS', set) == 0 then redis.call('HDEL', fanOuts, dependency) end
 end
 
--- What is no hash lists nobody.
+-- A key that is not a hash lists no fan-outs.
 local page = redis.pcall('HSCAN', fanOuts, 0, 'COUNT', 100)
 if page.err then return { 0, 0, 0 } end
 local listed = page[2]
 for n = 1, #listed, 2 do
-  if left > 0 then tell(listed[n], listed[n + 1]) end
+  if left > 0 then handleDependents(listed[n], listed[n + 1]) end
 end
-list()
-return { released, failed, redis.call('HLEN', fanOuts), unpack(doomed) }
+listRecent()
+return { released, failed, redis.call('HLEN', fanOuts), unpack(failing) }
 `);
 
-/** Tells a bounded number of dependents; those that are to fail come back to be told with what. */
+/**
+ * Handles a bounded number of listed dependents.
+ *
+ * @param failures The failures of dependents that an earlier call has returned.
+ */
 export async function fanOut(
   redis: CommandSender,
   keys: Keys,
-  ends: readonly DoomedEnd[],
+  failures: readonly DependentFailure[],
   { binary }: { binary: boolean },
 ): Promise<FanOutReply> {
-  const args = ends.flatMap(({ dependency, taskId, ttl, result }) => [dependency, taskId, ttl ?? "", result]);
-  const text = new TextDecoder();
-  const show = (value: Payload) => typeof value === "string" ? value : text.decode(value);
-  const [released, failed, listed, ...rows] = await script.run<[number, number, number, ...Payload[]]>(
+  const args = failures.flatMap(({ dependency, taskId, ttl, result }) => [dependency, taskId, ttl ?? "", result]);
+  const [released, failed, listed, ...values] = await script.run<[number, number, number, ...Payload[]]>(
     redis,
     [keys.prefix],
-    [fanOutLimit, ...args],
+    [dependentLimit, ...args],
     { binary },
   );
-  const doomed: Doomed[] = [];
-  for (let i = 0; i < rows.length; i += 4) {
-    const [dependency, taskId, failedId] = rows.slice(i, i + 3).map(show) as [string, string, string];
-    doomed.push({ dependency, taskId, failedId, data: rows[i + 3]! });
+  const failing: FailingDependent[] = [];
+  for (let i = 0; i < values.length; i += 4) {
+    const [dependency, taskId, failedId] = values.slice(i, i + 3).map(textOf) as [string, string, string];
+    failing.push({ dependency, taskId, failedId, data: values[i + 3]! });
   }
-  return { released, failed, listed, doomed };
+  return { released, failed, listed, failing };
 }

@@ -1,35 +1,36 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
-import type { Keys } from "../../keys.ts";
-import { waiting } from "../lua/waiting.ts";
+import { type Keys, lua } from "../../keys.ts";
+import { dependencyFunctions } from "../lua/dependencies.ts";
 import { serverTime } from "../lua/server_time.ts";
 
-/** How many waiting tasks are looked at in one call, and how many of the dependencies of each. */
+/** How many waiting tasks one call examines, and how many dependencies of each. */
 const mendLimits = { tasks: 100, dependencies: 3 };
-/** How long storing the edges of a task may take, in milliseconds. */
-const gatherPatience = 60_000;
+
+/** How long storing the dependencies of a task may take, in milliseconds. */
+const gatherTimeout = 60_000;
 
 const script = new Script(`
--- Sees to it that nothing waits in vain where data got lost: a task fails whose dependency, or whose edges, are gone.
+-- Fails tasks that wait in vain because data got lost: a dependency, or the set of dependencies.
 -- KEYS[1]  the queue's prefix
--- ARGV     cursor of the tasks that wait
+-- ARGV     cursor of the waiting tasks
 -- returns  the next cursor
 local prefix = KEYS[1]
 ${serverTime}
-${waiting}
-local data = prefix .. ':task:data:'
+${dependencyFunctions}
+local data = ${lua.data("")}
 
--- Lists a task among the dependents of one that is not there, which counts as failed.
-local function doom(id, dependency)
-  redis.call('SADD', prefix .. ':ts:fanout:' .. dependency, id)
+-- Lists a task among the dependents of a missing one, which counts as failed.
+local function failWith(id, dependency)
+  redis.call('SADD', ${lua.fanOut("dependency")}, id)
   redis.call('HSET', fanOuts, dependency, '0 ' .. dependency)
 end
 
-local function look(id, note)
-  local began = string.match(note, '^:(%d+) ')
+local function mend(id, value)
+  local began = string.match(value, '^:(%d+) ')
   if began then
-    -- Who stored its edges has gone away before it was stored itself.
-    if now - began > ${gatherPatience} then stopWaiting(id) end
+    -- The caller that stored its dependencies is gone, and has not stored the task itself.
+    if now - began > ${gatherTimeout} then stopWaiting(id) end
     return
   end
   if redis.call('EXISTS', data .. id) == 0 then
@@ -38,25 +39,25 @@ local function look(id, note)
   end
   local set = dependencies .. id
   if redis.call('TYPE', set).ok ~= 'set' then
-    -- Nothing tells any more what it waits for. In the place of that, the key does.
+    -- The dependencies of the task are lost. The key of their set takes the place of a missing dependency.
     redis.call('DEL', set)
     redis.call('SADD', set, set)
-    doom(id, set)
+    failWith(id, set)
     return
   end
   for _, dependency in ipairs(redis.call('SRANDMEMBER', set, ${mendLimits.dependencies})) do
     if redis.call('EXISTS', data .. dependency) == 0 and redis.call('HEXISTS', fanOuts, dependency) == 0 then
-      doom(id, dependency)
+      failWith(id, dependency)
     end
   end
 end
 
-local cursor, notes = unpack(redis.call('HSCAN', waiting, ARGV[1], 'COUNT', ${mendLimits.tasks}))
-for n = 1, #notes, 2 do look(notes[n], notes[n + 1]) end
+local cursor, values = unpack(redis.call('HSCAN', waiting, ARGV[1], 'COUNT', ${mendLimits.tasks}))
+for n = 1, #values, 2 do mend(values[n], values[n + 1]) end
 return cursor
 `);
 
-/** Sees to it that nothing waits in vain where data got lost, a part at a time; answers where to go on. */
+/** Fails a bounded number of tasks that wait in vain because data got lost; returns the cursor for the next call. */
 export async function mend(redis: CommandSender, keys: Keys, cursor: string): Promise<string> {
   return await script.run<string>(redis, [keys.prefix], [cursor]);
 }

@@ -1,126 +1,133 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Completion } from "../../../contract/completing.ts";
-import { group, type Keys } from "../../keys.ts";
-import { ending } from "../lua/ending.ts";
-import { leaseRows, leases } from "../lua/leases.ts";
-import { waiting } from "../lua/waiting.ts";
+import { group, type Keys, lua } from "../../keys.ts";
+import { inItemOrder, leaseArgs } from "../lease/lease_args.ts";
+import { dependencyFunctions } from "../lua/dependencies.ts";
+import { leaseFunctions } from "../lua/leases.ts";
+import { resultFunctions } from "../lua/results.ts";
 import { serverTime } from "../lua/server_time.ts";
 
-/** How many dependents are told within one call that ends tasks. */
-const atOnce = 500;
+/** Maximum number of dependents that one call releases itself. */
+const releaseLimit = 500;
 
 const script = new Script(`
--- Ends tasks: stores and publishes results, and removes all else that is known of them. Sent twice, it answers the same.
+-- Finishes tasks: acknowledges and deletes their entries, stores and publishes results, stores piped output, deletes
+-- everything else about the tasks, and releases or lists their dependents. Sent twice, it answers the same.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer, how many are piped into others; for each: id, id of the other, its input; then rows of leases,
---          each with: 1 for a success or 0, ttl in ms or '' for ever, result
--- returns  for each row 1, or 0 when somebody else ended the task or holds it; how many have dependents still to be told
-${leases}
-${ending}
-${waiting}
-local ends, gone, spent, bounds, held = {}, {}, {}, nil, nil
+-- ARGV     group, consumer, number of outputs; for each output: id, id of the task that it is piped into, output; then
+--          rows of leases, each with: 1 for a success or 0, ttl in ms or '' for ever, result
+-- returns  for each row 1, or 0 if the task had already finished or another worker holds the lease; number of listed
+--          fan-outs
+${leaseFunctions}
+${resultFunctions}
+${dependencyFunctions}
+local answers, finished, obsolete, bounds, pending = {}, {}, {}, nil, nil
 
-local function holds(stream, entry, count)
-  if not held then held = pending(stream, bounds[1], bounds[2]) end
-  return held[entry] == tonumber(count)
+local function holdsLease(stream, entry, deliveries)
+  if not pending then pending = pendingEntries(stream, bounds[1], bounds[2]) end
+  return pending[entry] == tonumber(deliveries)
 end
 
--- Whether there are entries whose task was aborted before it was started: its end is not theirs to tell.
-local aborts = redis.call('EXISTS', prefix .. ':ts:dropped') == 1
-local acked = {}
-local ok = {}
-deliveries(4 + 3 * ARGV[3], 6, function(stream, low, high)
-  bounds, held = { low, high }, nil
-  acked[stream] = {}
+-- Whether entries exist whose task was aborted before it started: they must not finish it again.
+local hasDropped = redis.call('EXISTS', ${lua.dropped}) == 1
+local acknowledged = {}
+local isSuccess = {}
+forEachLease(4 + 3 * ARGV[3], 6, function(stream, low, high)
+  bounds, pending = { low, high }, nil
+  acknowledged[stream] = {}
 end, function(stream, i)
   local entry, id, success, result = ARGV[i], ARGV[i + 2], ARGV[i + 3], ARGV[i + 5]
   local mark = success .. ' ' .. entry .. ' ' .. ARGV[i + 1] .. ' ' .. consumer
-  local isOpen = not aborts or redis.call('EXISTS', prefix .. ':task:data:' .. id) == 1 or
-    redis.call('HEXISTS', prefix .. ':ts:dropped', id) == 0
-  -- A success counts from whoever comes first, all else only from the holder of the lease. XACK says who comes first.
-  local may = isOpen and (success == '1' or holds(stream, entry, ARGV[i + 1]))
-  if may and redis.call('XACK', stream, group, entry) == 1 then
-    acked[stream][#acked[stream] + 1] = entry
-    gone[#gone + 1] = id
-    ok[id] = success == '1'
-    spent[#spent + 1], spent[#spent + 2] = prefix .. ':task:data:' .. id, prefix .. ':task:retry:' .. id
-    store(id, ARGV[i + 4], result, mark)
-    ends[#ends + 1] = 1
+  local isCurrent = not hasDropped or redis.call('EXISTS', ${lua.data("id")}) == 1 or
+    redis.call('HEXISTS', ${lua.dropped}, id) == 0
+  -- A success counts from whichever worker is first, a failure only from the holder of the lease. XACK decides who is
+  -- first.
+  local mayFinish = isCurrent and (success == '1' or holdsLease(stream, entry, ARGV[i + 1]))
+  if mayFinish and redis.call('XACK', stream, group, entry) == 1 then
+    acknowledged[stream][#acknowledged[stream] + 1] = entry
+    finished[#finished + 1] = id
+    isSuccess[id] = success == '1'
+    obsolete[#obsolete + 1], obsolete[#obsolete + 2] = ${lua.data("id")}, ${lua.tries("id")}
+    storeResult(id, ARGV[i + 4], result, mark)
+    answers[#answers + 1] = 1
   else
-    -- Sent twice it finds its own result, or its own mark where none is kept.
-    ends[#ends + 1] = stored(id, result, mark) and 1 or 0
+    -- A script that is sent twice finds its own result, or its own mark if the result is not kept.
+    answers[#answers + 1] = isStored(id, result, mark) and 1 or 0
   end
 end)
 
-local listed, budget = 0, ${atOnce}
+local listed, releasesLeft = 0, ${releaseLimit}
 
--- Stores what a task has made for another, if that one still waits for it.
-local function pipe(id, other, input)
-  if redis.pcall('SISMEMBER', dependencies .. other, id) ~= 1 or redis.pcall('HEXISTS', waiting, other) ~= 1 then return end
-  -- Without a note it would be left behind.
-  if type(redis.pcall('HSET', inputs, other, id)) == 'table' then return end
-  redis.call('SET', prefix .. ':task:previous:' .. id, input)
+-- Stores the output of a task for the next one of its pipeline, if that one still waits for it.
+local function pipe(id, next, output)
+  if redis.pcall('SISMEMBER', dependencies .. next, id) ~= 1 then return end
+  if redis.pcall('HEXISTS', waiting, next) ~= 1 then return end
+  -- Without this note the output would never be deleted.
+  if type(redis.pcall('HSET', inputs, next, id)) == 'table' then return end
+  redis.call('SET', ${lua.output("id")}, output)
 end
 
--- Tells those that wait for a task; many are left to be worked off.
-local function tell(id)
+-- Releases the dependents of a task, or lists them if they are too many or are to fail.
+local function handleDependents(id)
   local count = redis.pcall('SCARD', dependents .. id)
   if count == 0 then return end
-  if not ok[id] or type(count) == 'table' or count > budget then
-    listed = listed + fanOut(id, ok[id] and '1' or '0 ' .. id)
+  if not isSuccess[id] or type(count) == 'table' or count > releasesLeft then
+    listed = listed + listFanOut(id, isSuccess[id] and '1' or '0 ' .. id)
     return
   end
-  budget = budget - count
+  releasesLeft = releasesLeft - count
   ${serverTime}
-  local waiters = redis.call('SMEMBERS', dependents .. id)
+  local ids = redis.call('SMEMBERS', dependents .. id)
   redis.call('DEL', dependents .. id)
-  for _, waiter in ipairs(waiters) do satisfy(waiter, id, now) end
+  for _, dependent in ipairs(ids) do removeDependency(dependent, id, now) end
 end
 
-local function told()
-  -- Most tasks have neither dependents nor an input, which one look at all of them shows.
+local function handleLinks()
+  -- Most tasks have neither dependents nor an input; one EXISTS shows that for all of them.
   local links = { inputs }
-  for n, id in ipairs(gone) do links[n + 1] = dependents .. id end
+  for n, id in ipairs(finished) do links[n + 1] = dependents .. id end
   if redis.call('EXISTS', unpack(links)) == 0 then return end
   for i = 4, 3 + 3 * ARGV[3], 3 do
-    if ok[ARGV[i]] then pipe(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
+    if isSuccess[ARGV[i]] then pipe(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
   end
-  for _, id in ipairs(gone) do
-    forgetInput(id)
-    tell(id)
+  for _, id in ipairs(finished) do
+    deleteInput(id)
+    handleDependents(id)
   end
 end
 
-if #gone > 0 then
-  for stream, entries in pairs(acked) do
+if #finished > 0 then
+  for stream, entries in pairs(acknowledged) do
     if #entries > 0 then redis.call('XDEL', stream, unpack(entries)) end
   end
-  redis.call('DEL', unpack(spent))
-  redis.pcall('HDEL', running, unpack(gone))
-  list()
-  told()
+  redis.call('DEL', unpack(obsolete))
+  redis.pcall('HDEL', running, unpack(finished))
+  listRecent()
+  handleLinks()
 end
-return { ends, listed }
+return { answers, listed }
 `);
 
-/** Ends tasks; `false` where somebody else ended one, or holds it. Also how many have dependents that are still to be told. */
+/**
+ * Finishes tasks.
+ *
+ * @returns For each whether its completion counts, and how many of the tasks have dependents that are still to be
+ * handled.
+ */
 export async function finish(
   redis: CommandSender,
   keys: Keys,
   consumer: string,
-  endings: readonly Completion[],
+  completions: readonly Completion[],
 ): Promise<{ ends: boolean[]; listed: number }> {
-  const { args, places } = leaseRows(endings, ({ delivery }) => delivery, (args, { success, ttl, result }) => {
+  const rows = leaseArgs(completions, ({ delivery }) => delivery, (args, { success, ttl, result }) => {
     args.push(success ? 1 : 0, ttl ?? "", result);
   });
-  const outputs = endings.flatMap(({ delivery, output }) => output ? [delivery.taskId, output.next, output.input] : []);
-  const [ends, listed] = await script.run<[number[], number]>(
-    redis,
-    [keys.prefix],
-    [group, consumer, outputs.length / 3, ...outputs, ...args],
-  );
-  const answers = new Array<boolean>(endings.length);
-  places.forEach((place, row) => answers[place] = ends[row] === 1);
-  return { ends: answers, listed };
+  const outputs = completions.flatMap(({ delivery, output }) => {
+    return output ? [delivery.taskId, output.next, output.input] : [];
+  });
+  const args = [group, consumer, outputs.length / 3, ...outputs, ...rows.args];
+  const [answers, listed] = await script.run<[number[], number]>(redis, [keys.prefix], args);
+  return { ends: inItemOrder(rows, answers.map((answer) => answer === 1)), listed };
 }

@@ -1,32 +1,36 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Deferral } from "../../../contract/completing.ts";
-import { group, type Keys } from "../../keys.ts";
-import { delaying, showDue } from "../lua/delaying.ts";
-import { leaseRows, leases } from "../lua/leases.ts";
+import { group, type Keys, lua } from "../../keys.ts";
+import { encodeDue } from "../enqueue/destination.ts";
+import { inItemOrder, leaseArgs } from "../lease/lease_args.ts";
+import { delayFunctions } from "../lua/delays.ts";
+import { leaseFunctions } from "../lua/leases.ts";
 import { serverTime } from "../lua/server_time.ts";
 
 const script = new Script(`
--- Puts tasks back to be tried again later: the try is spent. Sent twice, it answers the same.
+-- Delays tasks until their next try: acknowledges and deletes their entries, and stores the number of tries spent. Sent
+-- twice, it answers the same.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer; then rows of leases, each with: its number of tries, and when it is due: in ms from now with a
---          leading +, or as a time in ms
--- returns  for each row 1, 0 when somebody else ended the task or holds it, or an error that concerns it alone
-${leases}
+-- ARGV     group, consumer; then rows of leases, each with: number of tries spent, and due time in ms, or '+' and ms
+--          from now
+-- returns  for each row 1, 0 if the task had already finished or another worker holds the lease, or an error that
+--          concerns this task alone
+${leaseFunctions}
 ${serverTime}
--- A write that is allowed when memory is full lets the others pass.
+-- When memory is full, a script may write if its first write is a command that is still allowed.
 redis.call('HDEL', running, '')
 
-${delaying}
-local answers, held = {}, nil
-deliveries(3, 5, function(stream, low, high)
-  held = pending(stream, low, high)
+${delayFunctions}
+local answers, pending = {}, nil
+forEachLease(3, 5, function(stream, low, high)
+  pending = pendingEntries(stream, low, high)
 end, function(stream, i, priority)
   local entry, id, tries, due = ARGV[i], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
-  local retry = prefix .. ':task:retry:' .. id
+  local triesKey = ${lua.tries("id")}
   local answer = 1
-  if held[entry] ~= tonumber(ARGV[i + 1]) or redis.call('EXISTS', prefix .. ':task:data:' .. id) == 0 then
-    answer = redis.pcall('GET', retry) == tries and 1 or 0
+  if pending[entry] ~= tonumber(ARGV[i + 1]) or redis.call('EXISTS', ${lua.data("id")}) == 0 then
+    answer = redis.pcall('GET', triesKey) == tries and 1 or 0
   else
     local err = delay(priority, id, due)
     if err then
@@ -34,31 +38,30 @@ end, function(stream, i, priority)
     else
       redis.call('XACK', stream, group, entry)
       redis.call('XDEL', stream, entry)
-      redis.call('SET', retry, tries)
+      redis.call('SET', triesKey, tries)
       redis.call('HDEL', running, id)
     end
   end
   answers[#answers + 1] = answer
 end)
-announce()
+notifyEarliest()
 return answers
 `);
 
-/** Puts tasks back to be tried again; `false` where somebody else ended one, or holds it. */
+/**
+ * Delays tasks until their next try.
+ *
+ * @returns For each `true`, `false` if it had already finished or another worker holds the lease, or an error.
+ */
 export async function retry(
   redis: CommandSender,
   keys: Keys,
   consumer: string,
   deferrals: readonly Deferral[],
 ): Promise<(boolean | Error)[]> {
-  const { args, places } = leaseRows(deferrals, ({ delivery }) => delivery, (args, { tries, until }) => {
-    args.push(tries, showDue(until));
+  const rows = leaseArgs(deferrals, ({ delivery }) => delivery, (args, { tries, until }) => {
+    args.push(tries, encodeDue(until));
   });
-  const reply = await script.run<(number | string)[]>(redis, [keys.prefix], [group, consumer, ...args]);
-  const answers = new Array<boolean | Error>(deferrals.length);
-  places.forEach((place, row) => {
-    const answer = reply[row]!;
-    answers[place] = typeof answer === "string" ? new Error(answer) : answer === 1;
-  });
-  return answers;
+  const reply = await script.run<(number | string)[]>(redis, [keys.prefix], [group, consumer, ...rows.args]);
+  return inItemOrder(rows, reply.map((answer) => typeof answer === "string" ? new Error(answer) : answer === 1));
 }

@@ -3,105 +3,112 @@ import { Script } from "../../../../redis/mod.ts";
 import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { NewResult } from "../../../contract/result.ts";
 import type { NewTask } from "../../../contract/task.ts";
-import type { Keys } from "../../keys.ts";
-import { delaying, showDue } from "../lua/delaying.ts";
-import { ending, remembered } from "../lua/ending.ts";
-import { failedWith, type Obstacle, readObstacle, showVerdict, standing, type Verdicts } from "../lua/standing.ts";
-import { waiting } from "../lua/waiting.ts";
+import { type Keys, lua } from "../../keys.ts";
+import { delayFunctions } from "../lua/delays.ts";
+import { dependencyFunctions } from "../lua/dependencies.ts";
+import { dependencyFailureMark, dependencyStateFunction } from "../lua/dependency_states.ts";
+import { completionMarkTtl, resultFunctions } from "../lua/results.ts";
 import { serverTime } from "../lua/server_time.ts";
+import { encodeDestination } from "./destination.ts";
+import { type Obstacle, readObstacle } from "./obstacle.ts";
+import { encodeVerdict, type Verdicts } from "./verdict.ts";
 
-/** How many tasks one call stores, unless they are a single pipeline. */
+/** Maximum number of tasks in one call, unless they are a single pipeline. */
 export const linkLimit = 250;
-/** How many dependencies one call looks at; a task that has more is stored in several. */
+
+/** Maximum number of dependencies in one call; those of a task that has more are stored by several calls before it. */
 export const edgeLimit = 1000;
 
 /** A task to be stored with its dependencies. */
-export interface Linked {
+export interface LinkedTask {
   readonly task: NewTask;
-  /** Those that are looked at in this call. */
+  /** The dependencies that are stored by this call. */
   readonly after: readonly string[];
-  /** Whether the one dependency is stored in this call too, and piped into it. */
+  /** Whether the only dependency is stored in the same call, and piped into this task. */
   readonly isPiped: boolean;
-  /** What it ends with, if a dependency has failed. */
+  /** The failure of this task, if a dependency has failed. */
   readonly failure: (NewResult & { readonly failedId: string }) | undefined;
-  /** Where other calls have stored the rest of its dependencies: what they have noted it with. */
+  /** The token of earlier calls that have stored other dependencies. */
   readonly token: string | undefined;
 }
 
 const script = new Script(`
--- Stores tasks, and lets them wait for those that they depend on, or for their time, or queues them. A task that depends on
--- one that has failed ends at once. Each depends on what is stored already or comes before it.
+-- Stores tasks with their dependencies: lets them wait, delays or queues them, and fails those with a failed
+-- dependency. A dependency is stored already, or comes before the task in the same call.
 -- KEYS[1]  the queue's prefix
--- ARGV     for each task: id; where to, as for publish; 1 if it is piped into from a task of this call or 0; the token of
---          edges that are stored already or ''; record; ttl in ms, result and task to blame of a failure, '' where none is
---          known; number of dependencies; for each of them id and verdict
--- returns  for each that is not stored as it is: place from 0, what is in the way, details
+-- ARGV     for each task: id; destination, as for publish; 1 if a task of this call is piped into it or 0; token of the
+--          dependencies that are stored already or ''; record; ttl in ms, result and failed task of its failure, '' if
+--          none is passed; number of dependencies; for each of these id and verdict
+-- returns  for each task that was not stored: its place, counted from 0; the obstacle and its details
 local prefix = KEYS[1]
 ${serverTime}
-${delaying}
-${ending}
-${standing}
-${waiting}
-local data, ended = prefix .. ':task:data:', prefix .. ':ts:ended:'
+${delayFunctions}
+${resultFunctions}
+${dependencyStateFunction}
+${dependencyFunctions}
+local data, ended = ${lua.data("")}, ${lua.ended("")}
 local answers, rows, place, i = {}, {}, 0, 1
 
-local function isKnown(id, token)
+local function findExisting(id, token)
   if redis.call('EXISTS', data .. id) == 1 then return 'exists' end
-  if redis.call('EXISTS', prefix .. ':task:results:' .. id, ended .. id) > 0 then return 'done' end
-  if token ~= '' and string.match(redis.call('HGET', waiting, id) or '', '^:%d+ (.*)$') ~= token then return 'changed' end
+  if redis.call('EXISTS', ${lua.result("id")}, ended .. id) > 0 then return 'done' end
+  if token == '' then return end
+  if string.match(redis.call('HGET', waiting, id) or '', '^:%d+ (.*)$') ~= token then return 'changed' end
 end
 
--- own: how the tasks of this call stand
-local own = {}
+-- States of the tasks of this call, as in dependencyState; a 'postponed' one was not stored.
+local ownStates = {}
 while ARGV[i] do
   local id, token, past = ARGV[i], ARGV[i + 3], i + 9 + 2 * ARGV[i + 8]
-  local row = { place = place, id = id, where = ARGV[i + 1], token = token, record = ARGV[i + 4], ttl = ARGV[i + 5],
-    failure = ARGV[i + 6], blamed = ARGV[i + 7], open = {} }
-  local answer = own[id] and { place, own[id].kind == 'later' and 'later' or 'exists' }
-  if not answer then
-    local known = isKnown(id, token)
-    if known then answer = { place, known } end
-    if known == 'changed' then own[id] = { kind = 'later' } end
+  local row = {
+    place = place, id = id, destination = ARGV[i + 1], token = token, record = ARGV[i + 4],
+    ttl = ARGV[i + 5], failure = ARGV[i + 6], failedId = ARGV[i + 7], open = {}
+  }
+  local obstacle = ownStates[id] and { place, ownStates[id].kind == 'postponed' and 'postponed' or 'exists' }
+  if not obstacle then
+    local existing = findExisting(id, token)
+    if existing then obstacle = { place, existing } end
+    if existing == 'changed' then ownStates[id] = { kind = 'postponed' } end
   end
-  if not answer then
-    local unread, missing, isLater = { place, 'ended' }, nil, false
+  if not obstacle then
+    local unread, missing, isPostponed = { place, 'unread' }, nil, false
     for d = i + 9, past - 1, 2 do
       local dependency = ARGV[d]
-      local found = own[dependency] or standingOf(dependency, ARGV[d + 1])
-      if found.kind == 'unknown' then
+      local state = ownStates[dependency] or dependencyState(dependency, ARGV[d + 1])
+      if state.kind == 'unknown' then
         missing = missing or { place, 'unknown', dependency }
-      elseif found.kind == 'failed' then
-        row.root = row.root or found.root
-      elseif found.kind == 'ended' then
+      elseif state.kind == 'failed' then
+        row.root = row.root or state.root
+      elseif state.kind == 'unread' then
         unread[#unread + 1] = dependency
-      elseif ARGV[i + 2] == '1' and not own[dependency] then
+      elseif ARGV[i + 2] == '1' and not ownStates[dependency] then
         missing = missing or { place, 'unpiped', dependency }
-      elseif found.kind == 'later' then
-        isLater = true
-      elseif found.kind == 'open' then
+      elseif state.kind == 'postponed' then
+        isPostponed = true
+      elseif state.kind == 'open' then
         row.open[#row.open + 1] = dependency
       end
     end
     if missing then
-      answer = missing
+      obstacle = missing
     elseif row.root and row.failure ~= '' then
-      -- The one that its result names: which one is found first may be another by now.
-      row.root = row.blamed
-      own[id] = { kind = 'failed', root = row.root }
+      -- The task that the failure names, even if another failed dependency is found first by now.
+      row.root = row.failedId
+      ownStates[id] = { kind = 'failed', root = row.root }
       rows[#rows + 1] = row
     elseif row.root then
-      answer = { place, 'failed', row.root }
+      obstacle = { place, 'failed', row.root }
     elseif #unread > 2 then
-      answer = unread
-    elseif isLater then
-      answer = { place, 'later' }
+      obstacle = unread
+    elseif isPostponed then
+      obstacle = { place, 'postponed' }
     else
-      own[id] = { kind = 'open' }
+      ownStates[id] = { kind = 'open' }
       rows[#rows + 1] = row
     end
-    if answer and not missing then own[id] = { kind = 'later' } end
+    if obstacle and not missing then ownStates[id] = { kind = 'postponed' } end
   end
-  answers[#answers + 1] = answer
+  answers[#answers + 1] = obstacle
   place, i = place + 1, past
 end
 
@@ -111,17 +118,17 @@ for _, row in ipairs(rows) do
 end
 if #records > 0 then redis.call('MSET', unpack(records)) end
 
-local function queue(id, where)
-  local priority, due = where, nil
-  if string.find(where, ':', 1, true) then priority, due = string.match(where, '^([^:]*):(.*)$') end
+local function queue(id, destination)
+  local priority, due = destination, nil
+  if string.find(destination, ':', 1, true) then priority, due = string.match(destination, '^([^:]*):(.*)$') end
   if due and timeOf(due) > now then return delay(priority, id, due) end
-  return redis.pcall('XADD', prefix .. ':queues:' .. priority, '*', 'task_id', id, 'enqueue_time', now).err
+  return redis.pcall('XADD', ${lua.stream("priority")}, '*', 'task_id', id, 'enqueue_time', now).err
 end
 
--- Lets a task wait for what is open, or queues it. Returns an error that concerns it alone.
+-- Lets a task wait for its open dependencies, or queues it. Returns an error that concerns this task alone, or nil.
 local function link(row)
   local set = dependencies .. row.id
-  -- What an earlier task of this id has left would keep it waiting.
+  -- Dependencies of an earlier task with this id would keep it waiting.
   if row.token == '' then redis.call('UNLINK', set) end
   for _, dependency in ipairs(row.open) do
     local added = redis.pcall('SADD', dependents .. dependency, row.id)
@@ -129,21 +136,21 @@ local function link(row)
   end
   if #row.open > 0 then redis.call('SADD', set, unpack(row.open)) end
   if redis.call('EXISTS', set) == 1 then
-    local noted = redis.pcall('HSET', waiting, row.id, row.where)
-    return type(noted) == 'table' and noted.err or nil
+    local stored = redis.pcall('HSET', waiting, row.id, row.destination)
+    return type(stored) == 'table' and stored.err or nil
   end
   redis.pcall('HDEL', waiting, row.id)
-  return queue(row.id, row.where)
+  return queue(row.id, row.destination)
 end
 
 local function fail(row)
-  local mark = '${failedWith}' .. row.root
-  store(row.id, row.ttl, row.failure, mark)
-  redis.call('SET', ended .. row.id, mark, 'PX', ${remembered})
+  local mark = '${dependencyFailureMark}' .. row.root
+  storeResult(row.id, row.ttl, row.failure, mark)
+  redis.call('SET', ended .. row.id, mark, 'PX', ${completionMarkTtl})
   stopWaiting(row.id)
 end
 
--- Errors by task: what is piped from one that is refused is refused with it.
+-- Errors by task id: a task is refused together with the one that is piped into it.
 local refused = {}
 
 local function refuse(row, err)
@@ -166,38 +173,27 @@ for _, row in ipairs(rows) do
     end
   end
 end
-list()
-announce()
+listRecent()
+notifyEarliest()
 return answers
 `);
 
-/** Stores tasks with at most {@linkcode edgeLimit} dependencies in all; answers what was in the way. */
+/** Stores tasks with at most {@linkcode edgeLimit} dependencies in all; returns the obstacles, in order. */
 export async function link(
   redis: CommandSender,
   keys: Keys,
-  tasks: readonly Linked[],
+  tasks: readonly LinkedTask[],
   verdicts: Verdicts,
   options?: Cancellable,
 ): Promise<(Obstacle | undefined)[]> {
   const args: (string | number | Uint8Array)[] = [];
   for (const { task, after, isPiped, failure, token } of tasks) {
-    const { id, priority, due, data } = task;
-    const where = due === undefined ? priority : `${priority}:${showDue(due)}`;
-    args.push(
-      id,
-      where,
-      isPiped ? 1 : 0,
-      token ?? "",
-      data,
-      failure?.ttl ?? "",
-      failure?.result ?? "",
-      failure?.failedId ?? "",
-      after.length,
-    );
-    for (const dependency of after) args.push(dependency, showVerdict(verdicts, dependency));
+    args.push(task.id, encodeDestination(task), isPiped ? 1 : 0, token ?? "", task.data);
+    args.push(failure?.ttl ?? "", failure?.result ?? "", failure?.failedId ?? "", after.length);
+    for (const dependency of after) args.push(dependency, encodeVerdict(verdicts, dependency));
   }
-  const answers = new Array<Obstacle | undefined>(tasks.length).fill(undefined);
+  const obstacles = new Array<Obstacle | undefined>(tasks.length).fill(undefined);
   const replies = await script.run<[number, ...string[]][]>(redis, [keys.prefix], args, options);
-  for (const [place, ...obstacle] of replies) answers[place] = readObstacle(obstacle);
-  return answers;
+  for (const [place, ...obstacle] of replies) obstacles[place] = readObstacle(obstacle);
+  return obstacles;
 }

@@ -3,28 +3,30 @@ import { Script } from "../../../../redis/mod.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import type { Delivery, Start } from "../../../contract/delivery.ts";
 import type { Payload } from "../../../contract/payload.ts";
-import { group, type Keys } from "../../keys.ts";
-import { readStarts, type StartReply } from "./start.ts";
-import { starting } from "../lua/starting.ts";
+import { group, type Keys, lua } from "../../keys.ts";
+import { startFunction } from "../lua/start_runs.ts";
+import { readStarts, type StartReply } from "../reply/start_reply.ts";
+import { textOf } from "../reply/text.ts";
 
 const script = new Script(`
--- Starts what the consumer has just leased: sent behind a blocking read, it spares the first tasks a round trip.
+-- Starts entries that the consumer has just leased. Sent right behind a blocking read, it saves the first tasks a round
+-- trip.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer, how many to start at most; then for each stream, highest priority first: priority, and the
---          largest entry id that the consumer knew before, or ''
--- returns  for each started: priority, entry; then as start does
+-- ARGV     group, consumer, maximum number of runs; then for each stream, highest priority first: priority, and the
+--          largest entry id that the consumer had leased before the read, or ''
+-- returns  priority and entry of each run, in turn; then what startRuns returns
 local prefix, group, consumer, limit = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
-local running = prefix .. ':ts:running'
-${starting}
+local running = ${lua.running}
+${startFunction}
 local rows, names = {}, {}
 for i = 4, #ARGV, 2 do
-  local stream = prefix .. ':queues:' .. ARGV[i]
-  -- What is new has larger ids than all that was known.
+  local stream = ${lua.stream("ARGV[i]")}
+  -- New entries have larger ids than all earlier ones.
   local low = ARGV[i + 1] == '' and '-' or '(' .. ARGV[i + 1]
   if #rows == limit then break end
   for _, entry in ipairs(redis.call('XPENDING', stream, group, low, '+', limit - #rows, consumer)) do
     local _, fields = unpack(redis.call('XRANGE', stream, entry[1], entry[1])[1] or {})
-    -- What names no task is left to who reads the answer to the blocking read.
+    -- Broken entries are left to the caller, which reads the reply of the blocking read.
     local isTask = fields and fields[1] == 'task_id' and fields[2] ~= ''
     if isTask and fields[3] == 'enqueue_time' and string.match(fields[4], '^%d+$') then
       local row = { priority = ARGV[i], stream = stream, entry = entry[1], deliveries = entry[4], id = fields[2] }
@@ -33,10 +35,10 @@ for i = 4, #ARGV, 2 do
     end
   end
 end
-return { names, begin(rows) }
+return { names, startRuns(rows) }
 `);
 
-/** Starts by priority and entry id. */
+/** Starts by priority and entry id, see {@linkcode begunKey}. */
 export type Begun = ReadonlyMap<string, Start>;
 
 /** The key of a delivery in {@linkcode Begun}. */
@@ -44,27 +46,30 @@ export function begunKey({ priority, entryId }: Pick<Delivery, "priority" | "ent
   return `${priority} ${entryId}`;
 }
 
-/** Starts up to `count` entries that came after those `known`, by priority the largest of each. */
+/**
+ * Starts deliveries that a blocking read has just leased.
+ *
+ * @param limit Maximum number of deliveries to start.
+ * @param largest By priority, the largest entry id that the consumer had leased before the read.
+ */
 export async function begin(
   redis: CommandSender,
   keys: Keys,
   { name, priorities }: ConsumerOptions,
-  count: number,
-  known: ReadonlyMap<string, string>,
+  limit: number,
+  largest: ReadonlyMap<string, string>,
   options: { binary: boolean; timeout: number },
 ): Promise<Begun> {
-  const text = new TextDecoder();
-  const show = (value: Payload) => typeof value === "string" ? value : text.decode(value);
-  const args = priorities.toReversed().flatMap((priority) => [priority, known.get(priority) ?? ""]);
+  const args = priorities.toReversed().flatMap((priority) => [priority, largest.get(priority) ?? ""]);
   const [names, ...reply] = await script.run<[Payload[], ...StartReply]>(
     redis,
     [keys.prefix],
-    [group, name, count, ...args],
+    [group, name, limit, ...args],
     options,
   );
   return new Map(
     readStarts(reply).map((start, i) => {
-      const [priority, entryId] = [show(names[2 * i]!), show(names[2 * i + 1]!)];
+      const [priority, entryId] = [textOf(names[2 * i]!), textOf(names[2 * i + 1]!)];
       return [begunKey({ priority, entryId }), start];
     }),
   );

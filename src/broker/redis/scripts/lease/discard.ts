@@ -1,31 +1,32 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { BrokenEntry } from "../../../contract/delivery.ts";
-import { group, type Keys } from "../../keys.ts";
+import { group, type Keys, lua } from "../../keys.ts";
 
-/** How many lines the dead-letter list keeps, the newest ones. */
-const deadLetters = 1000;
+/** Maximum number of dead letters; the newest are kept. */
+const deadLetterLimit = 1000;
 
-/** For how long, in seconds. */
-const deadLettersKept = 7 * 24 * 3600;
+/** How long dead letters are kept after the last one, in seconds. */
+const deadLetterTtl = 7 * 24 * 3600;
 
 const script = new Script(`
--- Takes entries that name no task out of their streams and notes each, once, in the dead-letter list.
+-- Moves entries that name no task from their streams to the list of dead letters. Sent twice, it moves them once.
 -- KEYS[1]  the queue's prefix
--- ARGV     group; then for each entry: priority, id, what is wrong with it
-local prefix, dead = KEYS[1], KEYS[1] .. ':ts:dead'
+-- ARGV     group; then for each entry: priority, id, reason
+local prefix = KEYS[1]
+local deadLetters = ${lua.deadLetters}
 for i = 2, #ARGV, 3 do
-  local stream = prefix .. ':queues:' .. ARGV[i]
+  local stream = ${lua.stream("ARGV[i]")}
   if redis.call('XACK', stream, ARGV[1], ARGV[i + 1]) == 1 then
     redis.call('XDEL', stream, ARGV[i + 1])
-    redis.pcall('LPUSH', dead, ARGV[i] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i + 2])
+    redis.pcall('LPUSH', deadLetters, ARGV[i] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i + 2])
   end
 end
-redis.pcall('LTRIM', dead, 0, ${deadLetters - 1})
-redis.call('EXPIRE', dead, ${deadLettersKept})
+redis.pcall('LTRIM', deadLetters, 0, ${deadLetterLimit - 1})
+redis.call('EXPIRE', deadLetters, ${deadLetterTtl})
 `);
 
-/** Takes entries that name no task out of their streams. */
+/** Moves entries that name no task to the list of dead letters. */
 export async function discard(redis: CommandSender, keys: Keys, entries: readonly BrokenEntry[]): Promise<void> {
   const args = entries.flatMap(({ priority, entryId, reason }) => [priority, entryId, reason]);
   await script.run(redis, [keys.prefix], [group, ...args]);

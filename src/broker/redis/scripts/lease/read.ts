@@ -2,27 +2,28 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import type { Delivery, Read } from "../../../contract/delivery.ts";
-import { group, type Keys } from "../../keys.ts";
-import { entryIdsByPriority, type RawEntry, sortEntries } from "./entries.ts";
-import { unmarking } from "../lua/unmarking.ts";
+import { group, type Keys, lua } from "../../keys.ts";
+import { endRunFunction } from "../lua/end_run.ts";
+import { type RawEntry, sortEntries } from "../reply/entries.ts";
 
-/** How many pending entries of a stream one call looks at for a lease that ran out. */
-const sweepLimit = 100;
+/** How many pending entries of a stream one call examines for an expired lease. */
+const searchLimit = 100;
 
 const script = new Script(`
--- Leases entries: those whose lease ran out, if asked to, then new ones; each highest priority first.
+-- Leases entries: first those whose lease has expired, if requested, then new ones; of each, the highest priority
+-- first.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer, count, idle time of an expired lease in ms, how many pending entries to look at, how many
---          quarantined entries to lease at most; then for each stream, highest priority first: priority, cursor ('' to
---          search for no expired lease), number of entries in flight at the consumer, their ids
--- returns  1 where quarantined entries were passed over, or 0; for each stream: entries, their numbers of deliveries (of
---          the first ones, the rest is 1; negative for a quarantined one), next cursor or ''
-local group, consumer = ARGV[1], ARGV[2]
-local count, idle, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local quarantined, passedOver = tonumber(ARGV[6]), 0
-local running = KEYS[1] .. ':ts:running'
+-- ARGV     group, consumer, maximum number of entries, idle timeout in ms, how many pending entries of a stream to
+--          examine, maximum number of quarantined entries; then for each stream, highest priority first: priority,
+--          cursor of the search for expired leases ('' for no search), number of entries to pass over, their ids
+-- returns  1 if quarantined entries were passed over, else 0; for each stream: entries, their numbers of deliveries
+--          (negative for a quarantined one; 1 for those left out at the end), next cursor ('' at the end)
+local prefix, group, consumer = KEYS[1], ARGV[1], ARGV[2]
+local count, idleTimeout, searchLimit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local quarantineLimit, passedOver = tonumber(ARGV[6]), 0
+local running = ${lua.running}
 
--- Whether the last two runs of an entry's task were cut off: it may be what its workers died of.
+-- Whether the last two runs of the entry's task ended with the death of their worker, which the task may have caused.
 local function isQuarantined(stream, entry)
   local _, fields = unpack(redis.call('XRANGE', stream, entry, entry)[1] or {})
   if not fields or fields[1] ~= 'task_id' then return false end
@@ -30,101 +31,104 @@ local function isQuarantined(stream, entry)
   return crashes and crashes ~= '0'
 end
 
-${unmarking}
-local function takeover(priority, stream, cursor, held)
-  local stale, deliveries, own = {}, {}, {}
-  local pending = redis.call('XPENDING', stream, group, cursor, '+', limit)
-  local next = #pending == limit and '(' .. pending[limit][1] or ''
+${endRunFunction}
+-- Takes over entries whose lease has expired. Returns the entries, their numbers of deliveries and the next cursor.
+local function takeOver(priority, stream, cursor, known)
+  local expired, deliveries, own = {}, {}, {}
+  local pending = redis.call('XPENDING', stream, group, cursor, '+', searchLimit)
+  local next = #pending == searchLimit and '(' .. pending[searchLimit][1] or ''
   for _, entry in ipairs(pending) do
-    if #stale == count then
-      next = '(' .. stale[count]
+    if #expired == count then
+      next = '(' .. expired[count]
       break
     end
     local isOwn = entry[2] == consumer
-    if (entry[3] >= idle or isOwn) and not held[entry[1]] then
-      local suspect = isQuarantined(stream, entry[1])
-      if suspect and quarantined == 0 then
+    if (entry[3] >= idleTimeout or isOwn) and not known[entry[1]] then
+      local quarantined = isQuarantined(stream, entry[1])
+      if quarantined and quarantineLimit == 0 then
         passedOver = 1
       else
-        if suspect then quarantined = quarantined - 1 end
-        stale[#stale + 1] = entry[1]
+        if quarantined then quarantineLimit = quarantineLimit - 1 end
+        expired[#expired + 1] = entry[1]
         own[entry[1]] = isOwn
-        deliveries[entry[1]] = (entry[4] + 1) * (suspect and -1 or 1)
+        deliveries[entry[1]] = (entry[4] + 1) * (quarantined and -1 or 1)
       end
     end
   end
-  if #stale == 0 then return {}, {}, next end
-  local entries, numbers = {}, {}
-  for _, entry in ipairs(redis.call('XCLAIM', stream, group, consumer, 0, unpack(stale))) do
-    -- Redis 6 gives nil for an entry that is gone from its stream
+  if #expired == 0 then return {}, {}, next end
+  local entries, counts = {}, {}
+  for _, entry in ipairs(redis.call('XCLAIM', stream, group, consumer, 0, unpack(expired))) do
+    -- Redis 6 returns nil for an entry that was deleted from its stream.
     if entry then
       entries[#entries + 1] = entry
-      numbers[#numbers + 1] = deliveries[entry[1]]
+      counts[#counts + 1] = deliveries[entry[1]]
       local fields = entry[2]
       if fields[1] == 'task_id' then
-        -- What the consumer has but does not hold was read, and the answer got lost; if it was started too, it never ran.
+        -- A pending entry that this worker does not have was leased by a read whose reply was lost. It may have been
+        -- started behind that read, but it never ran.
         if own[entry[1]] then
-          unmark(running, fields[2], entry[1], math.abs(deliveries[entry[1]]) - 1, priority .. ':' .. consumer)
+          endRun(running, fields[2], entry[1], math.abs(deliveries[entry[1]]) - 1, priority .. ':' .. consumer)
         end
       end
     end
   end
-  return entries, numbers, next
+  return entries, counts, next
 end
 
--- The largest idle timeout of the living counts: one that holds nothing learns of it late.
-local function lookUp()
-  local longest = redis.pcall('ZREVRANGE', KEYS[1] .. ':ts:workers', 0, 99, 'WITHSCORES')
+-- Adopts the largest idle timeout of a living worker: a worker without leases learns of it late.
+local function adoptIdleTimeout()
+  local longest = redis.pcall('ZREVRANGE', ${lua.workers}, 0, 99, 'WITHSCORES')
   for n = 1, #longest, 2 do
-    if redis.call('EXISTS', KEYS[1] .. ':health:' .. longest[n]) == 1 then
-      idle = math.max(idle, tonumber(longest[n + 1]))
+    if redis.call('EXISTS', ${lua.health("longest[n]")}) == 1 then
+      idleTimeout = math.max(idleTimeout, tonumber(longest[n + 1]))
       return
     end
   end
 end
 
-local streams, i, searches = {}, 7, false
+local reads, i, isSearch = {}, 7, false
 while ARGV[i] do
-  local past, held = i + 3 + ARGV[i + 2], {}
-  for h = i + 3, past - 1 do held[ARGV[h]] = true end
-  streams[#streams + 1] = {
-    priority = ARGV[i], stream = KEYS[1] .. ':queues:' .. ARGV[i], cursor = ARGV[i + 1], held = held, entries = {}, numbers = {}
+  local past, known = i + 3 + ARGV[i + 2], {}
+  for n = i + 3, past - 1 do known[ARGV[n]] = true end
+  reads[#reads + 1] = {
+    priority = ARGV[i], stream = ${lua.stream("ARGV[i]")}, cursor = ARGV[i + 1], known = known,
+    entries = {}, counts = {}
   }
-  searches = searches or ARGV[i + 1] ~= ''
+  isSearch = isSearch or ARGV[i + 1] ~= ''
   i = past
 end
-if searches then lookUp() end
--- What was started before comes first, or work on a high priority would keep it from ever being taken over.
-for _, s in ipairs(streams) do
-  if s.cursor ~= '' and count > 0 then
-    s.entries, s.numbers, s.cursor = takeover(s.priority, s.stream, s.cursor, s.held)
-    count = count - #s.entries
+if isSearch then adoptIdleTimeout() end
+-- Expired leases come first, or new work of a high priority would keep the others from ever being taken over.
+for _, read in ipairs(reads) do
+  if read.cursor ~= '' and count > 0 then
+    read.entries, read.counts, read.cursor = takeOver(read.priority, read.stream, read.cursor, read.known)
+    count = count - #read.entries
   end
 end
 local answer = { passedOver }
-for _, s in ipairs(streams) do
+for _, read in ipairs(reads) do
   if count > 0 then
-    local read = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', s.stream, '>')
-    if read then
-      for _, entry in ipairs(read[1][2]) do s.entries[#s.entries + 1] = entry end
-      count = count - #read[1][2]
+    local reply = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', read.stream, '>')
+    if reply then
+      for _, entry in ipairs(reply[1][2]) do read.entries[#read.entries + 1] = entry end
+      count = count - #reply[1][2]
     end
   end
-  answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = s.entries, s.numbers, s.cursor
+  answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = read.entries, read.counts, read.cursor
 end
 return answer
 `);
 
-/** How far the search for leases that ran out has come, by priority; where it has come to its end there is none. */
+/** Where the search for expired leases continues, by priority; a priority whose end was reached has none. */
 export type Cursors = Map<string, string>;
 
 /** A search for expired leases. */
 export interface Search {
-  /** Entries that the search passes over. */
+  /** Entries that the caller has already; the search passes over them. */
   readonly known: Iterable<Pick<Delivery, "priority" | "entryId">>;
-  /** Where the search continues; the cursors move. */
+  /** Where the search continues; the call moves them on. */
   readonly cursors: Cursors;
-  /** How many quarantined entries to lease at most. */
+  /** Maximum number of quarantined entries to lease. */
   readonly quarantined: number;
 }
 
@@ -136,11 +140,11 @@ export async function read(
   count: number,
   { known, cursors, quarantined }: Search,
 ): Promise<Read> {
-  const holds = entryIdsByPriority(cursors.size > 0 ? known : []);
-  const args: (string | number)[] = [group, name, count, idleTimeout, sweepLimit, quarantined];
+  const knownIds = entryIdsByPriority(cursors.size > 0 ? known : []);
+  const args: (string | number)[] = [group, name, count, idleTimeout, searchLimit, quarantined];
   const highestFirst = priorities.toReversed();
   for (const priority of highestFirst) {
-    const ids = holds.get(priority) ?? [];
+    const ids = knownIds.get(priority) ?? [];
     args.push(priority, cursors.get(priority) ?? "", ids.length, ...ids);
   }
   const [passedOver, ...reply] = await script.run<[number, ...(RawEntry[] | number[] | string)[]]>(
@@ -158,7 +162,19 @@ export async function read(
   return { ...found, unfinished: cursors.size > 0, passedOver: passedOver === 1 };
 }
 
-/** The cursors of a search that begins. */
+/** Cursors of a search that begins at the first entry of every stream. */
 export function fromBeginning(priorities: readonly string[]): Cursors {
   return new Map(priorities.map((priority) => [priority, "-"]));
+}
+
+function entryIdsByPriority(
+  entries: Iterable<Pick<Delivery, "priority" | "entryId">>,
+): ReadonlyMap<string, string[]> {
+  const idsByPriority = new Map<string, string[]>();
+  for (const { priority, entryId } of entries) {
+    const ids = idsByPriority.get(priority);
+    if (ids) ids.push(entryId);
+    else idsByPriority.set(priority, [entryId]);
+  }
+  return idsByPriority;
 }

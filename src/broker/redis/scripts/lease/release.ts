@@ -1,58 +1,52 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Delivery } from "../../../contract/delivery.ts";
-import { group, type Keys } from "../../keys.ts";
-import { leaseRows, leases } from "../lua/leases.ts";
-import { unmarking } from "../lua/unmarking.ts";
-
-/**
- * Who holds what was handed back. No worker has this name, so the former holder's lease is lost and its consumer can be
- * deleted without the entries that it had.
- */
-export const nobody = "released";
-
-/** Idle for ten years: longer than any lease. */
-export const longIdle = 315_360_000_000;
+import { group, type Keys, lua } from "../../keys.ts";
+import { endRunFunction } from "../lua/end_run.ts";
+import { leaseFunctions } from "../lua/leases.ts";
+import { leaseArgs } from "./lease_args.ts";
+import { releasedConsumer, releasedIdleTime } from "./released.ts";
 
 const script = new Script(`
--- Hands deliveries back: they keep their place in the queue, and whoever looks for leases that ran out takes them.
+-- Releases deliveries: their entries keep their place in the queue, and the next search for expired leases takes them
+-- over.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer; then rows of leases
--- returns  how many were still held
-${leases}
-${unmarking}
-local held, released, rows = nil, {}, {}
-deliveries(3, 3, function(stream, low, high)
-  held = pending(stream, low, high)
+-- returns  number of leases that had not been lost
+${leaseFunctions}
+${endRunFunction}
+local pending, released, runs = nil, {}, {}
+forEachLease(3, 3, function(stream, low, high)
+  pending = pendingEntries(stream, low, high)
   released[stream] = {}
 end, function(stream, i, priority)
-  if held[ARGV[i]] == tonumber(ARGV[i + 1]) then
+  if pending[ARGV[i]] == tonumber(ARGV[i + 1]) then
     released[stream][#released[stream] + 1] = ARGV[i]
-    rows[#rows + 1] = { ARGV[i + 2], ARGV[i], ARGV[i + 1], priority .. ':' .. consumer }
+    runs[#runs + 1] = { ARGV[i + 2], ARGV[i], ARGV[i + 1], priority .. ':' .. consumer }
   end
 end)
-if #rows == 0 then return 0 end
+if #runs == 0 then return 0 end
 
 for stream, entries in pairs(released) do
-  -- XCLAIM takes its options after the ids, JUSTID leaves the number of deliveries as it is.
-  entries[#entries + 1], entries[#entries + 2], entries[#entries + 3] = 'IDLE', ${longIdle}, 'JUSTID'
-  if #entries > 3 then redis.call('XCLAIM', stream, group, '${nobody}', 0, unpack(entries)) end
+  -- XCLAIM takes its options after the ids; JUSTID keeps the number of deliveries.
+  entries[#entries + 1], entries[#entries + 2], entries[#entries + 3] = 'IDLE', ${releasedIdleTime}, 'JUSTID'
+  if #entries > 3 then redis.call('XCLAIM', stream, group, '${releasedConsumer}', 0, unpack(entries)) end
 end
-for _, row in ipairs(rows) do
-  -- What has run is known to have: it does not expire any more, though this run costs no try.
-  if unmark(running, unpack(row)) then redis.call('SET', prefix .. ':task:retry:' .. row[1], 0, 'NX') end
+for _, run in ipairs(runs) do
+  -- A counter of 0 tries records that the task has run: it no longer expires, though this run spends no try.
+  if endRun(running, unpack(run)) then redis.call('SET', ${lua.tries("run[1]")}, 0, 'NX') end
 end
-redis.call('PUBLISH', prefix .. ':ts:wake', 'released')
-return #rows
+redis.call('PUBLISH', ${lua.wake}, 'released')
+return #runs
 `);
 
-/** Hands deliveries back, for any worker to take at once. */
+/** Releases deliveries for any worker to take at once. */
 export async function release(
   redis: CommandSender,
   keys: Keys,
   consumer: string,
   deliveries: readonly Delivery[],
 ): Promise<void> {
-  const { args } = leaseRows(deliveries, (delivery) => delivery);
+  const { args } = leaseArgs(deliveries, (delivery) => delivery);
   await script.run(redis, [keys.prefix], [group, consumer, ...args]);
 }

@@ -2,42 +2,44 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Payload } from "../../../contract/payload.ts";
 import type { Found, State } from "../../../contract/task.ts";
-import type { Keys } from "../../keys.ts";
+import { type Keys, lua } from "../../keys.ts";
+import { textOf } from "../reply/text.ts";
 
-// A script and no transaction: a server whose memory is full takes no commands between MULTI and EXEC.
+// Not a transaction: when memory is full, Redis takes no commands between MULTI and EXEC.
 const script = new Script(`
--- Where a task is in its life, and what is stored of it, at one moment.
+-- Looks up the state of a task and its stored data, both at the same moment.
 -- KEYS[1]  the queue's prefix
--- ARGV     task id, how many dependencies and dependents to load with what is stored at most, or -1 for none of that;
+-- ARGV     task id, maximum number of dependencies and of dependents to load, or -1 to load only the state; then
 --          priorities
--- returns  state; then, loaded: record, tries counted so far, due time or '', dependencies, dependents
+-- returns  state; then, if loaded: record, number of tries spent, due time or '', dependencies, dependents
 local prefix, id = KEYS[1], ARGV[1]
-if redis.call('EXISTS', prefix .. ':task:results:' .. id, prefix .. ':ts:ended:' .. id) > 0 then return { 'done' } end
-local data = prefix .. ':task:data:' .. id
+if redis.call('EXISTS', ${lua.result("id")}, ${lua.ended("id")}) > 0 then return { 'done' } end
+local data = ${lua.data("id")}
 if redis.call('EXISTS', data) == 0 then return { 'missing' } end
 
 local state, due = 'queued', ''
-if redis.call('HEXISTS', prefix .. ':ts:running', id) == 1 then
+if redis.call('HEXISTS', ${lua.running}, id) == 1 then
   state = 'running'
-elseif redis.pcall('HEXISTS', prefix .. ':ts:waiting', id) == 1 then
+elseif redis.pcall('HEXISTS', ${lua.waiting}, id) == 1 then
   state = 'scheduled'
 else
   for i = 3, #ARGV do
-    local score = redis.call('ZSCORE', prefix .. ':queues:delayed:' .. ARGV[i], id)
+    local score = redis.call('ZSCORE', ${lua.delayed("ARGV[i]")}, id)
     if score then state, due = 'scheduled', score end
   end
 end
 if ARGV[2] == '-1' then return { state } end
 
-local function relatives(kind)
+local function members(set)
   if ARGV[2] == '0' then return {} end
-  return redis.call('SRANDMEMBER', prefix .. ':task:' .. kind .. ':' .. id, ARGV[2])
+  return redis.call('SRANDMEMBER', set, ARGV[2])
 end
-local tries = redis.call('GET', prefix .. ':task:retry:' .. id) or '0'
-return { state, redis.call('GET', data), tries, due, relatives('dependencies'), relatives('dependents') }
+local tries = redis.call('GET', ${lua.tries("id")}) or '0'
+local record, dependencies = redis.call('GET', data), members(${lua.dependencies("id")})
+return { state, record, tries, due, dependencies, members(${lua.dependents("id")}) }
 `);
 
-/** Where a task is in its life. */
+/** Looks up the state of a task. */
 export async function findState(
   redis: CommandSender,
   keys: Keys,
@@ -48,7 +50,11 @@ export async function findState(
   return state;
 }
 
-/** What is stored of a task; `null` when it is unknown or has ended. */
+/**
+ * Looks up the stored data of a task; `null` when it is unknown or has finished.
+ *
+ * @param options.relatives Maximum number of dependencies, and of dependents, to load.
+ */
 export async function find(
   redis: CommandSender,
   keys: Keys,
@@ -56,24 +62,22 @@ export async function find(
   taskId: string,
   { binary, relatives }: { binary: boolean; relatives: number },
 ): Promise<Found | null> {
-  const text = new TextDecoder();
-  const show = (value: Payload) => typeof value === "string" ? value : text.decode(value);
   const reply = await script.run<[Payload, Payload, Payload, Payload, Payload[], Payload[]]>(
     redis,
     [keys.prefix],
     [taskId, relatives, ...priorities],
     { binary },
   );
-  const state = show(reply[0]) as State;
+  const state = textOf(reply[0]) as State;
   if (state === "missing" || state === "done") return null;
   const [, data, tries, due, dependencies, dependents] = reply;
   return {
     taskId,
     data,
     state,
-    tries: Number(show(tries)) + (state === "running" ? 1 : 0),
-    dueTime: due.length === 0 ? null : Number(show(due)),
-    dependencies: dependencies.map(show),
-    dependents: dependents.map(show),
+    tries: Number(textOf(tries)) + (state === "running" ? 1 : 0),
+    dueTime: due.length === 0 ? null : Number(textOf(due)),
+    dependencies: dependencies.map(textOf),
+    dependents: dependents.map(textOf),
   };
 }

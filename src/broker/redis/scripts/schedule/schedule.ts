@@ -2,70 +2,54 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { NewSchedule, Occurrence, ScheduleAnswer } from "../../../contract/schedule.ts";
-import type { Keys } from "../../keys.ts";
-import { delaying } from "../lua/delaying.ts";
-import { repeating } from "../lua/scheduling.ts";
-import { waiting } from "../lua/waiting.ts";
-import { withdrawing } from "../lua/withdrawing.ts";
+import { type Keys, lua } from "../../keys.ts";
+import { delayFunctions } from "../lua/delays.ts";
+import { dependencyFunctions } from "../lua/dependencies.ts";
+import { occurrenceFunctions } from "../lua/occurrences.ts";
 import { serverTime } from "../lua/server_time.ts";
+import { withdrawalFunctions } from "../lua/withdrawal.ts";
 
-const scheduleScript = new Script(`
--- Lets a task repeat, with its next occurrence. A job of the code that is there with another expression, priority or zone
--- is replaced; one that was scheduled with arguments is left as it is, and so is its id when it is another task's.
+const script = new Script(`
+-- Stores a schedule with its next occurrence. A cron job whose expression, priority or time zone has changed is
+-- replaced. The schedule of a task is left as it is if it exists, and is not stored if a task with its id exists.
 -- KEYS[1]  the queue's prefix
--- ARGV     name, kind (s for one of the code, d for another), expression, priority:zone, record; of the next occurrence: id,
---          record, time in ms
+-- ARGV     name, kind (s for a cron job, d for a task), expression, <priority>:<time zone>, record; of the next
+--          occurrence: id, record, due time in ms
 -- returns  'created', 'changed', 'unchanged', 'exists', 'done' or an error
-local prefix, name, kind, expression, place = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local prefix, name, kind, expression, placement = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 ${serverTime}
-${delaying}
-${repeating}
-${waiting}
-${withdrawing}
-local before = redis.call('HGET', jobs, name)
-local data = prefix .. ':cron:data:' .. name
+${delayFunctions}
+${occurrenceFunctions}
+${dependencyFunctions}
+${withdrawalFunctions}
+local earlier = redis.call('HGET', expressions, name)
+local data = ${lua.scheduleData("name")}
 if kind == 'd' then
   local id = ARGV[6]
-  if before or redis.call('EXISTS', prefix .. ':task:data:' .. id) == 1 then return 'exists' end
-  if redis.call('EXISTS', prefix .. ':task:results:' .. id, prefix .. ':ts:ended:' .. id) > 0 then return 'done' end
-elseif before then
+  if earlier or redis.call('EXISTS', ${lua.data("id")}) == 1 then return 'exists' end
+  if redis.call('EXISTS', ${lua.result("id")}, ${lua.ended("id")}) > 0 then return 'done' end
+elseif earlier then
   local note = redis.call('HGET', notes, name)
-  local isSame = before == expression and note and string.match(note, '^(%a [^:]*:%S+) ') == kind .. ' ' .. place
-  if isSame and redis.call('ZSCORE', schedule, name) then
+  local isSame = earlier == expression and note and string.match(note, '^(%a [^:]*:%S+) ') == kind .. ' ' .. placement
+  if isSame and redis.call('ZSCORE', times, name) then
     redis.call('SET', data, ARGV[5])
     return 'unchanged'
   end
-  withdraw(name)
+  withdrawOccurrences(name)
 end
 redis.call('SET', data, ARGV[5])
-redis.call('HSET', jobs, name, expression)
-local err = await(name, kind, place, ARGV[6], ARGV[7], ARGV[8])
+redis.call('HSET', expressions, name, expression)
+local err = enqueueOccurrence(name, kind, placement, ARGV[6], ARGV[7], ARGV[8])
 if err then return err end
-announce()
-return before and 'changed' or 'created'
+notifyEarliest()
+return earlier and 'changed' or 'created'
 `);
 
-const unscheduleScript = new Script(`
--- Lets a task repeat no more.
--- KEYS[1]  the queue's prefix
--- ARGV     name, 1 to take back the occurrence that waits or 0
--- returns  1, or 0 when it did not repeat; 1 when others waited for an occurrence, who are still to be told, or 0
-local prefix, name = KEYS[1], ARGV[1]
-local now = 0
-${delaying}
-${repeating}
-${waiting}
-${withdrawing}
-if ARGV[2] == '1' then withdraw(name) end
-local removed = redis.call('HDEL', jobs, name)
-redis.call('ZREM', schedule, name)
-redis.call('HDEL', notes, name)
-redis.call('DEL', notes .. ':' .. name)
-redis.call('DEL', prefix .. ':cron:data:' .. name)
-return { removed, listed }
-`);
-
-/** Lets a task repeat. @throws The error of the server, where it concerns this task alone. */
+/**
+ * Stores a schedule with its next occurrence.
+ *
+ * @throws The server's error, if it refuses this schedule.
+ */
 export async function schedule(
   redis: CommandSender,
   keys: Keys,
@@ -75,21 +59,7 @@ export async function schedule(
 ): Promise<ScheduleAnswer> {
   const args = [name, isStatic ? "s" : "d", expression, `${priority}:${timeZone}`, data];
   const occurrence = [first.taskId, first.data, first.time];
-  const answer = await scheduleScript.run<string>(redis, [keys.prefix], [...args, ...occurrence], options);
+  const answer = await script.run<string>(redis, [keys.prefix], [...args, ...occurrence], options);
   if (!(["created", "changed", "unchanged", "exists", "done"] as string[]).includes(answer)) throw new Error(answer);
   return answer as ScheduleAnswer;
-}
-
-/** Lets a task repeat no more; tells whether it did, and whether others waited for it who are still to be told. */
-export async function unschedule(
-  redis: CommandSender,
-  keys: Keys,
-  name: string,
-  { withdraw }: { withdraw: boolean },
-): Promise<{ removed: boolean; listed: boolean }> {
-  const [removed, listed] = await unscheduleScript.run<[number, number]>(redis, [keys.prefix], [
-    name,
-    withdraw ? 1 : 0,
-  ]);
-  return { removed: removed === 1, listed: listed > 0 };
 }

@@ -1,0 +1,66 @@
+import { lua } from "../../keys.ts";
+
+/**
+ * Lua functions about tasks that wait for others, for scripts that have `prefix`.
+ *
+ * A waiting task has its priority in `:ts:waiting` and a set of the tasks that it still waits for, and is in the set of
+ * dependents of each of these. While its dependencies are still being stored, its value in `:ts:waiting` begins with a
+ * colon. The dependents of a finished task are released or failed by the script that finishes it, or their set is
+ * listed in `:ts:fanouts` with the outcome: `1`, or `0` and the id of the task that failed first.
+ */
+export const dependencyFunctions: string = `
+local waiting, inputs, fanOuts = ${lua.waiting}, ${lua.inputs}, ${lua.fanOuts}
+local dependents, dependencies = ${lua.dependents("")}, ${lua.dependencies("")}
+
+-- Removes a dependency that has succeeded from a task, and queues the task if that was the last one.
+-- Returns 1 if the task was queued, else 0.
+local function removeDependency(id, dependency, now)
+  if redis.pcall('SREM', dependencies .. id, dependency) ~= 1 or redis.call('EXISTS', dependencies .. id) == 1 then
+    return 0
+  end
+  local priority = redis.pcall('HGET', waiting, id)
+  if type(priority) ~= 'string' or string.find(priority, ':', 1, true) then return 0 end
+  redis.call('HDEL', waiting, id)
+  local queued = redis.pcall('XADD', ${lua.stream("priority")}, '*', 'task_id', id, 'enqueue_time', now)
+  -- If the key is not a stream, the task is due at once: it is moved to the stream when there is one again.
+  if type(queued) == 'table' then redis.pcall('ZADD', ${lua.delayed("priority")}, now, id) end
+  return 1
+end
+
+-- Lists a finished task if it has dependents. Returns 1 if it has, else 0.
+local function listFanOut(id, outcome)
+  if redis.call('EXISTS', dependents .. id) == 0 then return 0 end
+  local set = ${lua.fanOut("id")}
+  local earlier = redis.pcall('HGET', fanOuts, id)
+  if type(earlier) == 'string' then
+    -- The fan-out of an earlier task with this id is not finished. To fail all of its dependents is the safe choice:
+    -- the worse mistake would be to run a task that was to fail.
+    redis.pcall('SUNIONSTORE', set, set, dependents .. id)
+    redis.call('UNLINK', dependents .. id)
+    if earlier ~= '1' then outcome = earlier end
+  else
+    redis.call('RENAME', dependents .. id, set)
+  end
+  redis.pcall('HSET', fanOuts, id, outcome)
+  return 1
+end
+
+-- Removes the dependencies of a waiting task. Returns 1 if the task was waiting, else 0.
+local function stopWaiting(id)
+  if redis.pcall('HDEL', waiting, id) ~= 1 then return 0 end
+  -- Dependencies beyond this limit keep the task in their sets of dependents; their fan-out detects that it no longer
+  -- waits.
+  local removed = redis.pcall('SPOP', dependencies .. id, 1000)
+  for _, dependency in ipairs(removed) do redis.pcall('SREM', dependents .. dependency, id) end
+  redis.call('UNLINK', dependencies .. id)
+  return 1
+end
+
+-- Deletes the input that was piped into a task.
+local function deleteInput(id)
+  local source = redis.pcall('HGET', inputs, id)
+  if type(source) ~= 'string' then return end
+  redis.call('HDEL', inputs, id)
+  redis.call('DEL', ${lua.output("source")})
+end
+`;

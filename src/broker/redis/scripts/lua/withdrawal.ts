@@ -1,0 +1,31 @@
+import { lua } from "../../keys.ts";
+
+/**
+ * Lua functions that withdraw occurrences of a schedule, for scripts that have {@linkcode occurrenceFunctions} and
+ * {@linkcode dependencyFunctions}. The dependents of a withdrawn occurrence fail.
+ */
+export const withdrawalFunctions: string = `
+-- How many withdrawn occurrences have dependents that are still to be failed.
+local listed = 0
+
+-- Removes an occurrence that has not started.
+local function withdraw(priority, id)
+  if redis.call('HEXISTS', ${lua.running}, id) == 1 then return end
+  if redis.call('DEL', ${lua.data("id")}) == 0 then return end
+  redis.call('DEL', ${lua.tries("id")})
+  if redis.call('ZREM', ${lua.delayed("priority")}, id) == 0 then
+    redis.call('HINCRBY', ${lua.dropped}, id, 1)
+  end
+  listed = listed + listFanOut(id, '0 ' .. id)
+end
+
+-- Removes the occurrences of a schedule that have not started; those that run continue.
+local function withdrawOccurrences(name)
+  local priority, id = string.match(redis.call('HGET', notes, name) or '', '^%a ([^:]*):%S+ (.*)$')
+  if not id then return end
+  withdraw(priority, id)
+  local past = ${lua.pastOccurrences("name")}
+  for _, earlier in ipairs(redis.call('LRANGE', past, 0, -1)) do withdraw(priority, earlier) end
+  redis.call('DEL', past)
+end
+`;

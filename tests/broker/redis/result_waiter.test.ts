@@ -1,0 +1,40 @@
+import { describe, it } from "node:test";
+import { assertEquals, assertRejects } from "@std/assert";
+import { systemClock } from "../../../src/base/clock.ts";
+import { ResultWaiter } from "../../../src/broker/redis/result_waiter.ts";
+import { type RedisClient, ReplyError } from "../../../src/redis/mod.ts";
+import { eventually } from "../../support/poll.ts";
+import { Scene } from "../scene.ts";
+
+const scene = new Scene();
+
+/** A waiter whose commands all reject with an error, and how many there were. */
+async function waiterWith(error: Error) {
+  const keys = await scene.newQueue();
+  const commands = { count: 0 };
+  const redis = {
+    listen: scene.redis.listen.bind(scene.redis),
+    command: () => {
+      commands.count++;
+      return Promise.reject(error);
+    },
+  } as unknown as RedisClient;
+  return { keys, commands, waiter: new ResultWaiter(redis, keys, { binary: false, clock: systemClock }) };
+}
+
+describe("ResultWaiter.wait()", () => {
+  it("keeps waiting when the server cannot serve for a while", async () => {
+    const { keys, commands, waiter } = await waiterWith(
+      new ReplyError("LOADING Redis is loading the dataset in memory"),
+    );
+    const result = waiter.wait("task", undefined);
+    await eventually(() => commands.count > 0);
+    await scene.redis.command(["PUBLISH", keys.channel("task"), "result"]);
+    assertEquals(await result, "result");
+  });
+
+  it("rejects when the server refuses to read", async () => {
+    const { waiter } = await waiterWith(new ReplyError("NOPERM this user has no permissions"));
+    await assertRejects(() => waiter.wait("task", undefined), ReplyError, "NOPERM");
+  });
+});
