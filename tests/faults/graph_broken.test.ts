@@ -59,6 +59,7 @@ async function endOnce({ redis, keys }: Awaited<ReturnType<typeof setUp>>, succe
   const { deliveries: [delivery] } = await read(redis, keys, options, 1, {
     known: [],
     quarantined: 1,
+    dead: [],
     cursors: new Map(),
   });
   const { ends } = await finish(redis, keys, "dead", [{ delivery: delivery!, success, result: "x", ttl: 60_000 }]);

@@ -19,7 +19,12 @@ async function endOnce(worker: Worker<undefined>, keys: Keys, success: boolean):
   const name = "dead-01234567";
   await worker.redis.command(["XGROUP", "CREATE", keys.stream("normal"), "workers", "0", "MKSTREAM"]).catch(() => {});
   const options = { name, priorities, idleTimeout: 60_000 };
-  const { deliveries } = await read(worker.redis, keys, options, 1, { known: [], quarantined: 1, cursors: new Map() });
+  const { deliveries } = await read(worker.redis, keys, options, 1, {
+    known: [],
+    quarantined: 1,
+    dead: [],
+    cursors: new Map(),
+  });
   const { taskId } = deliveries[0]!;
   const result = JSON.stringify({
     f: "ok",

@@ -26,7 +26,7 @@ export class MemoryLeasing implements Leasing {
       : this.#leases.takeOver(count, { idleTimeout, inFlight, quarantined });
     // Old tasks come first, or work of a high priority would keep them from ever being taken over.
     const deliveries = [...taken.deliveries, ...this.#leases.takeFresh(count - taken.deliveries.length)];
-    return await this.#queue.turn.answer({ ...taken, deliveries, broken: [] });
+    return await this.#queue.turn.answer({ ...taken, deliveries, broken: [], takeoverIn: null });
   }
 
   async wait(count: number, ms: number): Promise<Read> {
@@ -38,7 +38,13 @@ export class MemoryLeasing implements Leasing {
         await this.#queue.turn.next();
         if (!wait.isOver) deliveries = this.#leases.takeFresh(count);
       }
-      return await this.#queue.turn.answer({ deliveries, broken: [], unfinished: false, passedOver: false });
+      return await this.#queue.turn.answer({
+        deliveries,
+        broken: [],
+        unfinished: false,
+        passedOver: false,
+        takeoverIn: null,
+      });
     } finally {
       wait.end();
       this.#wait = undefined;

@@ -58,6 +58,8 @@ export class RedisMembership implements Membership {
     const notify = state.onEvent = (event) => {
       // Another worker may have another idle timeout, which only a renewal returns.
       if (event.kind === "joined" || event.kind === "connected") this.#heartbeats = heartbeatsPerRenewal;
+      // While this worker was cut off, it could not see that others were active.
+      if (event.kind === "connected") state.silence.reset();
       listener(event);
     };
     const unlisten = state.redis.listen(state.keys.wake, {
