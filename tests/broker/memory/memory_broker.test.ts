@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
-import { endSize } from "../../../src/broker/memory/budget.ts";
+import { outcomeSize } from "../../../src/broker/memory/budget.ts";
 import { MemoryRig, newTasks, takingNew } from "./rig.ts";
 
 /** Runs all that is queued to its end. */
@@ -37,7 +37,7 @@ describe("MemoryBroker", () => {
     assertEquals(await states(), ["done", "missing", "done", "missing"]);
     rig.clock.pass(40_000);
     assertEquals(await states(), ["done", "missing", "missing", "missing"]);
-    assertEquals(rig.queue.budget.bytes, "ok".length + endSize);
+    assertEquals(rig.queue.budget.bytes, "ok".length + outcomeSize);
     assertEquals(await rig.broker.publish(newTasks(["brief"])), ["created"]);
     assertEquals(rig.clock.keepsProcess, false);
   });
@@ -49,7 +49,7 @@ describe("MemoryBroker", () => {
       "created",
       "created",
       "created",
-      "StreaqError: the queue in memory is full, it holds at most 3 tasks",
+      "StreaqError: The queue in memory is full: it holds at most 3 tasks",
       "exists",
     ]);
     const [next] = newTasks(["f"]);
@@ -67,7 +67,7 @@ describe("MemoryBroker", () => {
     assertEquals(answers.slice(0, 2), ["created", "created"]);
     assertStringIncludes(String(answers[2]), "1000 bytes");
     await finishAll(rig, 60_000, "ok".padEnd(500));
-    assertEquals(rig.queue.budget.bytes, 2 * (500 + endSize));
+    assertEquals(rig.queue.budget.bytes, 2 * (500 + outcomeSize));
     const repetition = {
       name: "job",
       isStatic: true,
@@ -163,7 +163,7 @@ describe("MemoryBroker", () => {
     await rejected;
     await assertRejects(() => rig.broker.publish(newTasks(["b"])), StreaqError, "closed");
     await assertRejects(() => rig.broker.state("a"), StreaqError, "closed");
-    assertThrows(() => rig.broker.redis, StreaqError, "no Redis client");
+    assertThrows(() => rig.broker.redis, StreaqError, "the queue is in memory");
   });
 
   it("result() ends with its signal, and a task that is withdrawn has none", async () => {
