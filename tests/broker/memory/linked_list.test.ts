@@ -7,11 +7,11 @@ interface Item extends Linked<Item> {
   readonly value: number;
 }
 
-/** Numbers, and which of them are taken out again. */
+/** Values to append, each with an optional index of an item to remove afterwards. */
 const operations = fc.array(fc.record({ value: fc.nat(50), removes: fc.option(fc.nat(), { freq: 2 }) }));
 
 describe("LinkedList", () => {
-  it("has its items in the order in which they came, whatever went", () => {
+  it("keeps its items in the order in which they were appended, whichever are removed", () => {
     fc.assert(fc.property(operations, (steps) => {
       const list = new LinkedList<Item>();
       const items: Item[] = [];
