@@ -41,6 +41,11 @@ export class TcpProxy implements AsyncDisposable {
     return this.#accepted;
   }
 
+  /** Returns what one side has sent and the proxy has not forwarded, as UTF-8. */
+  heldFrom(side: Side): string {
+    return [...this.#links].map((link) => link.heldFrom(side)).join("");
+  }
+
   /** Closes all connections; new ones are still accepted. */
   cut(): void {
     for (const link of this.#links) link.destroy();
@@ -127,6 +132,10 @@ class Link {
     this.closed = Promise.all(this.#sockets.map((socket) => new Promise((resolve) => socket.once("close", resolve))));
   }
 
+  heldFrom(side: Side): string {
+    return this.#flows.filter((flow) => flow.side === side).map((flow) => flow.held).join("");
+  }
+
   pump(): void {
     for (const flow of this.#flows) flow.pump();
   }
@@ -142,8 +151,9 @@ class Link {
 
 /** One direction of a link: a queue of pieces, each forwarded when it is due. */
 class Flow {
+  /** The side that sends. */
+  readonly side: Side;
   readonly #sink: Socket;
-  readonly #side: Side;
   readonly #conditions: Conditions;
   readonly #cut: () => void;
   /** `end` means that the source has closed. */
@@ -153,7 +163,7 @@ class Flow {
 
   constructor(source: Socket, sink: Socket, side: Side, conditions: Conditions, cut: () => void) {
     this.#sink = sink;
-    this.#side = side;
+    this.side = side;
     this.#conditions = conditions;
     this.#cut = cut;
     source.setNoDelay();
@@ -161,6 +171,11 @@ class Flow {
     source.on("end", () => this.#push("end"));
     source.on("error", () => this.#push("end")); // Reset, or not connected: the other side is closed.
     source.on("close", () => sink.destroyed && clearTimeout(this.#timer));
+  }
+
+  /** What has arrived and was not forwarded, as UTF-8. */
+  get held(): string {
+    return this.#pieces.map(({ bytes }) => bytes === "end" ? "" : new TextDecoder().decode(bytes)).join("");
   }
 
   /** Stops forwarding for ever. */
@@ -193,8 +208,8 @@ class Flow {
     const { budget } = this.#conditions;
     if (bytes === "end") {
       this.#sink.end();
-    } else if (budget?.from !== this.#side || bytes.length < budget.bytes) {
-      if (budget?.from === this.#side) budget.bytes -= bytes.length;
+    } else if (budget?.from !== this.side || bytes.length < budget.bytes) {
+      if (budget?.from === this.side) budget.bytes -= bytes.length;
       this.#sink.write(bytes);
     } else {
       this.#conditions.budget = null;
