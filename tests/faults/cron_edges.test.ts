@@ -1,6 +1,8 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
+import { systemClock } from "../../src/base/clock.ts";
 import { StreaqRetry } from "../../src/base/errors.ts";
+import { openBroker } from "../../src/broker/open.ts";
 import { taskContext } from "../../src/queue/context/task_context.ts";
 import { occurrenceId } from "../../src/queue/schedule/occurrence.ts";
 import { onRedis } from "../queue/brokers.ts";
@@ -148,34 +150,24 @@ describe("a cron job", () => {
   });
 
   it("stays registered while its worker lives, although a worker with a smaller idleTimeout registers others", async () => {
-    const queueName = stage.newQueue();
-    let runs = 0;
-    const small = await stage.worker({ queueName, idleTimeout: 300 });
-    small.cron("@yearly", () => {}, { name: "other" });
-    const first = running(small);
-    await eventually(async () => (await small.schedules()).length === 1);
-    const large = await stage.worker({ queueName, idleTimeout: 20_000 });
-    large.cron("* * * * * *", () => void runs++, { name: "job" });
-    const second = running(large);
-
+    const { server } = await stage.broker;
+    const large = await stage.worker({ idleTimeout: 20_000 });
+    const { redis, queueName } = large;
+    large.cron("@yearly", () => {}, { name: "job" });
+    const run = running(large);
     const key = `streaq:${queueName}:ts:crons`;
-    const scoreOf = (name: string) => large.redis.command<number | null>(["ZSCORE", key, name]);
-    const ttlOf = () => large.redis.command<number>(["PTTL", key]);
-    await eventually(async () => await scoreOf("job") !== null);
-    // The small worker registers its own job a few times, at first without the larger idleTimeout.
-    const scores = new Set<number>();
-    let minTtl = Infinity;
-    await eventually(async () => {
-      minTtl = Math.min(minTtl, await ttlOf());
-      scores.add(Number(await scoreOf("other")));
-      return scores.size >= 4;
+    await eventually(async () => await redis.command(["ZSCORE", key, "job"]) !== null);
+    // It has not joined, so it does not know the larger idleTimeout yet.
+    await using broker = openBroker({
+      ...{ redisUrl: server.url, redisOptions: {}, redis: undefined, queueName, priorities: ["normal"] },
+      ...{ binary: false, isInThread: false, clock: systemClock, logger: new Lines() },
+      reader: { hasSucceeded: () => true, failDependent: () => ({ result: "", ttl: null }) },
     });
-    assertGreater(minTtl, 10_000);
-    await first.stop();
-    assertGreater(await ttlOf(), 10_000);
-    assertGreater(Number(await scoreOf("job")), Date.now() + 10_000);
-    await eventually(() => runs > 0);
-    await second.stop();
+    const small = broker.consumer({ name: "small-0123abcd", priorities: ["normal"], idleTimeout: 300 });
+    assertEquals(await small.scheduling.register(["other"]), ["other"]);
+    assertGreater(await redis.command<number>(["PTTL", key]), 10_000);
+    assertGreater(Number(await redis.command(["ZSCORE", key, "job"])), Date.now() + 10_000);
+    await run.stop();
   });
 
   it("is removed with one warning, however many workers see that no worker registers it any more", async () => {
