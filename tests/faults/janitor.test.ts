@@ -1,6 +1,5 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import type { Task } from "../../src/queue/enqueue/task.ts";
 import type { Worker } from "../../src/queue/worker.ts";
 import type { WorkerOptions } from "../../src/queue/options/worker_options.ts";
 import { onRedis } from "../queue/brokers.ts";
@@ -26,11 +25,6 @@ async function untilJoined(worker: Worker<unknown>): Promise<void> {
   await eventually(async () => await worker.redis.command<number>(["EXISTS", key]) === 1);
 }
 
-/** Waits until a task is done, without the messages that result() needs. */
-async function untilDone(task: Task<unknown>): Promise<void> {
-  await eventually(async () => await task.status() === "done", { timeout: 15_000 });
-}
-
 /** Makes two workers of one queue: one with an idleTimeout of 300 ms, and one that runs a task for longer than that. */
 async function newPair(options: WorkerOptions<undefined>, longTimeout: number) {
   const runs: string[] = [];
@@ -54,7 +48,7 @@ async function newPair(options: WorkerOptions<undefined>, longTimeout: number) {
         const task = await long.job.enqueue(ms);
         await eventually(() => runs.length > 0);
         if (runs[0] === "long") return task;
-        await untilDone(task);
+        await task.result();
       }
     },
   };
@@ -67,7 +61,7 @@ describe("an idle worker", () => {
     await eventually(async () => await blockedClients(short.redis) === 1);
     const run = running(long);
     await eventually(async () => await blockedClients(short.redis) === 2);
-    await untilDone(await startOnLong(3000));
+    await (await startOnLong(3000)).result({ timeout: "15s" });
     assertEquals(runs, ["long"]);
     await run.stop();
     await idle.stop();
@@ -91,9 +85,9 @@ describe("an idle worker", () => {
     await eventually(() => kills > 0);
     const run = running(long);
     await eventually(async () => await blockedClients(redis) === 2);
-    await untilDone(await startOnLong(2000));
     isOver = true;
     await killing;
+    await (await startOnLong(2000)).result({ timeout: "15s" });
     assertEquals(runs, ["long"]);
     await run.stop();
     await idle.stop();
@@ -107,7 +101,7 @@ describe("an idle worker", () => {
     await Promise.all([untilJoined(short), untilJoined(long)]);
     await long.redis.command(["FLUSHALL"]);
     await Promise.all([untilJoined(short), untilJoined(long)]);
-    await untilDone(await startOnLong(3000));
+    await (await startOnLong(3000)).result({ timeout: "15s" });
     assertEquals(runs, ["long"]);
     await Promise.all(all.map((run) => run.stop()));
   });
