@@ -6,9 +6,9 @@ import { assertEquals } from "@std/assert";
 import { type RedisServer, startRedis } from "../support/redis_server.ts";
 import { runtimeCommand } from "../support/runtime.ts";
 
-const program = fileURLToPath(new URL("./fixtures/stuck.ts", import.meta.url));
+const program = fileURLToPath(new URL("./fixtures/never_settles.ts", import.meta.url));
 
-describe("A process whose worker is closed over a function that never settles", () => {
+describe("a process whose worker was closed while a function never settles", () => {
   let server: RedisServer;
   before(async () => {
     server = await startRedis();
@@ -17,8 +17,8 @@ describe("A process whose worker is closed over a function that never settles", 
     await server?.stop();
   });
 
-  for (const how of ["handed back", "aborted", "unique"]) {
-    it(`exits by itself, long before the timeout of its task: ${how}`, async () => {
+  for (const how of ["released", "aborted", "unique"]) {
+    it(`exits by itself before the timeout of the task, which is ${how}`, async () => {
       const [command, ...args] = runtimeCommand(program, server.url, how);
       const { stdout } = await promisify(execFile)(command, args, { timeout: 30_000 }).catch((error) => error);
       assertEquals(stdout, "closed\n");

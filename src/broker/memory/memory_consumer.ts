@@ -15,7 +15,10 @@ export interface MemoryConsumerOptions extends ConsumerOptions {
   readonly reader: RecordReader;
 }
 
-/** A worker's access to a queue in memory. Every operation happens at once and answers in the next turn of the event loop. */
+/**
+ * A worker's access to a queue in memory. Every operation takes effect at once and answers in the next turn of the event
+ * loop.
+ */
 export class MemoryConsumer implements Consumer {
   readonly leasing: MemoryLeasing;
   readonly membership: MemoryMembership;
@@ -39,7 +42,7 @@ function completingOn({ turn, dependencies }: MemoryQueue, leases: Leases, reade
     finish: (completions) => turn.answer(leases.finish(completions)),
     retry: (deferrals) => turn.answer(deferrals.map((deferral) => leases.retry(deferral))),
     release: (deliveries) => turn.answer(leases.release(deliveries)),
-    fanOut: () => turn.answer(dependencies.tell(reader)),
+    fanOut: () => turn.answer(dependencies.fanOut(reader)),
   };
 }
 

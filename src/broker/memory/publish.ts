@@ -4,7 +4,11 @@ import type { NewTask, Published } from "../contract/task.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
 
-/** Stores a task with all that it is piped into. Of several answers the first counts, unless one is refused. */
+/**
+ * Stores a task together with the pipeline behind it.
+ *
+ * @returns The first error, or the answer for the first task.
+ */
 export function publish(queue: MemoryQueue, task: NewTask, reader: RecordReader): Published {
   const [first, ...piped] = pipelineFrom(task);
   const publishing = new Publishing(queue, reader, sizeOf(task));
@@ -17,13 +21,13 @@ export function publish(queue: MemoryQueue, task: NewTask, reader: RecordReader)
   return answer;
 }
 
-/** One step in which tasks are stored. */
+/** The step in which a task and its pipeline are stored. */
 class Publishing {
   readonly #queue: MemoryQueue;
   readonly #reader: RecordReader;
   readonly #refusal: StreaqError | undefined;
-  /** The ids of what was stored in this step. */
-  readonly #own = new Set<string>();
+  /** The ids of the tasks that were stored in this step. */
+  readonly #stored = new Set<string>();
 
   constructor(queue: MemoryQueue, reader: RecordReader, { tasks, bytes }: { tasks: number; bytes: number }) {
     this.#queue = queue;
@@ -31,10 +35,11 @@ class Publishing {
     this.#refusal = queue.budget.refusal(tasks, bytes);
   }
 
+  /** Stores one task, and queues, delays, defers or fails it; returns an error when it is refused. */
   store(task: NewTask, after: readonly string[], { isPiped = false } = {}): Published {
-    const known = this.#queue.known(task.id);
-    if (known) return known;
-    const open: MemoryTask[] = [];
+    const existing = this.#queue.existing(task.id);
+    if (existing) return existing;
+    const unfinished: MemoryTask[] = [];
     let failedId: string | null = null;
     for (const id of new Set(after)) {
       const dependency = this.#queue.task(id);
@@ -43,23 +48,23 @@ class Publishing {
         return new StreaqError(`it depends on a task that is unknown, or whose result is gone: ${id}`);
       }
       failedId ??= outcome?.failedId ?? null;
-      if (isPiped && !this.#own.has(id) && !outcome?.failedId) {
+      if (isPiped && !this.#stored.has(id) && !outcome?.failedId) {
         return new StreaqError(`it is piped from a task that was enqueued before without it: ${id}`);
       }
-      if (dependency) open.push(dependency);
+      if (dependency) unfinished.push(dependency);
     }
     if (this.#refusal) return this.#refusal;
-    this.#own.add(task.id);
+    this.#stored.add(task.id);
     if (failedId !== null) this.#fail(task, failedId);
-    else if (open.length > 0) this.#queue.dependencies.wait(this.#queue.add(task), open, task.due);
-    else this.#queue.ready(this.#queue.add(task), task.due);
+    else if (unfinished.length > 0) this.#queue.dependencies.defer(this.#queue.add(task), unfinished, task.due);
+    else this.#queue.enqueueOrDelay(this.#queue.add(task), task.due);
     return "created";
   }
 
-  /** Ends a task that depends on one that has failed. */
+  /** Stores the outcome of a task whose dependency has failed. */
   #fail({ id, data }: NewTask, failedId: string): void {
-    const end = this.#reader.failDependent(id, data, failedId);
-    this.#queue.results.store(id, { ...end, failedId, by: "", deliveries: 0 });
+    const result = this.#reader.failDependent(id, data, failedId);
+    this.#queue.results.store(id, { ...result, failedId, by: "", deliveries: 0 });
   }
 }
 

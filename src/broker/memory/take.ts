@@ -1,5 +1,5 @@
-/** The first of several, `limit` at most, as an array. */
-export function first<T>(items: Iterable<T>, limit: number): T[] {
+/** Returns the first `limit` items, or fewer if there are no more. */
+export function take<T>(items: Iterable<T>, limit: number): T[] {
   const taken: T[] = [];
   if (limit <= 0) return taken;
   for (const item of items) {

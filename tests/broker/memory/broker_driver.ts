@@ -3,65 +3,64 @@ import type { Consumer } from "../../../src/broker/contract/consumer.ts";
 import type { Delivery, Start } from "../../../src/broker/contract/delivery.ts";
 import type { NewSchedule, Occurrence } from "../../../src/broker/contract/schedule.ts";
 import type { NewTask } from "../../../src/broker/contract/task.ts";
-import { sleep } from "../../queue/stage.ts";
 import type { Kind, Step } from "./steps.ts";
 
 const priorities = ["low", "high"];
-/** So short that a lease has run out when the next one is looked for, unless it is the worker's own. */
+/** So short that the leases of other workers have expired at the next takeover. */
 const idleTimeout = 1;
 const hour = 3_600_000;
 
-interface SideWorker {
+interface DrivenWorker {
   readonly consumer: Consumer;
-  readonly life: { readonly workerId: string; readonly summary: string };
-  /** All that it ever leased, lost or not. */
-  readonly known: Delivery[];
+  readonly status: { readonly workerId: string; readonly summary: string };
+  /** All deliveries that the worker ever leased, lost or not. */
+  readonly deliveries: Delivery[];
 }
 
-/** One of two brokers that are to do the same. What it answers is told in a way that does not depend on which it is. */
-export class Side {
+/** Takes steps on a broker with three workers. Answers are in a form in which those of equal brokers are equal. */
+export class BrokerDriver {
   readonly #broker: Broker;
-  readonly #workers: SideWorker[] = [];
-  #named = 0;
-  #marks = 0;
-  /** When the occurrence that is enqueued ahead is due, by name. */
+  readonly #workers: DrivenWorker[] = [];
+  #workerCount = 0;
+  #abortCount = 0;
+  /** By the name of a schedule: when the occurrence that is enqueued ahead is due. */
   readonly #times = new Map<string, number>();
 
   constructor(broker: Broker) {
     this.#broker = broker;
   }
 
-  async open(): Promise<void> {
+  /** Lets the workers join. */
+  async join(): Promise<void> {
     for (let i = 0; i < 3; i++) this.#workers.push(await this.#newWorker());
   }
 
-  /** Takes a step; tells what was answered. */
+  /** Takes a step, and returns the answer of the broker. */
   async take(step: Step): Promise<unknown> {
     switch (step.do) {
       case "publish":
         return (await this.#broker.publish(newTasks(step.ids, step.kind, step.high))).map(String);
       case "abort": {
-        // On Redis the entry of a task that nobody has started stays, and is handed out once more, to be dropped.
+        // On Redis the entry of a queued task stays in the stream, and is delivered once more to be dropped.
         if (await this.#broker.state(`task-${step.id}`) === "queued") return;
-        const cancellation = { taskId: `task-${step.id}`, ttl: step.ttl, mark: `mark ${this.#marks++}` };
-        return await this.#broker.abort({ ...cancellation, result: `aborted ${this.#marks}` });
+        const cancellation = { taskId: `task-${step.id}`, ttl: step.ttl, mark: `mark ${this.#abortCount++}` };
+        return await this.#broker.abort({ ...cancellation, result: `aborted ${this.#abortCount}` });
       }
-      case "repeat":
-        return await this.#repeat(`job-${step.name}`, step.isStatic, step.expression);
-      case "unrepeat":
+      case "schedule":
+        return await this.#schedule(`job-${step.name}`, step.isStatic, step.expression);
+      case "unschedule":
         return await this.#broker.unschedule(`job-${step.name}`, { withdraw: true });
       case "tick":
         return await this.#tick(`job-${step.name}`);
       case "promote":
-        await sleep(2);
         return (await this.#workers[0]!.consumer.scheduling.promote()).promoted;
       default:
-        return await this.#work(step, this.#workers[step.who]!);
+        return await this.#work(step, this.#workers[step.worker]!);
     }
   }
 
-  /** All that can be seen of a queue, when all dependents were told: who tells them may differ. */
-  async look(): Promise<unknown> {
+  /** Returns the visible state of the queue, after all fan-outs: which call runs them may differ between brokers. */
+  async inspect(): Promise<unknown> {
     while ((await this.#workers[0]!.consumer.completing.fanOut()).unfinished);
     const ids = Array.from({ length: 7 }, (_, i) => `task-${i}`);
     const found = ids.map(async (id) => {
@@ -72,7 +71,7 @@ export class Side {
       const tasks = (await this.#broker.list(state, { limit: 100 })).map(({ taskId }) => taskId);
       return state === "queued" ? tasks : tasks.sort();
     });
-    const repetitions = (await this.#broker.schedules(10)).map(({ name, expression, data, isStatic }) => {
+    const schedules = (await this.#broker.schedules(10)).map(({ name, expression, data, isStatic }) => {
       return [name, expression, data, isStatic].join(" ");
     });
     return {
@@ -84,95 +83,90 @@ export class Side {
         await this.#broker.size({ includeScheduled: true }),
         await this.#broker.size({ includeScheduled: false }),
       ],
-      repetitions: repetitions.sort(),
+      schedules: schedules.sort(),
     };
   }
 
-  async #work(step: Extract<Step, { who: number }>, worker: SideWorker): Promise<unknown> {
-    const { consumer, known, life } = worker;
+  async #work(step: Extract<Step, { worker: number }>, worker: DrivenWorker): Promise<unknown> {
+    const { consumer, deliveries: inFlight, status } = worker;
     switch (step.do) {
       case "read": {
-        // Nothing is taken over but what has been idle.
-        await sleep(4);
+        await this.#letLeasesExpire();
         const takeover = step.takeover ? "first" as const : "none" as const;
-        const { deliveries } = await consumer.leasing.read(step.count, { takeover, inFlight: known, quarantined: 1 });
-        // Where some were taken over, Redis tells them priority by priority.
+        const { deliveries } = await consumer.leasing.read(step.count, { takeover, inFlight, quarantined: 1 });
+        // A takeover on Redis returns deliveries by priority.
         const sorted = deliveries.toSorted((a, b) => a.taskId.localeCompare(b.taskId));
         return this.#keep(worker, step.takeover ? sorted : deliveries);
       }
       case "wait": {
-        // More than there are: Redis counts for each priority.
+        // More than there are tasks, since Redis counts for each priority.
         const { deliveries } = await consumer.leasing.wait(10, 1, { slots: step.start });
         const starts = await consumer.leasing.start(deliveries.slice(0, step.start));
-        return [this.#keep(worker, deliveries), starts.map(untimed)];
+        return [this.#keep(worker, deliveries), starts.map(withoutTime)];
       }
-      case "renew":
-        return (await consumer.membership.renew(known, life)).lost.map(({ taskId, deliveries }) =>
-          `${taskId} ${deliveries}`
-        )
-          .sort();
+      case "renew": {
+        const { lost } = await consumer.membership.renew(inFlight, status);
+        return lost.map(({ taskId, deliveries }) => `${taskId} ${deliveries}`).sort();
+      }
       case "crash":
-        this.#workers[step.who] = await this.#newWorker();
+        this.#workers[step.worker] = await this.#newWorker();
         return;
       case "leave":
-        await consumer.membership.leave(life, known.slice(0, 1));
-        this.#workers[step.who] = await this.#newWorker();
+        await consumer.membership.leave(status, inFlight.slice(0, 1));
+        this.#workers[step.worker] = await this.#newWorker();
         return;
       default:
         return await this.#settle(step, worker);
     }
   }
 
-  async #settle(
-    step: Extract<Step, { which: number }>,
-    { consumer, known }: SideWorker,
-  ): Promise<unknown> {
-    const delivery = known[step.which % known.length];
+  async #settle(step: Extract<Step, { delivery: number }>, worker: DrivenWorker): Promise<unknown> {
+    const { consumer, deliveries } = worker;
+    const delivery = deliveries[step.delivery % deliveries.length];
     if (!delivery) return;
     const { taskId } = delivery;
     switch (step.do) {
       case "start":
-        return (await consumer.leasing.start([delivery])).map(untimed);
+        return (await consumer.leasing.start([delivery])).map(withoutTime);
       case "release":
         return await consumer.completing.release([delivery]);
       case "retry":
         return await consumer.completing.retry([{ delivery, tries: delivery.deliveries, until: 0 }]);
       case "finish": {
-        const result = `${step.success ? "ok" : "no"} ${taskId} ${step.who} ${delivery.deliveries}`;
+        const result = `${step.success ? "ok" : "no"} ${taskId} ${step.worker} ${delivery.deliveries}`;
         const output = { next: taskId.replace(/\d$/, (n) => String(Number(n) + 1)), input: `from ${taskId}` };
         return await consumer.completing.finish([{ delivery, success: step.success, result, ttl: step.ttl, output }]);
       }
     }
   }
 
-  async #repeat(name: string, isStatic: boolean, expression: string): Promise<string> {
+  async #schedule(name: string, isStatic: boolean, expression: string): Promise<string> {
     const data = `data ${expression}`;
-    const repetition: NewSchedule = { name, isStatic, expression, timeZone: "UTC", priority: "low", data };
-    const answer = await this.#broker.schedule(repetition, this.#occurrence(name));
-    if (answer === "created" || answer === "changed") this.#times.set(name, this.#occurrence(name).time);
+    const schedule: NewSchedule = { name, isStatic, expression, timeZone: "UTC", priority: "low", data };
+    const first = firstOccurrence(name);
+    const answer = await this.#broker.schedule(schedule, first);
+    if (answer === "created" || answer === "changed") this.#times.set(name, first.time);
     return answer;
   }
 
   async #tick(name: string): Promise<number> {
     const time = this.#times.get(name) ?? -1;
-    const next = { ...this.#occurrence(name), time: time + 1000, taskId: `${name} ${time + 1000}` };
-    const ticked = await this.#workers[0]!.consumer.scheduling.tick([{
-      name,
-      time,
-      priority: "low",
-      timeZone: "UTC",
-      next,
-    }]);
+    const next = { ...firstOccurrence(name), time: time + 1000, taskId: `${name} ${time + 1000}` };
+    const { scheduling } = this.#workers[0]!.consumer;
+    const ticked = await scheduling.tick([{ name, time, priority: "low", timeZone: "UTC", next }]);
     if (ticked === 1) this.#times.set(name, next.time);
     return ticked;
   }
 
-  #occurrence(name: string): Occurrence {
-    return { taskId: name, data: "occurrence", time: 4_000_000_000_000 };
+  /** Waits until every lease has expired, by the clock of the broker. */
+  async #letLeasesExpire(): Promise<void> {
+    const start = await this.#broker.time();
+    // One millisecond more: the clock of the broker shows whole ones.
+    while (await this.#broker.time() <= start + idleTimeout);
   }
 
-  #keep({ known }: SideWorker, deliveries: readonly Delivery[]): Omit<Delivery, "entryId" | "enqueueTime">[] {
-    known.push(...deliveries);
+  #keep(worker: DrivenWorker, deliveries: readonly Delivery[]): Omit<Delivery, "entryId" | "enqueueTime">[] {
+    worker.deliveries.push(...deliveries);
     return deliveries.map(({ taskId, priority, deliveries, isQuarantined }) => ({
       taskId,
       priority,
@@ -181,24 +175,24 @@ export class Side {
     }));
   }
 
-  async #newWorker(): Promise<SideWorker> {
-    const workerId = `worker${this.#named++}`;
+  async #newWorker(): Promise<DrivenWorker> {
+    const workerId = `worker${this.#workerCount++}`;
     const consumer = this.#broker.consumer({ name: `${workerId}-abcdef01`, priorities, idleTimeout });
-    const life = { workerId, summary: "" };
-    await consumer.membership.join(life);
-    return { consumer, life, known: [] };
+    const status = { workerId, summary: "" };
+    await consumer.membership.join(status);
+    return { consumer, status, deliveries: [] };
   }
 }
 
 function newTasks(ids: readonly number[], kind: Kind, high: boolean): NewTask[] {
   const priority = high ? "high" : "low";
-  // One that is named twice, and fails at once, may be called one that exists or one that is done.
+  // Of two tasks of one id that fail at once, brokers may call the second one existing or done.
   const tasks = (kind === "dependent" ? [...new Set(ids)] : ids).map((id): NewTask => ({
     id: `task-${id}`,
     data: `data-${id}`,
     priority,
     due: kind === "delayed" ? (id % 2 ? hour : 0) : undefined,
-    // One dependent each: sets of several are told in no order.
+    // One dependent each: several are released in any order.
     after: kind === "dependent" && id > 0 ? [`task-${id - 1}`] : undefined,
   }));
   if (kind !== "pipeline") return tasks;
@@ -211,7 +205,12 @@ function pipelineFrom(id: number, last: number, priority: string): NewTask {
   return { id: `task-${id}`, data: `data-${id}`, priority, next };
 }
 
-function untimed(start: Start | undefined): unknown {
+/** The occurrence that a schedule begins with, far in the future. */
+function firstOccurrence(name: string): Occurrence {
+  return { taskId: name, data: "occurrence", time: 4_000_000_000_000 };
+}
+
+function withoutTime(start: Start | undefined): unknown {
   if (start === undefined || typeof start === "string") return start;
   const { time: _, ...rest } = start;
   return rest;
