@@ -4,8 +4,8 @@ const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 /**
  * Calls a function when a signal is aborted; immediately, if it is aborted already.
  *
- * However many callbacks wait, the signal has one listener: with more than ten, Node warns of a memory leak. When none is
- * left, it has no listener.
+ * The signal has one listener, however many callbacks wait: with more than ten, Node warns of a memory leak. It has none
+ * when no callback waits.
  *
  * @param callback Must not throw.
  * @returns Removes the callback. Safe to call repeatedly.

@@ -29,8 +29,8 @@ export interface RetryOptions {
 }
 
 /**
- * Throw it in a task to have the task tried again: after `delay`, at `schedule`, or after `tries ** 2` seconds if neither
- * is given. A task that has no tries left fails.
+ * Asks for another try when a task throws it: after `delay`, at `schedule`, or after `tries ** 2` seconds if neither is
+ * given. A task that has no tries left fails.
  *
  * @example
  * ```ts

@@ -98,7 +98,7 @@ export class TestClock implements Clock {
     return this.#elapsed;
   }
 
-  /** Calls `callback` once the clock has advanced by `ms` milliseconds. A pending timer does not keep the process alive. */
+  /** Calls `callback` once the clock has advanced by `ms` milliseconds. A timer does not keep the process alive. */
   timer(ms: number, callback: () => void): Timer {
     const timer: PendingTimer = {
       time: this.#elapsed + Math.max(0, ms),
