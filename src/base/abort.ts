@@ -4,8 +4,8 @@ const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 /**
  * Calls a function when a signal is aborted; immediately, if it is aborted already.
  *
- * The signal has one listener, however many callbacks wait: with more than ten, Node warns of a memory leak. It has none
- * when no callback waits.
+ * The signal has one listener, however many callbacks wait: with more than ten, Node warns of a memory leak. It has
+ * none when no callback waits.
  *
  * @param callback Must not throw.
  * @returns Removes the callback. Safe to call repeatedly.

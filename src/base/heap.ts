@@ -39,8 +39,8 @@ export class Heap<T extends Heaped> {
   }
 
   /**
-   * Iterates over the items in order. The cost depends on how many are read, not on the size of the heap, which must not
-   * change meanwhile.
+   * Iterates over the items in order. The cost depends on how many are read, not on the size of the heap, which must
+   * not change meanwhile.
    */
   *inOrder(): Generator<T> {
     const next = new Heap<Branch<T>>((a, b) => this.#isBefore(a.item, b.item));

@@ -55,8 +55,8 @@ interface PendingTimer extends Timer, Heaped {
 }
 
 /**
- * A clock whose time stands still until {@linkcode TestClock.advance} is called. It controls everything in a worker that
- * depends on time: delays, retries, timeouts, expiry, how long results are kept, cron jobs and leases.
+ * A clock whose time stands still until {@linkcode TestClock.advance} is called. It controls everything in a worker
+ * that depends on time: delays, retries, timeouts, expiry, how long results are kept, cron jobs and leases.
  *
  * Workers with different clocks share nothing, not even the queue, so tests can run side by side.
  */
@@ -71,7 +71,9 @@ export class TestClock implements Clock {
   /** Number of calls of `delay()` that have resolved. */
   #delaysOver = 0;
   readonly #activities: Activity[] = [];
-  /** The version at which running functions had used up the patience: at that version, they are not waited for again. */
+  /**
+   * The version at which running functions had used up the patience: at that version, they are not waited for again.
+   */
   #impatientVersion = -1;
   /** Settles when the last call of `advance()` is done; the next one waits for it. */
   #advancing: Promise<void> = Promise.resolve();

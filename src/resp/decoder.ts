@@ -296,7 +296,9 @@ export class Decoder {
     return this.#close(frame);
   }
 
-  /** Adds a value to the innermost frame, and each frame that it completes to the next one; or passes it to the sink. */
+  /**
+   * Adds a value to the innermost frame, and each frame that it completes to the next one; or passes it to the sink.
+   */
   #deliver(complete: Reply): void {
     let value: Reply | undefined = complete;
     while (value !== undefined) {

@@ -4,7 +4,9 @@ import type { Argument } from "./reply.ts";
 /** Up to this length, a loop counts the bytes of a string faster than `Buffer.byteLength()`. */
 const SHORT_TEXT = 48;
 
-/** Up to this length, bytes are copied into a buffer with the text around them, which costs less than one more write. */
+/**
+ * Up to this length, bytes are copied into a buffer with the text around them, which costs less than one more write.
+ */
 const SHORT_BYTES = 1024;
 
 const headers: string[] = [];
