@@ -94,7 +94,7 @@ export class Pipeline {
     command.reject(reason);
   }
 
-  /** Withdraws a command after its timeout. A dedicated connection is closed then, as the reply still blocks it. */
+  /** Withdraws a command after its timeout. A dedicated connection is closed: later commands would wait for the reply. */
   expire(command: Command, reason: Error): void {
     const isBlocked = command.state === "sent" && !this.#reconnect;
     this.withdraw(command, reason);
