@@ -9,7 +9,7 @@ export interface Gate {
   run(context: GateContext): void;
 }
 
-/** What a check can use. */
+/** Context of a check. */
 export interface GateContext {
   /** Configuration file with which Deno can resolve the imports of the tests. */
   readonly denoConfig: string;

@@ -2,7 +2,7 @@ import type { Logger } from "../base/log.ts";
 
 /** A command of the program, such as `streaq run`. */
 export interface Verb {
-  /** What it does, in one line. */
+  /** Summary in one line. */
   readonly summary: string;
   /** The text that `--help` prints. */
   readonly help: string;

@@ -89,7 +89,7 @@ export class Connection {
     });
   }
 
-  /** What the server has reported about the connection. */
+  /** Information of the server about the connection, after the handshake. */
   get greeting(): Greeting {
     return this.#greeting;
   }
@@ -99,7 +99,7 @@ export class Connection {
     return this.#closed.promise;
   }
 
-  /** What has not happened yet on a connection that is not ready, for the error of a timeout. */
+  /** The step that an unready connection has not completed, for the error of a timeout. */
   get unfinished(): string {
     return this.#state === "opening" ? "The connection was not established" : "The server did not reply";
   }

@@ -4,7 +4,7 @@ import type { CommandArguments } from "./command.ts";
 import { codeOf } from "./failure.ts";
 import type { Settings } from "./options.ts";
 
-/** What the server has reported about a new connection. */
+/** Information of the server about a new connection. */
 export interface Greeting {
   /** Id of the connection on the server; 0 if the server does not report it. */
   readonly clientId: number;

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../base/clock.ts";
 
-/** What a {@linkcode Watchdog} needs of its connection. */
+/** The connection of a {@linkcode Watchdog}. */
 export interface WatchedConnection {
   /** Whether a loss must be noticed within seconds, because a caller waits for messages. */
   isUrgent(): boolean;

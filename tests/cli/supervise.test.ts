@@ -39,8 +39,10 @@ describe("streaq run --workers", () => {
   it("runs several processes, which SIGTERM shuts down", async () => {
     await using command = stage.run(fixture("worker.ts"), "--workers", "2");
     await command.prints(/starting worker \w+ for/, 2);
-    const pids = await Promise.all([stage.call("hold", 500), stage.call("hold", 500)]);
-    assertEquals(new Set(pids).size, 2);
+    // Each process runs one task at a time.
+    await Promise.all([stage.enqueue("hold", 60_000), stage.enqueue("hold", 60_000)]);
+    const starts = await command.prints(/task hold □ \S+ → worker (\w+)/, 2);
+    assertEquals(new Set(starts.map(([, worker]) => worker)).size, 2);
     command.signal("SIGTERM");
     assertEquals(await command.exited, 0);
     await command.prints(/shutdown worker/, 2);

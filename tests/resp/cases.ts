@@ -3,7 +3,7 @@ import type { Reply } from "../../src/resp/reply.ts";
 
 /** Bytes that a server may send, and the replies that they encode. */
 export interface Case {
-  /** What the decoder does, as the name of a test. */
+  /** Name of the test: what the decoder does. */
   readonly name: string;
   /** The bytes, one for each character. */
   readonly wire: string;
