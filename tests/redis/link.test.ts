@@ -210,8 +210,9 @@ describe("a lost connection", () => {
     await using proxy = await startProxy(server.port);
     await using other = createClient(`redis://127.0.0.1:${proxy.port}`, { retry: false });
     await other.command(["PING"]);
-    const messages = other.subscribe(["a"]);
-    await eventually(() => proxy.connections === 2);
+    let isSubscribed = false;
+    const messages = other.subscribe(["a"], { onSubscribed: () => void (isSubscribed = true) });
+    await eventually(() => isSubscribed);
     proxy.cut();
     await eventually(() => proxy.connections === 0);
     await eventually(async () => (await failure(other.command(["PING"]))).maybeExecuted === false);
