@@ -1,14 +1,14 @@
 /**
- * How fast the client is over one connection, beside ioredis and node-redis on the same Redis:
+ * Compares the client with ioredis and node-redis, each over one connection to the same Redis server:
  *
  *     npm ci --prefix benchmarks && node --import tsx benchmarks/client.ts [--commands 100000] [--batch 1000]
  *         [--rounds 5] [--only streaq]
  *
- * It starts a server of its own, or uses that of the environment variable REDIS_URL. In each round each client does the
- * same work in turn, and who goes first changes. What is printed are medians over the rounds: thousands of commands a
- * second and, in brackets, microseconds of this process's CPU for each, which say more on a machine that has other
- * things to do. `SET` and `GET` are sent in batches, each awaited with `Promise.all` before the next; the last row
- * awaits each command.
+ * It starts a server, or uses the one in the environment variable REDIS_URL. In each round, every client does the same
+ * work in turn, in a different order. It prints medians over the rounds: thousands of commands a second and, in
+ * brackets, CPU time of this process for each command in microseconds, which is more reliable on a busy machine. `SET`
+ * and `GET` are sent in batches, each awaited with `Promise.all` before the next; in the last row, each command is
+ * awaited.
  */
 import { Redis } from "ioredis";
 import process from "node:process";
@@ -29,7 +29,7 @@ const commands = Number(options.commands);
 const batch = Number(options.batch);
 const rounds = Number(options.rounds);
 
-/** A client, as far as it is measured. */
+/** The part of a client that is measured. */
 interface Subject {
   readonly name: string;
   set(key: string, value: string): Promise<unknown>;
@@ -59,7 +59,7 @@ const makers: Record<string, (url: string) => Promise<Subject>> = {
     };
   },
   async "node-redis"(url) {
-    // Without it, each command has a timer of its own.
+    // Without this option, each command has a timer.
     const redis = createNodeRedis({ url, commandOptions: { timeout: undefined } });
     await redis.connect();
     return {
@@ -71,7 +71,7 @@ const makers: Record<string, (url: string) => Promise<Subject>> = {
   },
 };
 
-/** What is measured: the work of one client in one round, and the number of commands that it is. */
+/** Work that is measured, and the number of its commands. */
 interface Work {
   readonly name: string;
   readonly commands: number;
@@ -121,11 +121,11 @@ else {
   await compare(server.url);
 }
 
-/** What the work of one client in one round took. */
+/** Measurement of the work of one client in one round. */
 interface Measurement {
   /** Thousands of commands a second. */
   readonly rate: number;
-  /** Microseconds of CPU for each. */
+  /** CPU time for each command in microseconds. */
   readonly cpu: number;
 }
 
@@ -134,7 +134,7 @@ async function compare(url: string): Promise<void> {
   const subjects = await Promise.all(names.map((name) => makers[name]!(url)));
   const measurements = new Map<string, Measurement[]>();
 
-  // The first round warms up, and does not count.
+  // The first round warms up and does not count.
   for (let round = 0; round <= rounds; round++) {
     for (const work of all) {
       for (let turn = 0; turn < subjects.length; turn++) {

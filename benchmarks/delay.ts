@@ -1,9 +1,11 @@
 /**
- * How late delayed tasks start: 1,000 of them, due at random moments within 10 seconds, on an idle worker; median and 99th
- * percentile of the time between when each was due and when its function was called. Then a flood: 1,000,000 tasks due in
- * the same second, with the slowest command that the server saw until all of them had run.
+ * Measures how late delayed tasks start on an idle worker: 1,000 tasks that are due at random moments within 10
+ * seconds, with the median and the 99th percentile of the time from when a task is due until its function is called.
+ * Then a flood: 1,000,000 tasks that are due in the same second, with the slowest command of the server until all have
+ * run.
  *
- * Run it with `node --import tsx`, `bun` or `deno run -A`; `--flood 100000` makes it shorter, `--flood 0` leaves it out.
+ * Run it with `node --import tsx`, `bun` or `deno run -A`. `--flood 100000` makes the flood shorter, `--flood 0` skips
+ * it.
  */
 import { parseArgs } from "node:util";
 import { Worker } from "../mod.ts";
@@ -33,7 +35,7 @@ await worker.enqueueMany(Array.from({ length: count }, () => {
 while (ran < count) await new Promise((resolve) => setTimeout(resolve, 100));
 late.sort((a, b) => a - b);
 console.log(
-  `${count} delayed tasks, started after they were due: median ${late[count / 2]} ms, ` +
+  `${count} delayed tasks, start after the due time: median ${late[count / 2]} ms, ` +
     `99th percentile ${late[Math.floor(count * 0.99)]} ms, earliest ${late[0]} ms, latest ${late.at(-1)} ms`,
 );
 

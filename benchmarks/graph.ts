@@ -1,9 +1,10 @@
 /**
- * Graphs of tasks, each to completion: a chain, a mesh of layers in which every task waits for the whole layer before it,
- * a fan-out, a fan-in, and a fan-out that fails. For each the time to enqueue it and the time until all had ended, the
- * slowest command that the server saw, and the memory of the worker, which is a process of its own.
+ * Runs graphs of tasks to completion: a chain, a mesh of layers in which every task depends on the whole previous
+ * layer, a fan-out, a fan-in, and a fan-out that fails. For each, it prints the time to enqueue it and the time until
+ * all tasks have finished, the slowest command of the server, and the memory of the worker, which is a separate
+ * process.
  *
- * Run it with `node --import tsx`; `--scale 0.1` makes it smaller, `--only mesh` leaves the others out.
+ * Run it with `node --import tsx`. `--scale 0.1` makes the graphs smaller, `--only mesh` skips the others.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -15,7 +16,7 @@ import { startRedis } from "../tests/support/redis_server.ts";
 const { values } = parseArgs({
   options: { scale: { type: "string", default: "1" }, only: { type: "string" }, worker: { type: "string" } },
 });
-/** How many tasks are enqueued, or looked at, in one go. */
+/** Number of tasks in one call of `enqueueMany()`. */
 const part = 5000;
 const scale = Number(values.scale);
 const size = (full: number) => Math.max(2, Math.round(full * scale));
@@ -35,16 +36,18 @@ function makeWorker(redisUrl: string) {
   return { worker, node, failing };
 }
 
-/** The worker's process: it tells its memory when asked, with the most that it has had since it was asked before. */
+/**
+ * The process of the worker. On request, it reports its memory, and the most that it has used since the last request.
+ */
 async function work(redisUrl: string): Promise<void> {
   const { worker } = makeWorker(redisUrl);
-  let most = 0;
-  const look = () => most = Math.max(most, process.memoryUsage().rss);
-  const timer = setInterval(look, 20);
+  let peak = 0;
+  const measureMemory = () => peak = Math.max(peak, process.memoryUsage().rss);
+  const timer = setInterval(measureMemory, 20);
   process.on("message", () => {
-    look();
-    process.send!([process.memoryUsage().rss, most]);
-    most = 0;
+    measureMemory();
+    process.send!([process.memoryUsage().rss, peak]);
+    peak = 0;
   });
   process.on("disconnect", () => void worker.close());
   await worker.run();
@@ -74,11 +77,13 @@ async function measure(): Promise<void> {
     await enqueue();
     const enqueued = performance.now();
     while (await made.worker.queueSize() > 0) await new Promise((resolve) => setTimeout(resolve, 20));
-    const ended = performance.now();
-    const [after, most] = await memory();
+    const finished = performance.now();
+    const [after, peak] = await memory();
     console.log(
-      `${name}: enqueued in ${seconds(start, enqueued)}, ended ${seconds(enqueued, ended)} later; slowest command ` +
-        `${await slowest(made.worker)}; memory of the worker ${before} before, ${most} at most, ${after} after`,
+      `${name}: enqueued in ${seconds(start, enqueued)}, finished ${
+        seconds(enqueued, finished)
+      } later; slowest command ` +
+        `${await slowest(made.worker)}; memory of the worker ${before} before, ${peak} at most, ${after} after`,
     );
   }
   child.disconnect();
@@ -93,7 +98,7 @@ function seconds(from: number, to: number): string {
 async function slowest(worker: Worker): Promise<string> {
   const slow = await worker.redis.command<[number, number, number, string[]][]>(["SLOWLOG", "GET", 1000]);
   const [first] = slow.sort((a, b) => b[2] - a[2]);
-  // The first comment of a script says which it is.
+  // The first comment of a script shows which one it is.
   return first
     ? `${(first[2] / 1000).toFixed(1)} ms, ${first[3].slice(0, 2).join(" ").slice(0, 60).trim()}`
     : "under 1 ms";
@@ -113,7 +118,7 @@ function scenariosFor({ worker, node, failing }: ReturnType<typeof makeWorker>):
     return ids;
   }
 
-  /** Lets a delayed task run now. */
+  /** Makes a delayed task due now. */
   async function begin(id: string): Promise<void> {
     await worker.redis.command(["ZADD", "streaq:graph:queues:delayed:normal", 1, id]);
     await worker.redis.command(["PUBLISH", "streaq:graph:ts:wake", "due 0"]);

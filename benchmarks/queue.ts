@@ -1,10 +1,11 @@
 /**
- * How fast tasks are enqueued, run and answered, beside BullMQ on the same Redis. `README.md` says how to read it.
+ * Compares with BullMQ how fast tasks are enqueued, run, and return their result on the same Redis server. `README.md`
+ * explains the output.
  *
  *     npm ci --prefix benchmarks
  *     node --import tsx benchmarks/queue.ts [--tasks 20000] [--rounds 5] [--round-trips 1000] [--only streaq] [--commands]
  *
- * It starts a server of its own, or uses that of the environment variable REDIS_URL.
+ * It starts a server, or uses the one in the environment variable REDIS_URL.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -38,7 +39,7 @@ async function run(redisUrl: string): Promise<void> {
   await using redis = createClient(redisUrl);
   const rounds = new Map<string, Round[]>(systems.map((name) => [name, []]));
   for (let round = 1; round <= Number(options.rounds); round++) {
-    // Who goes first alternates, so that what changes on the machine meanwhile meets both.
+    // The order alternates, so that changes on the machine affect both.
     for (const name of round % 2 === 1 ? systems : systems.toReversed()) {
       console.error(`Round ${round}: ${name}`);
       rounds.get(name)!.push(await measure(name, redis, redisUrl, amounts));

@@ -1,6 +1,6 @@
 import type { Consumer, Producer, System } from "./system.ts";
 
-/** The part of BullMQ that is used, so that this compiles where it is not installed. */
+/** The part of BullMQ that is used, so that this compiles without the package. */
 interface BullMq {
   readonly Queue: new (name: string, options: Options) => Closable & {
     add(name: string, data: unknown): Promise<{ waitUntilFinished(events: Closable): Promise<unknown> }>;
@@ -25,7 +25,7 @@ interface Closable {
   close(): Promise<void>;
 }
 
-/** BullMQ with its own defaults, which keep the results of all jobs. */
+/** BullMQ with its defaults, which keep the results of all jobs. */
 export const bullmq: System = {
   name: "bullmq",
 
@@ -33,7 +33,7 @@ export const bullmq: System = {
     const { Queue, QueueEvents } = await load();
     const queue = new Queue(queueName, { connection: { url } });
     await queue.waitUntilReady();
-    // It reads every event of the queue, so it is made only when somebody waits for results.
+    // It reads every event of the queue, so it is created only to wait for results.
     let events: Closable | undefined;
     return {
       async enqueue(count) {
@@ -59,19 +59,19 @@ export const bullmq: System = {
     const worker = new Worker(queueName, () => Promise.resolve(), { connection, concurrency, autorun: false });
     worker.on("error", console.error);
     await worker.waitUntilReady();
-    let ended = 0;
+    let completed = 0;
     let target = 0;
     let onTarget = (): void => {};
     let run: Promise<void> | undefined;
     worker.on("completed", () => {
-      if (++ended === target) onTarget();
+      if (++completed === target) onTarget();
     });
     return {
       serve(count) {
         return new Promise((resolve, reject) => {
           onTarget = resolve;
           target += count;
-          if (ended >= target) resolve();
+          if (completed >= target) resolve();
           run ??= worker.run();
           run.catch(reject);
         });
@@ -82,7 +82,7 @@ export const bullmq: System = {
 };
 
 async function load(): Promise<BullMq> {
-  // Not a literal, which the type check would follow.
+  // Not a literal type, which the type checker would resolve.
   const name: string = "bullmq";
   return await import(name) as BullMq;
 }

@@ -2,7 +2,7 @@ import { availableParallelism, cpus } from "node:os";
 import process from "node:process";
 import type { Round, TaskCost } from "./round.ts";
 
-/** What the ratio of streaq to BullMQ should be. */
+/** Goal for the ratio of streaq to BullMQ. */
 interface Target {
   readonly text: string;
   met(ratio: number): boolean;
@@ -25,7 +25,7 @@ const measures: readonly Measure[] = [
   ...costs("drain", (round) => round.drain),
 ];
 
-/** Prints what was measured, one line a measure. */
+/** Prints the measurements, one in each line. */
 export function report(rounds: ReadonlyMap<string, readonly Round[]>): void {
   const systems = [...rounds.keys()];
   const rows = measures.map(({ name, unit, value, target }) => {
@@ -43,7 +43,7 @@ export function report(rounds: ReadonlyMap<string, readonly Round[]>): void {
   print([["", "", ...systems, "ratio", "target"], ...rows]);
 }
 
-/** Prints which commands the server has executed for each task, in the last round. */
+/** Prints the commands that the server has executed for each task in the last round. */
 export function reportCommands(rounds: ReadonlyMap<string, readonly Round[]>): void {
   for (const [system, measured] of rounds) {
     const last = measured.at(-1)!;
@@ -54,7 +54,7 @@ export function reportCommands(rounds: ReadonlyMap<string, readonly Round[]>): v
   }
 }
 
-/** What the measurement ran on. */
+/** Describes the machine. */
 export function machine(redisVersion: string): string {
   const model = cpus()[0]?.model ?? "unknown processor";
   return `${availableParallelism()} cores of ${model}, node ${process.versions.node}, redis ${redisVersion}`;
@@ -88,7 +88,7 @@ function quantile(values: readonly number[], q: number): number {
   return low + (high - low) * (place - Math.floor(place));
 }
 
-/** Three figures, or all in front of the point. */
+/** Formats a number with three significant digits, or as an integer. */
 function show(value: number): string {
   return value >= 1000 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
 }

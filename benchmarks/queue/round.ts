@@ -3,22 +3,22 @@ import type { RedisClient } from "../../src/redis/mod.ts";
 import { removeKeys, type Work, workOf, workPerTask } from "./server.ts";
 import { type Cost, Side } from "./side.ts";
 
-/** How much is measured. */
+/** Amounts of work to measure. */
 export interface Amounts {
   readonly tasks: number;
   readonly roundTrips: number;
 }
 
-/** What doing something with one task has cost. */
+/** Cost of an operation for each task. */
 export interface TaskCost {
   /** Tasks a second. */
   readonly rate: number;
-  /** On the processor of the client, in microseconds. */
+  /** CPU time of the client in microseconds. */
   readonly clientCpu: number;
   readonly server: Work;
 }
 
-/** What one round has shown of one system. */
+/** Measurements of one system in one round. */
 export interface Round {
   readonly enqueue: TaskCost;
   readonly drain: TaskCost;
@@ -26,12 +26,12 @@ export interface Round {
   readonly roundTrips: readonly number[];
 }
 
-/** How often everything is done without looking, so that what is measured is compiled, and memory has its size. */
+/** Number of repetitions before the measurement, so that the code is compiled and memory has grown. */
 const rehearsals = 3;
-/** How many round trips go before those that are measured. */
+/** Number of round trips before those that are measured. */
 const warmUp = 300;
 
-/** Measures one system, in processes of its own. */
+/** Measures one system in separate processes. */
 export async function measure(system: string, redis: RedisClient, redisUrl: string, amounts: Amounts): Promise<Round> {
   const { tasks, roundTrips } = amounts;
   const [rehearsal, queue] = ["rehearsal", "benchmark"].map((name) => `${name}-${process.pid}`) as [string, string];

@@ -1,16 +1,16 @@
 import type { RedisClient } from "../../src/redis/mod.ts";
 
-/** What a server has done. */
+/** Work of a server. */
 export interface Work {
-  /** On the processor, in microseconds. */
+  /** CPU time in microseconds. */
   readonly cpu: number;
-  /** Commands, those that scripts call included. */
+  /** Number of commands, including those that scripts call. */
   readonly commands: number;
-  /** Calls by name of the command. */
+  /** Number of calls by name of the command. */
   readonly calls: ReadonlyMap<string, number>;
 }
 
-/** What a server has done since it was started. */
+/** Returns the work of a server since it was started. */
 export async function workOf(redis: RedisClient): Promise<Work> {
   const info = await redis.command<string>(["INFO", "everything"]);
   const fields = new Map(info.split("\r\n").map((line) => line.split(":", 2) as [string, string]));
@@ -27,7 +27,7 @@ export async function workOf(redis: RedisClient): Promise<Work> {
   };
 }
 
-/** What a server has done between two looks, for each of `tasks`. */
+/** Returns the work of a server between two measurements, for each task. */
 export function workPerTask(before: Work, after: Work, tasks: number): Work {
   const calls = new Map<string, number>();
   for (const [name, count] of after.calls) {
@@ -37,7 +37,7 @@ export function workPerTask(before: Work, after: Work, tasks: number): Work {
   return { cpu: (after.cpu - before.cpu) / tasks, commands: (after.commands - before.commands) / tasks, calls };
 }
 
-/** Deletes what the benchmark has left behind; the server may be somebody's. */
+/** Deletes the keys of the benchmark, as the server may be in use. */
 export async function removeKeys(redis: RedisClient, queueName: string): Promise<void> {
   let cursor = "0";
   do {

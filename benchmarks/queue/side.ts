@@ -1,35 +1,35 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-/** How long something took: by the clock, and of it on the processor, in milliseconds. */
+/** Elapsed time and CPU time of an operation, in milliseconds. */
 export interface Cost {
   readonly ms: number;
   readonly cpuMs: number;
 }
 
-/** What a side can be told, and what it answers. */
+/** The calls of a side, with their results. */
 export interface SideCalls {
-  /** Connects anew. */
+  /** Connects to a queue. */
   open(redisUrl: string, queueName: string): null;
   close(): null;
-  /** Enqueues so many tasks; for a producer. */
+  /** Enqueues `count` tasks; for a producer. */
   enqueue(count: number): Cost;
-  /** Makes so many round trips, one after another, and answers how long each took; for a producer. */
+  /** Makes `count` round trips, one after another, and returns how long each took; for a producer. */
   roundTrips(count: number): readonly number[];
-  /** Starts if need be, and answers when so many tasks have ended; for a consumer. */
+  /** Starts to run tasks if necessary, and returns when `count` tasks have finished; for a consumer. */
   serve(count: number): Cost;
 }
 
-/** One call on its way to a side. */
+/** Message with a call. */
 export interface SideRequest {
   readonly call: keyof SideCalls;
   readonly args: readonly unknown[];
 }
 
-/** The answer to it. */
-export type SideReply = { readonly answer: unknown } | { readonly error: string };
+/** Message with its result. */
+export type SideReply = { readonly result: unknown } | { readonly error: string };
 
-/** One side of a queue, the producer or the consumer, in a process of its own. */
+/** One side of a queue, the producer or the consumer, in a separate process. */
 export class Side implements AsyncDisposable {
   readonly #process: ChildProcess;
 
@@ -38,25 +38,26 @@ export class Side implements AsyncDisposable {
     this.#process = fork(fileURLToPath(new URL("side_process.ts", import.meta.url)), [system, role]);
   }
 
-  /** Tells it to do something; one thing at a time. */
+  /** Makes a call. The side handles one at a time. */
   call<K extends keyof SideCalls>(call: K, ...args: Parameters<SideCalls[K]>): Promise<ReturnType<SideCalls[K]>> {
     return new Promise((resolve, reject) => {
-      const onExit = (code: number | null): void => reject(new Error(`The process ended during ${call}: ${code}`));
+      const onExit = (code: number | null): void =>
+        reject(new Error(`The process exited with code ${code} during ${call}`));
       this.#process.once("exit", onExit);
       this.#process.once("message", (reply: SideReply) => {
         this.#process.off("exit", onExit);
         if ("error" in reply) reject(new Error(reply.error));
-        else resolve(reply.answer as ReturnType<SideCalls[K]>);
+        else resolve(reply.result as ReturnType<SideCalls[K]>);
       });
       this.#process.send({ call, args } satisfies SideRequest);
     });
   }
 
-  /** Ends the process. */
+  /** Stops the process. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#process.exitCode !== null) return;
-    const ended = new Promise((resolve) => this.#process.once("exit", resolve));
+    const exited = new Promise((resolve) => this.#process.once("exit", resolve));
     this.#process.disconnect();
-    await ended;
+    await exited;
   }
 }

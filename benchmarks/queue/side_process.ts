@@ -1,4 +1,4 @@
-/** The program that a {@linkcode Side} runs: `side_process.ts <system> <role>`, told what to do by messages. */
+/** The program of a {@linkcode Side}: `side_process.ts <system> <role>`. It receives calls as messages. */
 import process from "node:process";
 import { bullmq } from "./bullmq.ts";
 import type { Cost, SideReply, SideRequest } from "./side.ts";
@@ -15,7 +15,7 @@ let consumer: Consumer | undefined;
 
 process.on("message", (request: SideRequest) => {
   perform(request).then(
-    (answer) => reply({ answer: answer ?? null }),
+    (result) => reply({ result: result ?? null }),
     (error) => reply({ error: error instanceof Error ? error.stack ?? error.message : String(error) }),
   );
 });

@@ -3,7 +3,7 @@ import type { Consumer, Producer, System } from "./system.ts";
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error: console.error };
 
-/** streaq, as this repository has it. */
+/** streaq, from this repository. */
 export const streaq: System = {
   name: "streaq",
 
@@ -39,14 +39,15 @@ export const streaq: System = {
     return {
       serve(count) {
         return new Promise((resolve, reject) => {
-          const look = (): void => {
+          const poll = (): void => {
             if (worker.counters.completed >= target) resolve();
-            else setImmediate(look);
+            else setImmediate(poll);
           };
-          // Nobody says when a result is stored, so it is looked for from the last task on: that costs the others nothing.
-          onLastBegun = look;
+          // No event shows that a result is stored, so it polls after the last task has started; that slows no other
+          // task.
+          onLastBegun = poll;
           target += count;
-          if (begun >= target) look();
+          if (begun >= target) poll();
           run ??= worker.run();
           run.catch(reject);
         });

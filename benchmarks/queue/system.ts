@@ -1,9 +1,9 @@
-/** A task queue as the benchmark sees it. Its task does nothing with its one argument. */
+/** A task queue in the benchmark. Its task has one argument and does nothing. */
 export interface System {
   readonly name: string;
-  /** Connects what enqueues. */
+  /** Connects a producer. */
   openProducer(redisUrl: string, queueName: string): Promise<Producer>;
-  /** Connects what runs tasks, and starts nothing yet. */
+  /** Connects a consumer, which runs no tasks yet. */
   openConsumer(
     redisUrl: string,
     queueName: string,
@@ -11,18 +11,18 @@ export interface System {
   ): Promise<Consumer>;
 }
 
-/** What enqueues tasks. */
+/** Enqueues tasks. */
 export interface Producer {
-  /** Enqueues tasks in one call, and keeps nothing from it. */
+  /** Enqueues tasks in one call, and drops the result. */
   enqueue(count: number): Promise<void>;
   /** Enqueues one task and waits for its result. */
   roundTrip(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What runs tasks. */
+/** Runs tasks. */
 export interface Consumer {
-  /** Starts if need be, and resolves when so many tasks have ended, their results stored. It goes on until it is closed. */
+  /** Starts to run tasks if necessary; resolves when `count` more tasks have finished and their results are stored. */
   serve(count: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -238,11 +238,11 @@ behaviour("a task that depends on others", (stage) => {
       [{ after: "a", delay: 1 }, "delay and after"],
       [{ after: "a", schedule: new Date() }, "schedule and after"],
       [{ after: "a", id: "a" }, "got that of the task itself, a"],
-      [{ after: "" }, "Invalid after"],
-      [{ after: ["a", ""] }, "Invalid after"],
-      [{ after: "x".repeat(513) }, "Invalid after"],
-      [{ after: 5 as unknown as string }, "Invalid after"],
-      [{ after: [null as unknown as string] }, "Invalid after"],
+      [{ after: "" }, 'Cannot use option "after"'],
+      [{ after: ["a", ""] }, 'Cannot use option "after"'],
+      [{ after: "x".repeat(513) }, 'Cannot use option "after"'],
+      [{ after: 5 as unknown as string }, 'Cannot use option "after"'],
+      [{ after: [null as unknown as string] }, 'Cannot use option "after"'],
     ];
     for (const [options, message] of refused) {
       assertThrows(() => job.enqueue("x").start(options), StreaqError, message);

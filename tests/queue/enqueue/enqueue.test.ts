@@ -108,7 +108,7 @@ behaviour("enqueue()", (stage) => {
     const { note } = await setUp(stage, { priorities: ["low", "high"] });
     assertThrows(() => note.enqueue(1).start({ priority: "urgent" }), StreaqError, "urgent");
     for (const id of ["", "x".repeat(513), "\ud800", 7 as unknown as string]) {
-      assertThrows(() => note.enqueue(1).start({ id }), StreaqError, "Invalid id");
+      assertThrows(() => note.enqueue(1).start({ id }), StreaqError, "Cannot use id");
     }
     const request = note.enqueue(1);
     await request;

@@ -65,7 +65,7 @@ behaviour("a pipeline", (stage) => {
     const behind = late.pipe(note);
     late.start({ id: "late" });
     assertEquals(behind.id, "late.2");
-    assertThrows(() => note.enqueue(1).start({ id: "x".repeat(512) }).pipe(note).id, StreaqError, "Invalid id");
+    assertThrows(() => note.enqueue(1).start({ id: "x".repeat(512) }).pipe(note).id, StreaqError, "Cannot use id");
     await stage.assertClean(worker);
   });
 

@@ -114,7 +114,7 @@ behaviour("result()", (stage) => {
   it("refuses a task that nobody knows", async () => {
     const worker = await stage.worker();
     await assertRejects(() => worker.resultById("nobody"), StreaqError, "nobody");
-    await assertRejects(() => worker.resultById(""), StreaqError, "Invalid id");
+    await assertRejects(() => worker.resultById(""), StreaqError, "Cannot use id");
     assertEquals(await worker.statusById("nobody"), "missing");
     assertEquals(await worker.infoById("nobody"), null);
   });

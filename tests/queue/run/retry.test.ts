@@ -161,7 +161,7 @@ behaviour("StreaqRetry", (stage) => {
       const { exception, tries } = await task.result();
       assertEquals([exception.name, tries], [error.name, 1]);
       assertInstanceOf(exception, error);
-      assertStringIncludes(exception.message, "Invalid");
+      assertStringIncludes(exception.message, "Cannot ");
       await stage.assertClean(worker);
     });
   }
