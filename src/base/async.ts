@@ -70,7 +70,7 @@ export function delay(
 
 /** An event that occurs repeatedly, and callers that wait for it. */
 export class Notice {
-  readonly #waiters = new Set<() => void>();
+  readonly #waiters = new Set<(isNotified: boolean) => void>();
 
   /** Number of callers that are waiting. */
   get waiters(): number {
@@ -81,27 +81,31 @@ export class Notice {
   notify(): void {
     const waiters = [...this.#waiters];
     this.#waiters.clear();
-    for (const wake of waiters) wake();
+    for (const wake of waiters) wake(true);
   }
 
   /** Waits for the next {@linkcode Notice.notify}. */
   wait(): Promise<void> {
-    return new Promise((resolve) => void this.#waiters.add(resolve));
+    return new Promise((resolve) => void this.#waiters.add(() => resolve()));
   }
 
-  /** Waits like {@linkcode Notice.wait}, but at most `ms` milliseconds and only until `signal` is aborted. */
-  waitAtMost(ms: number, { clock, signal }: { clock: Clock; signal: AbortSignal }): Promise<void> {
-    if (signal.aborted) return Promise.resolve();
+  /**
+   * Waits like {@linkcode Notice.wait}, but at most `ms` milliseconds and only until `signal` is aborted.
+   *
+   * @returns Whether it was notified.
+   */
+  waitAtMost(ms: number, { clock, signal }: { clock: Clock; signal: AbortSignal }): Promise<boolean> {
+    if (signal.aborted) return Promise.resolve(false);
     return new Promise((resolve) => {
-      const wake = (): void => {
+      const wake = (isNotified: boolean): void => {
         this.#waiters.delete(wake);
         timer.cancel();
         removeCallback();
-        resolve();
+        resolve(isNotified);
       };
       this.#waiters.add(wake);
-      const timer = clock.timer(ms, wake);
-      const removeCallback = onAbort(signal, wake);
+      const timer = clock.timer(ms, () => wake(false));
+      const removeCallback = onAbort(signal, () => wake(false));
     });
   }
 }

@@ -7,6 +7,8 @@ export interface Promotion {
   readonly next: number | null;
   /** In how many milliseconds the next schedule is due, 0 when one is; `null` when there is none. */
   readonly nextSchedule: number | null;
+  /** In how many milliseconds to look again at the latest: an event may not arrive. */
+  readonly pollIn: number;
 }
 
 /** The part of a worker that moves due tasks to their streams and enqueues the occurrences of schedules. */

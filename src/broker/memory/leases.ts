@@ -1,15 +1,12 @@
-import type { Completion, Deferral } from "../contract/completing.ts";
+import type { Completion, Deferral, Misdelivery } from "../contract/completing.ts";
 import type { Delivery, Read, Start } from "../contract/delivery.ts";
 import type { Payload } from "../contract/payload.ts";
-import type { Promotion } from "../contract/scheduling.ts";
 import { newAllowance } from "./dependencies.ts";
 import type { Lane } from "./lane.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
 import { readPayload, readPayloadOrNull, storedPayload } from "./payload.ts";
 
-/** Number of delayed tasks that one step promotes at most. */
-const promoteLimit = 500;
 /** Number of expired leases of one priority, the worker's own included, that one step examines at most. */
 const expiredLimit = 10_000;
 
@@ -38,6 +35,8 @@ export interface TakeoverOptions {
 export class Leases {
   readonly #queue: MemoryQueue;
   readonly #holder: Holder;
+  /** The names of the tasks that the worker can run. */
+  names: readonly string[] = [];
 
   constructor(queue: MemoryQueue, holder: Holder) {
     this.#queue = queue;
@@ -174,15 +173,35 @@ export class Leases {
   }
 
   /** Extends leases; returns those that are lost. */
-  renew(deliveries: readonly Delivery[]): Delivery[] {
+  renew(deliveries: readonly Delivery[]): { lost: Delivery[]; aborted: Delivery[] } {
     const time = this.#queue.clock.monotonic();
-    return deliveries.filter((delivery) => {
+    const [lost, aborted]: [Delivery[], Delivery[]] = [[], []];
+    for (const delivery of deliveries) {
       const task = this.#findLeased(delivery);
-      if (!task) return true;
+      if (!task) {
+        (this.#queue.results.isAborted(delivery.taskId) ? aborted : lost).push(delivery);
+        continue;
+      }
       task.leaseTime = time;
       task.lane.markRenewed(task);
-      return false;
+    }
+    return { lost, aborted };
+  }
+
+  /** Hands deliveries over to workers that have registered their task; `false` where no other living worker has. */
+  handOver(misdeliveries: readonly Misdelivery[]): boolean[] {
+    let isHanded = false;
+    const answers = misdeliveries.map(({ delivery, fnName }) => {
+      const task = this.#findLeased(delivery);
+      if (!task) return true;
+      if (!this.#queue.liveWorkers.hasRegistered(fnName)) return false;
+      if (this.#isRunOf(task, delivery)) task.run = null;
+      task.takerOf = fnName;
+      this.#release(task);
+      return isHanded = true;
     });
+    if (isHanded) this.#queue.events.emit({ kind: "released" });
+    return answers;
   }
 
   /** Number of tasks in the lanes of this worker that were leased and have not finished. */
@@ -190,28 +209,11 @@ export class Leases {
     return this.#holder.lanes.reduce((sum, { pending }) => sum + pending, 0);
   }
 
-  /** Queues delayed tasks that are due, highest priority first, in the order of their due times. */
-  promote(): Promotion {
-    const now = this.#queue.clock.now();
-    let [promoted, next]: [number, number | null] = [0, null];
-    for (const { delayed } of this.#holder.lanes) {
-      for (let task = delayed.peek(); task; task = delayed.peek()) {
-        if (task.dueTime > now || promoted === promoteLimit) {
-          next = Math.min(next ?? Infinity, Math.max(0, task.dueTime - now));
-          break;
-        }
-        // The task became ready when it was due, unless that is an invalid time or before 1970.
-        this.#queue.enqueue(task, task.dueTime >= 0 ? task.dueTime : now);
-        promoted++;
-      }
-    }
-    return { promoted, next, nextSchedule: this.#queue.schedules.next() };
-  }
-
   #lease(task: MemoryTask): Delivery {
     const { lane, sequence, enqueueTime } = task;
     const isTakenOver = task.holder !== null;
     lane.move(task, "leased");
+    task.takerOf = null;
     task.holder = this.#holder.name;
     task.leaseTime = this.#queue.clock.monotonic();
     if (isTakenOver) lane.markRenewed(task);
@@ -234,7 +236,7 @@ export class Leases {
     const available: MemoryTask[] = [];
     let left = limit;
     for (const task of lane.released) {
-      if (excluded.has(task.sequence)) continue;
+      if (excluded.has(task.sequence) || this.#isForAnother(task)) continue;
       available.push(task);
       if (!isQuarantined(task) && --left === 0) break;
     }
@@ -245,6 +247,11 @@ export class Leases {
       else if (!excluded.has(task.sequence)) available.push(task);
     }
     return available.sort((a, b) => a.sequence - b.sequence);
+  }
+
+  /** Whether a task was handed over to workers that have registered its name, of which this is none. */
+  #isForAnother({ takerOf }: MemoryTask): boolean {
+    return takerOf !== null && !this.names.includes(takerOf) && this.#queue.liveWorkers.hasRegistered(takerOf);
   }
 
   /** Queues a task again in its old position, for any worker to take over. */

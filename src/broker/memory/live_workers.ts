@@ -1,18 +1,33 @@
 import type { Clock } from "../../base/clock.ts";
+import type { WorkerStatus } from "../contract/membership.ts";
+
+interface LiveWorker {
+  readonly idleTimeout: number;
+  readonly until: number;
+  /** The names of the tasks that it can run. */
+  readonly names: readonly string[];
+}
 
 /** The living workers of a queue: those that sent a heartbeat within their idle timeout. */
 export class LiveWorkers {
   readonly #clock: Clock;
   /** By id: the idle timeout, and until when the worker counts as living, by the monotonic clock. */
-  readonly #workers = new Map<string, { readonly idleTimeout: number; readonly until: number }>();
+  readonly #workers = new Map<string, LiveWorker>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** Records a heartbeat. */
-  heartbeat(workerId: string, idleTimeout: number): void {
-    this.#workers.set(workerId, { idleTimeout, until: this.#clock.monotonic() + idleTimeout });
+  heartbeat({ workerId, names }: WorkerStatus, idleTimeout: number): void {
+    this.#workers.set(workerId, { idleTimeout, until: this.#clock.monotonic() + idleTimeout, names });
+  }
+
+  /** Whether a living worker has registered a name. */
+  hasRegistered(fnName: string): boolean {
+    this.removeExpired();
+    for (const { names } of this.#workers.values()) if (names.includes(fnName)) return true;
+    return false;
   }
 
   /** Removes a worker that has left. */

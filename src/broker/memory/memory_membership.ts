@@ -49,11 +49,12 @@ export class MemoryMembership implements Membership {
     await this.#queue.turn.next();
   }
 
-  #renew(inFlight: readonly Delivery[], { workerId }: WorkerStatus): Renewal {
+  #renew(inFlight: readonly Delivery[], status: WorkerStatus): Renewal {
     const { idleTimeout } = this.#options;
-    this.#queue.liveWorkers.heartbeat(workerId, idleTimeout);
+    this.#queue.liveWorkers.heartbeat(status, idleTimeout);
+    this.#leases.names = status.names;
     return {
-      lost: this.#leases.renew(inFlight),
+      ...this.#leases.renew(inFlight),
       idleTimeout: this.#queue.liveWorkers.longestTimeout(idleTimeout),
       hasPending: inFlight.length === 0 && this.#leases.pending > 0,
     };

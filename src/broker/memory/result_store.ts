@@ -99,6 +99,12 @@ export class ResultStore {
     return outcome?.by === by && outcome.deliveries === deliveries && outcome.failedId === failedId;
   }
 
+  /** Whether a task was aborted: then a mark has ended it, and no delivery. */
+  isAborted(taskId: string): boolean {
+    const ended = this.#find(taskId);
+    return ended !== undefined && ended.by !== "" && ended.deliveries === 0;
+  }
+
   /** Returns the most recent results that are still kept, latest first. */
   recent(limit: number): [taskId: string, result: Payload][] {
     const results: [string, Payload][] = [];

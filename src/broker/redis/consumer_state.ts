@@ -27,6 +27,8 @@ export class ConsumerState {
   onEvent: ((event: QueueEvent) => void) | undefined;
   /** Whether deliveries may be in flight: some were leased since the last heartbeat, or it renewed some. */
   isBusy = false;
+  /** Whether events do not arrive, as the server refuses the subscription or cannot be reached for it. */
+  isDeaf = false;
   #idleTimeout: number;
   /** When the idle timeout was last confirmed, by the monotonic clock. */
   #confirmedTime = 0;

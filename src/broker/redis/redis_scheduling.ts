@@ -6,6 +6,9 @@ import { promote } from "./scripts/schedule/promote.ts";
 import { register } from "./scripts/schedule/register.ts";
 import { tick } from "./scripts/schedule/tick.ts";
 
+/** How often to look for due tasks, in milliseconds: while events do not arrive, while tasks are delayed, and otherwise. */
+const pollInterval = { deaf: 4000, delayed: 5000, idle: 30_000 };
+
 /** Moves due tasks of a queue on Redis to their streams, and enqueues the occurrences of its schedules. */
 export class RedisScheduling implements Scheduling {
   readonly #state: ConsumerState;
@@ -15,8 +18,11 @@ export class RedisScheduling implements Scheduling {
   }
 
   async promote(): Promise<Promotion> {
-    const { redis, keys, options: { priorities } } = this.#state;
-    return await promote(redis, keys, priorities);
+    const { redis, keys, options: { priorities }, isDeaf } = this.#state;
+    const { hasDelayed, ...promotion } = await promote(redis, keys, priorities);
+    // A task that has become the earliest may go unnoticed. The times of schedules are known, and need no polling.
+    const pollIn = isDeaf ? pollInterval.deaf : hasDelayed ? pollInterval.delayed : pollInterval.idle;
+    return { ...promotion, pollIn };
   }
 
   async due(): Promise<DueSchedules> {

@@ -6,6 +6,9 @@ import type { Definition } from "../tasks/definition.ts";
 import type { Execution } from "./execution.ts";
 import { showTries } from "./outcome.ts";
 
+/** The worker has registered no task of a name. */
+export class UnknownTaskError extends StreaqError {}
+
 /** What the guards need of their worker. */
 export interface GuardOptions {
   readonly codec: RecordCodec;
@@ -58,7 +61,7 @@ function resolve(execution: Execution, _: Started, { registry }: GuardOptions): 
   const { fnName } = execution.record!;
   execution.definition = registry.get(fnName);
   if (execution.definition) return undefined;
-  return new StreaqError(`Cannot run task ${fnName}: no task of this name is registered`);
+  return new UnknownTaskError(`Cannot run task ${fnName}: no task of this name is registered`);
 }
 
 function expired(execution: Execution, { isFirst, time }: Started): Error | undefined {

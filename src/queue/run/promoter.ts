@@ -13,8 +13,6 @@ export interface PromoterOptions {
   readonly logger: Logger;
 }
 
-/** How often to look although nothing is expected to be due, in milliseconds. */
-const interval = 600_000;
 /** How long to leave a cron job to the worker that has registered it before looking again, in milliseconds. */
 const otherWorkerTime = 1000;
 
@@ -65,13 +63,14 @@ export class Promoter {
    */
   async promote(signal: AbortSignal): Promise<void> {
     const { scheduling, scheduler, clock, logger } = this.#options;
-    this.#nextTime = clock.monotonic() + interval;
+    this.#nextTime = Infinity;
     for (;;) {
       const operation = () => scheduling.promote();
       const answer = await persist(operation, { what: "Moving due tasks", clock, logger, signal });
-      const { promoted, next, nextSchedule } = answer;
+      const { promoted, next, nextSchedule, pollIn } = answer;
       this.#promoted += promoted;
       if (next !== null) this.#lookIn(next);
+      this.#lookIn(pollIn);
       if (nextSchedule === 0) {
         if (await scheduler.tick()) continue;
         this.#lookIn(otherWorkerTime);

@@ -12,7 +12,7 @@ const hour = 3_600_000;
 
 interface DrivenWorker {
   readonly consumer: Consumer;
-  readonly status: { readonly workerId: string; readonly summary: string };
+  readonly status: { readonly workerId: string; readonly summary: string; readonly names: readonly string[] };
   /** All deliveries that the worker ever leased, lost or not. */
   readonly deliveries: Delivery[];
 }
@@ -178,7 +178,7 @@ export class BrokerDriver {
   async #newWorker(): Promise<DrivenWorker> {
     const workerId = `worker${this.#workerCount++}`;
     const consumer = this.#broker.consumer({ name: `${workerId}-abcdef01`, priorities, idleTimeout });
-    const status = { workerId, summary: "" };
+    const status = { workerId, summary: "", names: [] };
     await consumer.membership.join(status);
     return { consumer, status, deliveries: [] };
   }

@@ -34,8 +34,8 @@ export class MemoryRig {
 }
 
 /** The status that a worker reports with a heartbeat. */
-export function statusOf(workerId: string): { workerId: string; summary: string } {
-  return { workerId, summary: "" };
+export function statusOf(workerId: string): { workerId: string; summary: string; names: [] } {
+  return { workerId, summary: "", names: [] };
 }
 
 /** Tasks of the lowest priority, each with its id as its record, unless `more` says otherwise. */

@@ -34,6 +34,7 @@ for i = 6, 5 + ARGV[5] do
 end
 redis.call('DEL', ${lua.health("ARGV[4]")})
 redis.call('ZREM', ${lua.workers}, ARGV[4])
+redis.pcall('HDEL', ${lua.registeredNames}, consumer)
 if hasReleased then redis.call('PUBLISH', ${lua.wake}, 'released') end
 `);
 
