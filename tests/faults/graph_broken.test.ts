@@ -133,7 +133,7 @@ describe("a key of the wrong type", () => {
     await run.stop();
     const second = ok.enqueue(2).start({ id: "late" }).pipe(ok).start({ priority: "high" });
     await second;
-    // Now the wrong key is there when the second task starts.
+    // This time the wrong key is present when the second task starts.
     await redis.command(["XADD", key("queues:high"), "*", "task_id", second.id, "enqueue_time", 1]);
     await redis.command(["HSET", key("ts:inputs"), second.id, "late"]);
     await redis.command(["LPUSH", key("task:previous:late"), "x"]);
