@@ -191,21 +191,21 @@ describe("a user with the documented permissions and no others", () => {
   it("can run tasks with few or many dependencies and dependents, and pipelines", async () => {
     await using all = await setUp({ idleTimeout: 100 });
     const { admin, worker, other, tasks: { job, long } } = all;
-    const held = await long.enqueue(60_000).start({ delay: "1h", id: "held" });
+    const delayed = await long.enqueue(60_000).start({ delay: "1h", id: "delayed" });
     const sources = await worker.enqueueMany(Array.from({ length: 1100 }, (_, n) => job.enqueue(n)));
     const wide = await job.enqueue(1).start({ after: sources.map(({ id }) => id), priority: "high" });
     const bad = await job.enqueue(-1);
     const many = await worker.enqueueMany(
       Array.from({ length: 1100 }, (_, n) => job.enqueue(n).start({ after: n % 2 ? wide.id : bad.id })),
     );
-    const aborted = await job.enqueue(1).start({ after: held.id });
+    const aborted = await job.enqueue(1).start({ after: delayed.id });
     const runs = [running(worker), running(other)];
     const results = await Promise.all(many.map((task) => task.result({ timeout: "10s" })));
     assertEquals(results.filter(({ success }) => success).length, 550);
     assertEquals((await (await job.enqueue(7).pipe(job).pipe(job)).result({ timeout: "5s" })).result, 7);
     assertEquals((await (await job.enqueue(7).start({ after: [wide.id] })).result({ timeout: "5s" })).result, 7);
-    assertEquals([(await aborted.info())?.dependencies, await worker.queueSize()], [new Set(["held"]), 2]);
-    assertEquals([await aborted.abort(), await held.abort()], [true, true]);
+    assertEquals([(await aborted.info())?.dependencies, await worker.queueSize()], [new Set(["delayed"]), 2]);
+    assertEquals([await aborted.abort(), await delayed.abort()], [true, true]);
     // The janitor fails a task whose set of dependencies was lost.
     const last = await long.enqueue(60_000).start({ delay: "1h", id: "last" });
     const lost = await job.enqueue(1).start({ after: last.id, id: "lost" });

@@ -33,7 +33,7 @@ export interface WorkerProcess {
   readonly exited: Promise<number | string>;
 }
 
-/** Worker processes that note events in a common file. Those that still run are killed at the end. */
+/** Worker processes that note events in a common file. Disposal kills the ones that still run. */
 export class WorkerProcesses implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "streaq-workers-"));
   readonly #options: Readonly<Record<string, unknown>>;

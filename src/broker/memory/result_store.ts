@@ -93,7 +93,7 @@ export class ResultStore {
     return outcome && outcome.resultUntil > this.#clock.monotonic() ? outcome.result : null;
   }
 
-  /** Whether the task was finished by exactly this lease or abort: then the call that says so was repeated. */
+  /** Whether the task was finished by exactly this lease or abort, so that the call is a repeated one. */
   isFinishedBy(taskId: string, { failedId, by, deliveries }: Omit<Outcome, keyof NewResult>): boolean {
     const outcome = this.#find(taskId);
     return outcome?.by === by && outcome.deliveries === deliveries && outcome.failedId === failedId;
