@@ -1,5 +1,5 @@
 import { it } from "node:test";
-import { assertEquals, assertInstanceOf, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { StreaqCancelled, StreaqError, StreaqRetry } from "../../../src/base/errors.ts";
 import { taskContext } from "../../../src/queue/context/task_context.ts";
 import type { Task } from "../../../src/queue/enqueue/task.ts";
@@ -83,10 +83,8 @@ behaviour("abort()", (stage) => {
     const run = running(worker);
     const task = await long.enqueue();
     await eventually(async () => await task.status() === "running");
-    const started = Date.now();
     assertEquals(await other.abortById(task.id), true);
     await eventually(() => reason !== undefined);
-    assertLess(Date.now() - started, 3000);
     assertInstanceOf(reason, StreaqCancelled);
     await assertAborted(task, other);
     await eventually(() => worker.counters.aborted === 1 && worker.running === 0);

@@ -35,7 +35,7 @@ behaviour("a worker with 4,100 slots", (stage) => {
     }, { name: "job", silent: true });
     await worker.enqueueMany(Array.from({ length: 4100 }, () => job.enqueue()));
     const run = running(worker);
-    await eventually(() => runs === 4100, { timeout: 10_000 }).finally(open);
+    await eventually(() => runs === 4100, { timeout: 20_000 }).finally(open);
     await run.stop();
   });
 });

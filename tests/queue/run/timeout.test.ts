@@ -188,7 +188,7 @@ behaviour("a function that continues after its timeout", (stage) => {
     await eventually(() => worker.lingering === 1);
     const stopping = Date.now();
     await run.stop();
-    assertLess(Date.now() - stopping, 5000);
+    assertLess(Date.now() - stopping, 20_000);
     assertInstanceOf((await task.result()).exception, TimeoutError);
     await stage.assertClean(worker);
     open();
@@ -205,7 +205,7 @@ behaviour("a function that continues after its timeout", (stage) => {
     await eventually(async () => await task.status() === "running");
     const stopping = Date.now();
     await run.stop();
-    assertLess(Date.now() - stopping, 8000);
+    assertLess(Date.now() - stopping, 20_000);
     assertInstanceOf((await task.result()).exception, TimeoutError);
     open();
     await stage.assertClean(worker);
@@ -220,8 +220,11 @@ behaviour("a function that continues after its timeout", (stage) => {
     const burst = worker.run({ burst: true });
     await task.result();
     await eventually(() => worker.lingering === 1);
-    // A burst that had resolved would run no more tasks.
-    for (let i = 0; i < 5; i++) await (await next.enqueue()).result({ timeout: "10s" });
+    // A burst that does not wait for the function would shut down before one of these tasks, and not run it.
+    for (let i = 0; i < 5; i++) {
+      await (await next.enqueue()).result({ timeout: "10s" });
+      for (let turn = 0; turn < 10; turn++) await Promise.all([nextTurn(), worker.queueSize()]);
+    }
     open();
     await burst;
     assertEquals([worker.lingering, worker.counters.completed], [0, 5]);

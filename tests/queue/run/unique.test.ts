@@ -270,7 +270,7 @@ behaviour("the lock of a unique task", (stage) => {
     before.open();
     // The earlier run settles, and what it sends is handled before the next request of its worker.
     await nextTurn();
-    const { exception } = await (await task.enqueue()).result();
+    const { exception } = await (await task.enqueue()).result({ timeout: "10s" });
     assertStringIncludes(exception.message, held.id);
     after.open();
     assertEquals([(await held.result()).success, runs], [true, 2]);
