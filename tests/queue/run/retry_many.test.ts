@@ -43,7 +43,7 @@ behaviour("a worker with pending retries", (stage) => {
     const second = await stage.worker({ queueName, concurrency: 1, id: "second" });
     const { open, opened } = gate();
     const job = () => {
-      if (taskContext().tries === 1) throw new StreaqRetry("somebody else", { delay: 300 });
+      if (taskContext().tries === 1) throw new StreaqRetry("on another worker", { delay: 300 });
     };
     const task = first.task(job, { name: "job" });
     const busy = first.task(() => opened, { name: "busy" });
