@@ -99,16 +99,19 @@ behaviour("a dependent task", (stage) => {
 
   it("keeps waiting while its dependency is retried", async () => {
     const { worker, ran, job } = await setUp();
-    const stubborn = worker.task(() => {
+    const { open, opened } = gate();
+    const stubborn = worker.task(async () => {
       const { tries } = taskContext();
       ran.push(`try ${tries}`);
-      if (tries < 3) throw new StreaqRetry("again", { delay: 100 });
+      if (tries === 2) await opened;
+      if (tries < 3) throw new StreaqRetry("again", { delay: 1 });
     }, { name: "stubborn" });
     const above = await stubborn.enqueue();
     const task = await job.enqueue("task").start({ after: above.id });
     const run = running(worker);
-    await eventually(async () => (await above.info())!.tries === 1 && await above.status() === "scheduled");
+    await eventually(() => ran.includes("try 2"));
     assertEquals([await task.status(), (await task.info())!.dependencies.size], ["scheduled", 1]);
+    open();
     await task.result();
     assertEquals(ran, ["try 1", "try 2", "try 3", "task"]);
     await run.stop();

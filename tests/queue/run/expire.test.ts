@@ -76,13 +76,13 @@ behaviour("expire", (stage) => {
       const { tries } = taskContext();
       if (tries === 1) throw new StreaqRetry("later", { delay: 50 });
       return tries;
-    }, { expire: 400 });
+    }, { expire: 1000 });
     const run = running(worker);
     const task = await job.enqueue();
     await eventually(async () => await task.status() === "scheduled");
     const due = (await task.info())!.scheduled!.getTime();
     await run.stop();
-    await clockPasses(due + 400);
+    await clockPasses(due + 1000);
     await worker.run({ burst: true });
     assertEquals((await task.result()).result, 2);
     await stage.assertClean(worker);
@@ -98,14 +98,15 @@ behaviour("expire", (stage) => {
     };
     const workers = [];
     for (let i = 0; i < 3; i++) workers.push(await stage.worker({ queueName }));
-    const [register] = workers.map((worker) => worker.task(job, { name: "job", expire: 500 }));
+    const [register] = workers.map((worker) => worker.task(job, { name: "job", expire: 1000 }));
     const task = await register!.enqueue();
+    const enqueued = Date.now();
     for (const [i, worker] of workers.slice(0, 2).entries()) {
       const run = running(worker);
       await eventually(() => runs === i + 1);
       await run.stop();
       assertEquals(await task.status(), "queued");
-      await clockPasses(Date.now() + 500);
+      await clockPasses(enqueued + 1000);
     }
     await workers[2]!.run({ burst: true });
     assertEquals([(await task.result()).result, runs], [1, 3]);
@@ -145,6 +146,7 @@ behaviour("expire", (stage) => {
     let runs = 0;
     const job = () => void runs++;
     worker.task(job, { name: "job", expire: 100 });
+    worker.task(() => {}, { name: "ready" });
     const tasks = await producer.enqueueMany([
       producer.stub<typeof job>("job").enqueue(),
       producer.enqueueUnsafe("job"),
@@ -153,9 +155,11 @@ behaviour("expire", (stage) => {
     await worker.run({ burst: true });
     for (const task of tasks) assertStringIncludes((await task.result()).exception.message, "100 ms");
     assertEquals(runs, 0);
+    const run = running(worker);
+    await (await producer.enqueueUnsafe("ready")).result();
     const again = await producer.enqueueUnsafe("job");
-    await worker.run({ burst: true });
     assertEquals([(await again.result()).success, runs], [true, 1]);
+    await run.stop();
     await stage.assertClean(worker);
   });
 

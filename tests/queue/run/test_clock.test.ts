@@ -1,32 +1,15 @@
 /** The promises of `docs/testing.md`: each test takes milliseconds, however much time passes in it. */
-import { after, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { StreaqError, StreaqRetry, TimeoutError } from "../../../src/base/errors.ts";
 import { TestClock } from "../../../src/base/test_clock.ts";
 import { taskContext } from "../../../src/queue/context/task_context.ts";
 import { TaskStatus } from "../../../src/queue/inspect/task_status.ts";
 import { Worker } from "../../../src/queue/worker.ts";
-import type { WorkerOptions } from "../../../src/queue/options/worker_options.ts";
-import { Lines, sleep } from "../stage.ts";
+import { sleep } from "../stage.ts";
+import { clockedWorkers } from "./clocked_workers.ts";
 
-const workers: Worker[] = [];
-after(async () => {
-  await Promise.all(workers.map((worker) => worker.close()));
-});
-
-/** A worker with a clock of its own. */
-function setUp(now = "2027-03-27T12:00:00Z", options: WorkerOptions<undefined> = {}) {
-  const clock = new TestClock({ now: new Date(now) });
-  const logger = new Lines();
-  const worker = new Worker({ redisUrl: "memory://", clock, logger, handleSignals: false, ...options });
-  workers.push(worker);
-  // A task that records when it runs.
-  const times: string[] = [];
-  const note = worker.task(function note(): void {
-    times.push(new Date(clock.now()).toISOString());
-  });
-  return { clock, worker, note, times };
-}
+const setUp = clockedWorkers();
 
 describe("a worker with a TestClock", () => {
   it("runs a delayed task when its time has come, not before", async () => {
@@ -129,36 +112,32 @@ describe("a worker with a TestClock", () => {
 
   it("renews the lease of a task that outlasts the idleTimeout, so that it runs once", async () => {
     const { clock, worker } = setUp("2027-03-27T12:00:00Z", { idleTimeout: "1s" });
-    const other = new Worker({ redisUrl: "memory://", clock, logger: new Lines(), handleSignals: false });
-    workers.push(other);
+    const { worker: other } = setUp(undefined, { clock, idleTimeout: "1s" });
     let runs = 0;
-    const slow = worker.task(async function slow(): Promise<void> {
+    const slow = async () => {
       runs++;
-      await new Promise<void>((resolve) => clock.timer(10_000, resolve));
-    });
+      await clock.delay("10s");
+    };
+    const job = worker.task(slow, { name: "slow" });
+    other.task(slow, { name: "slow" });
     void worker.run();
     void other.run();
-    await slow.enqueue();
+    const task = await job.enqueue();
     await clock.advance("20s");
-    assertEquals(runs, 1);
+    const { success, tries } = await task.result();
+    assertEquals([runs, success, tries], [1, true, 1]);
   });
 
   it("waits for its lifespan, and for functions that do real work", async () => {
     const times: [string, number][] = [];
     const realWork = () => sleep(20);
-    const clock = new TestClock({ now: 0 });
-    const worker = new Worker({
-      redisUrl: "memory://",
-      clock,
-      logger: new Lines(),
-      handleSignals: false,
+    const { clock, worker } = setUp("1970-01-01T00:00:00Z", {
       concurrency: 1,
       lifespan: async function* () {
         await realWork();
         yield undefined;
       },
     });
-    workers.push(worker);
     worker.cron("*/10 * * * * *", function often(): void {
       times.push(["often", clock.now()]);
     });
@@ -209,103 +188,5 @@ describe("a worker with a TestClock", () => {
   it("is refused with Redis", () => {
     const clock = new TestClock();
     assertThrows(() => new Worker({ redisUrl: "redis://localhost", clock }), TypeError, "memory://");
-  });
-});
-
-describe("Worker.drain()", () => {
-  it("runs queued tasks and the tasks that they enqueue, but no delayed ones", async () => {
-    const { worker, note, times } = setUp();
-    const start = worker.task(async function start(): Promise<void> {
-      const first = await note.enqueue();
-      await note.enqueue().start({ after: first.id });
-    });
-    await start.enqueue();
-    await note.enqueue().start({ delay: "1h" });
-    await worker.drain();
-    assertEquals([times.length, await worker.queueSize()], [2, 1]);
-  });
-
-  it("waits until a worker that is already running has nothing left to do", async () => {
-    const { worker, note, times } = setUp();
-    const ended = worker.run();
-    await worker.enqueueMany(Array.from({ length: 50 }, () => note.enqueue()));
-    await worker.drain();
-    assertEquals(times.length, 50);
-    await worker.close();
-    await ended;
-  });
-
-  it("runs the tasks that a task enqueues and waits for", async () => {
-    const { worker } = setUp();
-    const double = worker.task(function double(value: number): number {
-      return value * 2;
-    });
-    const map = worker.task(async function map(values: number[]): Promise<number[]> {
-      const tasks = await worker.enqueueMany(values.map((value) => double.enqueue(value)));
-      return (await Promise.all(tasks.map((task) => task.result({ timeout: "5s" })))).map(({ result }) => result);
-    });
-    const task = await map.enqueue([1, 2, 3]);
-    await worker.drain();
-    assertEquals((await task.result()).result, [2, 4, 6]);
-  });
-
-  it("waits until all dependents of a failed task have failed", async () => {
-    const { worker } = setUp();
-    const job = worker.task(function job(): void {
-      throw new Error("It fails");
-    });
-    const requests = [job.enqueue()];
-    for (let i = 0; i < 1500; i++) requests.push(job.enqueue().start({ after: requests.at(-1)!.id }));
-    const ended = worker.run();
-    await worker.enqueueMany(requests);
-    await worker.drain();
-    assertEquals(await worker.queueSize(), 0);
-    await worker.close();
-    await ended;
-  });
-
-  it("resolves for every caller, also if the run ends by itself, and rejects if the run fails", async () => {
-    const { worker } = setUp();
-    await Promise.all([worker.drain(), worker.drain(), worker.drain()]);
-    const burst = worker.run({ burst: true });
-    await worker.drain();
-    await burst;
-    const failing = setUp("2027-03-27T12:00:00Z", {
-      // deno-lint-ignore require-yield -- It throws before.
-      lifespan: async function* (): AsyncGenerator<undefined, void, unknown> {
-        await Promise.resolve();
-        throw new RangeError("The lifespan fails");
-      },
-    }).worker;
-    const run = failing.run();
-    await Promise.all([
-      assertRejects(() => run, RangeError, "lifespan"),
-      assertRejects(() => failing.drain(), RangeError, "lifespan"),
-    ]);
-  });
-
-  it("rejects inside a task, which would wait for itself", async () => {
-    const { worker } = setUp();
-    const own = worker.task(async function own(): Promise<void> {
-      await worker.drain();
-    });
-    const task = await own.enqueue();
-    await worker.drain();
-    assertEquals(
-      (await task.result()).exception.message,
-      `Could not drain a worker from one of its tasks: ${worker.id}`,
-    );
-  });
-
-  it("resolves when the worker is closed meanwhile", async () => {
-    const { worker } = setUp();
-    const hang = worker.task(async function hang(): Promise<void> {
-      await new Promise((resolve) => taskContext().signal.addEventListener("abort", resolve));
-    });
-    void worker.run();
-    await hang.enqueue();
-    const drained = worker.drain();
-    await worker.close();
-    await drained;
   });
 });

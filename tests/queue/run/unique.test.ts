@@ -105,7 +105,7 @@ behaviour("unique", (stage) => {
     const only = worker.task((name: string) => {
       const { tries } = taskContext();
       ran.push(`${name} ${tries}`);
-      if (name === "first" && tries === 1) throw new StreaqRetry("later", { delay: 500 });
+      if (name === "first" && tries === 1) throw new StreaqRetry("later", { delay: 1000 });
     }, { name: "only", ...unique });
     const run = running(worker);
     const first = await only.enqueue("first");
@@ -124,7 +124,7 @@ behaviour("unique", (stage) => {
     const only = worker.task(async (name: string) => {
       runs++;
       if (name === "second") await opened;
-      else throw new StreaqRetry("later", { delay: 400 });
+      else throw new StreaqRetry("later", { delay: 1000 });
     }, { name: "only", ...unique });
     const run = running(worker);
     const first = await only.enqueue("first");

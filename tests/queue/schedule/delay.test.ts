@@ -23,16 +23,16 @@ behaviour("a delayed task", (stage) => {
     const run = running(worker);
     const start = Date.now();
     const [delayed, scheduled] = await worker.enqueueMany([
-      job.enqueue("delay").start({ delay: 400 }),
-      job.enqueue("schedule").start({ schedule: new Date(start + 500) }),
+      job.enqueue("delay").start({ delay: 1000 }),
+      job.enqueue("schedule").start({ schedule: new Date(start + 1100) }),
     ]);
     assertEquals([await delayed.status(), await scheduled.status()], ["scheduled", "scheduled"]);
-    assert(Math.abs((await scheduled.info())!.scheduled!.getTime() - start - 500) < 1);
+    assert(Math.abs((await scheduled.info())!.scheduled!.getTime() - start - 1100) < 1);
     const times = [(await delayed.result()).result - start, (await scheduled.result()).result - start];
-    assert(times[0]! >= 400 && times[0]! < 5000, `${times[0]} ms`);
-    assert(times[1]! >= 500 && times[1]! < 5000, `${times[1]} ms`);
+    assert(times[0]! >= 1000 && times[0]! < 5000, `${times[0]} ms`);
+    assert(times[1]! >= 1100 && times[1]! < 5000, `${times[1]} ms`);
     const { enqueueTime } = await scheduled.result();
-    assertEquals(enqueueTime, start + 500);
+    assertEquals(enqueueTime, start + 1100);
     await run.stop();
     await stage.assertClean(worker);
   });
