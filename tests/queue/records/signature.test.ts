@@ -8,7 +8,7 @@ import { Signature } from "../../../src/queue/records/signature.ts";
 const record = new TextEncoder().encode('{"f":"note"}');
 
 describe("Signature.seal()", () => {
-  it("puts HMAC-SHA-256 of the bytes behind them", () => {
+  it("appends the HMAC-SHA-256 of the bytes", () => {
     const sealed = new Signature("s3cret").seal(record);
     assertEquals(sealed.length, record.length + 32);
     assertEquals([...sealed.subarray(0, record.length)], [...record]);
@@ -16,7 +16,7 @@ describe("Signature.seal()", () => {
     assertEquals(Array.from(sealed.subarray(-32), (byte) => byte.toString(16).padStart(2, "0")).join(""), expected);
   });
 
-  it("signs nothing as well", () => {
+  it("signs an empty record", () => {
     const signature = new Signature("s3cret");
     assertEquals(signature.open(signature.seal(new Uint8Array()))?.length, 0);
   });
@@ -25,14 +25,14 @@ describe("Signature.seal()", () => {
 describe("Signature.open()", () => {
   const signature = new Signature("s3cret");
 
-  it("gives the bytes of what it has sealed, whatever they are", () => {
+  it("returns the bytes that were sealed, whatever they are", () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), fc.string({ minLength: 1 }), (bytes, secret) => {
       const signature = new Signature(secret);
       assertEquals([...signature.open(signature.seal(bytes))!], [...bytes]);
     }));
   });
 
-  it("refuses a change of any byte, and any loss or addition", () => {
+  it("refuses changed, missing or additional bytes", () => {
     const sealed = signature.seal(record);
     for (let i = 0; i < sealed.length; i++) {
       assertEquals(signature.open(sealed.with(i, sealed[i]! ^ 1)), null);
@@ -42,14 +42,14 @@ describe("Signature.open()", () => {
     assertEquals(signature.open(new Uint8Array([...sealed, 0])), null);
   });
 
-  it("refuses what has no signature, or that of another secret", () => {
+  it("refuses bytes without a signature, or with one of another secret", () => {
     for (const bytes of [new Uint8Array(), record, new Uint8Array(32), new Uint8Array(1000)]) {
       assertEquals(signature.open(bytes), null);
     }
     assertEquals(signature.open(new Signature("S3cret").seal(record)), null);
   });
 
-  it("takes what any of its secrets has signed, and signs with the first", () => {
+  it("accepts the signature of any of its secrets, and signs with the first", () => {
     const old = new Signature("old");
     const [before, after] = [new Signature(["old", "new"]), new Signature(["new", "old"])];
     const now = new Signature(["new"]);
@@ -58,7 +58,7 @@ describe("Signature.open()", () => {
     assertEquals([now.open(before.seal(record)), old.open(after.seal(record))], [null, null]);
   });
 
-  it("does not follow later changes of the list", () => {
+  it("ignores later changes to the list of secrets", () => {
     const secrets = ["a"];
     const signature = new Signature(secrets);
     secrets.length = 0;
@@ -67,7 +67,7 @@ describe("Signature.open()", () => {
 });
 
 describe("new Signature()", () => {
-  const none: [string, unknown][] = [
+  const invalid: [string, unknown][] = [
     ["an empty string", ""],
     ["an empty list", []],
     ["an empty string in a list", ["s3cret", ""]],
@@ -78,14 +78,14 @@ describe("new Signature()", () => {
     ["an object", { secret: "s3cret" }],
     ["a list with a hole", new Array(1)],
   ];
-  for (const [what, secrets] of none) {
-    it(`refuses ${what} without showing it`, () => {
+  for (const [kind, secrets] of invalid) {
+    it(`refuses ${kind} without showing it`, () => {
       const { message } = assertThrows(() => new Signature(secrets as string), TypeError, "signingSecret");
       assert(!/s3cret|53|115/.test(message), message);
     });
   }
 
-  it("shows its secret to nobody", () => {
+  it("never shows its secret when it is inspected or serialised", () => {
     const signature = new Signature("s3cret");
     for (const text of [inspect(signature, { showHidden: true }), JSON.stringify(signature), String(signature)]) {
       assert(!text.includes("s3cret"));

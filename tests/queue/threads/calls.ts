@@ -1,12 +1,12 @@
 import type { ThreadPool } from "../../../src/queue/threads/pool.ts";
 import type { ThreadCall } from "../../../src/queue/threads/messages.ts";
 
-/** The URL of a module with functions for threads. */
+/** Returns the URL of a module with functions for threads. */
 export function fixture(name: "tasks" | "failures" | "throwing" | "silent"): string {
   return new URL(`./fixtures/${name}.ts`, import.meta.url).href;
 }
 
-/** A call of a function, most of them of the fixture "tasks". */
+/** Makes a call of a function, by default of the fixture "tasks". */
 export function call(fnName: string, args: readonly unknown[] = [], module = fixture("tasks")): ThreadCall {
   return {
     module,
@@ -17,7 +17,7 @@ export function call(fnName: string, args: readonly unknown[] = [], module = fix
   };
 }
 
-/** Calls a function in whichever thread is free. */
+/** Calls a function in a thread of the pool. */
 export async function run(pool: ThreadPool, ...[fnName, args, module]: Parameters<typeof call>): Promise<unknown> {
   const thread = await pool.acquire();
   try {
