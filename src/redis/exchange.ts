@@ -64,15 +64,17 @@ export class Exchange {
    *
    * @throws {TypeError} If an argument has a wrong type. Nothing of the command is sent then.
    */
-  send(command: Command): void {
-    const before = this.#encoder.size;
-    this.#encoder.write(command.args);
-    command.bytes = this.#encoder.size - before;
-    command.state = "sent";
-    this.#bytesInFlight += command.bytes;
-    if (this.#inFlight.size === 0) this.#events.waiting();
-    this.#inFlight.push(command);
-    if (command.next !== undefined) this.send(command.next);
+  send(first: Command): void {
+    // Not by recursion: a transaction may have any number of commands.
+    for (let command: Command | undefined = first; command; command = command.next) {
+      const before = this.#encoder.size;
+      this.#encoder.write(command.args);
+      command.bytes = this.#encoder.size - before;
+      command.state = "sent";
+      this.#bytesInFlight += command.bytes;
+      if (this.#inFlight.size === 0) this.#events.waiting();
+      this.#inFlight.push(command);
+    }
   }
 
   /** Takes the encoded commands, to be written to the socket. */

@@ -144,6 +144,8 @@ export class Pipeline {
       try {
         connection.send(command);
       } catch (error) {
+        // Half a transaction would leave the connection in MULTI for every command behind it.
+        if (command.state === "sent") return connection.destroy(error as Error);
         command.reject(error);
       }
     }

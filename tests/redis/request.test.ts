@@ -26,6 +26,23 @@ describe("RedisClient.transaction()", () => {
     assertInstanceOf(replies![2], ReplyError);
   });
 
+  it("takes 100,000 commands", async () => {
+    const commands = Array.from({ length: 100_000 }, () => ["INCR", "n"] as const);
+    const replies = await redis.transaction(commands);
+    assertEquals([replies!.length, replies!.at(-1), await redis.command(["GET", "n"])], [100_000, 100_000, "100000"]);
+  });
+
+  it("gives the connection up when its commands cannot all be encoded, instead of leaving it in MULTI", async () => {
+    let reads = 0;
+    // Its length is right when it is checked, and no number when it is sent.
+    const changing = { toString: () => "n" };
+    const args = new Proxy(["INCR", "n"] as [string, string], {
+      get: (target, name) => name === "1" && ++reads > 1 ? changing : Reflect.get(target, name),
+    });
+    await assertRejects(() => redis.transaction([["PING"], args]));
+    assertEquals(await redis.command(["PING"]), "PONG");
+  });
+
   it("returns bytes on request", async () => {
     const replies = await redis.transaction([["SET", "k", "v"], ["GET", "k"]], { binary: true });
     assertEquals(new Uint8Array(replies![1] as Uint8Array), new Uint8Array([0x76]));
