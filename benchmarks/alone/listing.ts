@@ -1,12 +1,12 @@
 /**
- * What looking into a queue costs when it holds 1,000,000 tasks in one state: each call in milliseconds, median and
- * slowest of 50, and the slowest command that the server saw meanwhile.
+ * The cost of inspecting a queue that holds 1,000,000 tasks in one state. Prints the median and the slowest of 50 calls
+ * of each kind, in milliseconds, and the slowest command on the server meanwhile.
  *
  * Run it with `node --import tsx`, `bun` or `deno run -A`; `--tasks 100000` makes it shorter.
  */
 import { parseArgs } from "node:util";
-import { type TaskStatus, Worker } from "../mod.ts";
-import { startRedis } from "../tests/support/redis_server.ts";
+import { type TaskStatus, Worker } from "../../mod.ts";
+import { startRedis } from "../../tests/support/redis_server.ts";
 
 const { values } = parseArgs({ options: { tasks: { type: "string", default: "1000000" } } });
 const count = Number(values.tasks);
@@ -20,7 +20,7 @@ const job = worker.task(async function job(n: number) {
 });
 const prefix = "streaq:listing";
 
-/** How each state is made of queued tasks: by what the keys hold then, as running them all would take too long. */
+/** Puts queued tasks into a state by writing its keys, as running all of them would take too long. */
 const fill: Record<(typeof states)[number], (ids: readonly string[]) => Promise<unknown>> = {
   queued: async () => {},
   scheduled: async (ids) => {

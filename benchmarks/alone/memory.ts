@@ -1,14 +1,14 @@
 /**
- * The queue in memory: 1,000,000 tasks are enqueued in batches of 10,000 and drained by one worker with a concurrency of
- * 32, all in this process; how long that takes, and the largest resident memory. Then 100,000 tasks here and on Redis, in
- * turns: how many a second are enqueued, and drained.
+ * The queue in memory. 1,000,000 tasks are enqueued in batches of 10,000 and drained by one worker with a concurrency of
+ * 32, all in this process; prints the time and the largest resident memory. Then 100,000 tasks here and on Redis, in
+ * turns; prints the tasks enqueued and drained per second.
  *
  * Run it with `node --import tsx`, `bun` or `deno run -A`; `--tasks 100000` makes it shorter, `--beside 0` leaves out Redis.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { Worker } from "../mod.ts";
-import { startRedis } from "../tests/support/redis_server.ts";
+import { Worker } from "../../mod.ts";
+import { startRedis } from "../../tests/support/redis_server.ts";
 
 const options = {
   tasks: { type: "string", default: "1000000" },
@@ -22,7 +22,7 @@ const rounds = 3;
 let peak = 0;
 const watch = setInterval(() => peak = Math.max(peak, process.memoryUsage().rss), 20);
 
-/** Enqueues and drains; in seconds. */
+/** Enqueues and drains tasks. Resolves to the seconds that each took. */
 async function measure(
   redisUrl: string,
   queueName: string,

@@ -1,7 +1,7 @@
 /**
- * Graphs of tasks, each to completion: a chain, a mesh of layers in which every task waits for the whole layer before it,
- * a fan-out, a fan-in, and a fan-out that fails. For each the time to enqueue it and the time until all had ended, the
- * slowest command that the server saw, and the memory of the worker, which is a process of its own.
+ * Graphs of tasks, each run to completion: a chain, a mesh of layers in which every task waits for the whole layer before
+ * it, a fan-out, a fan-in, and a fan-out that fails. Prints for each the time to enqueue it, the time until all tasks were
+ * complete, the slowest command on the server, and the memory of the worker, which is a process of its own.
  *
  * Run it with `node --import tsx`; `--scale 0.1` makes it smaller, `--only mesh` leaves the others out.
  */
@@ -9,13 +9,13 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { type EnqueueRequest, Worker } from "../mod.ts";
-import { startRedis } from "../tests/support/redis_server.ts";
+import { type EnqueueRequest, Worker } from "../../mod.ts";
+import { startRedis } from "../../tests/support/redis_server.ts";
 
 const { values } = parseArgs({
   options: { scale: { type: "string", default: "1" }, only: { type: "string" }, worker: { type: "string" } },
 });
-/** How many tasks are enqueued, or looked at, in one go. */
+/** How many tasks are enqueued with one call. */
 const part = 5000;
 const scale = Number(values.scale);
 const size = (full: number) => Math.max(2, Math.round(full * scale));
@@ -35,7 +35,7 @@ function makeWorker(redisUrl: string) {
   return { worker, node, failing };
 }
 
-/** The worker's process: it tells its memory when asked, with the most that it has had since it was asked before. */
+/** The process of the worker. Answers each message with its resident memory, now and at most since the last message. */
 async function work(redisUrl: string): Promise<void> {
   const { worker } = makeWorker(redisUrl);
   let most = 0;
@@ -74,10 +74,12 @@ async function measure(): Promise<void> {
     await enqueue();
     const enqueued = performance.now();
     while (await made.worker.queueSize() > 0) await new Promise((resolve) => setTimeout(resolve, 20));
-    const ended = performance.now();
+    const completed = performance.now();
     const [after, most] = await memory();
     console.log(
-      `${name}: enqueued in ${seconds(start, enqueued)}, ended ${seconds(enqueued, ended)} later; slowest command ` +
+      `${name}: enqueued in ${seconds(start, enqueued)}, complete ${
+        seconds(enqueued, completed)
+      } later; slowest command ` +
         `${await slowest(made.worker)}; memory of the worker ${before} before, ${most} at most, ${after} after`,
     );
   }
@@ -93,7 +95,7 @@ function seconds(from: number, to: number): string {
 async function slowest(worker: Worker): Promise<string> {
   const slow = await worker.redis.command<[number, number, number, string[]][]>(["SLOWLOG", "GET", 1000]);
   const [first] = slow.sort((a, b) => b[2] - a[2]);
-  // The first comment of a script says which it is.
+  // A script begins with a comment that names it.
   return first
     ? `${(first[2] / 1000).toFixed(1)} ms, ${first[3].slice(0, 2).join(" ").slice(0, 60).trim()}`
     : "under 1 ms";
@@ -113,7 +115,7 @@ function scenariosFor({ worker, node, failing }: ReturnType<typeof makeWorker>):
     return ids;
   }
 
-  /** Lets a delayed task run now. */
+  /** Makes a delayed task due now. */
   async function begin(id: string): Promise<void> {
     await worker.redis.command(["ZADD", "streaq:graph:queues:delayed:normal", 1, id]);
     await worker.redis.command(["PUBLISH", "streaq:graph:ts:wake", "due 0"]);

@@ -1,20 +1,20 @@
 /**
- * What decoding costs: one string of 32 to 256 MiB, in chunks of 64 KiB, must take time and memory in proportion to its
- * size; small replies are counted by the second.
+ * The cost of decoding. One string of 32 to 256 MiB, in chunks of 64 KiB, must take time and memory in proportion to its
+ * size; for small replies, the number decoded per second is printed.
  *
  * Run it with `node --import tsx`, `bun` or `deno run -A`.
  */
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { Decoder } from "../src/resp/decoder.ts";
-import type { Reply } from "../src/resp/reply.ts";
+import { Decoder } from "../../src/resp/decoder.ts";
+import type { Reply } from "../../src/resp/reply.ts";
 
 const MIB = 1024 * 1024;
 const CHUNK = 64 * 1024;
 const SIZES = [32, 64, 128, 256];
 
-/** What a chunk of the string holds. The character beyond Latin-1 makes V8 store two bytes for each character. */
+/** The content of each chunk of the string. The character beyond Latin-1 makes V8 store two bytes for each character. */
 const CONTENTS: Record<string, string> = {
   bytes: "0123456789abcdef",
   text: "0123456789abcdef",
@@ -35,7 +35,7 @@ const SMALL: Record<string, string> = {
   "map of 10": `%10\r\n${"+field\r\n:1\r\n".repeat(10)}`,
 };
 
-/** What one large string took, in milliseconds and bytes. */
+/** The cost of decoding one large string, in milliseconds and bytes. */
 interface Large {
   readonly ms: number;
   readonly rss: number;

@@ -1,13 +1,13 @@
 /**
- * How late delayed tasks start: 1,000 of them, due at random moments within 10 seconds, on an idle worker; median and 99th
- * percentile of the time between when each was due and when its function was called. Then a flood: 1,000,000 tasks due in
- * the same second, with the slowest command that the server saw until all of them had run.
+ * How late delayed tasks start. 1,000 tasks are due at random moments within 10 seconds, on an idle worker; prints the
+ * median and the 99th percentile of the time between the moment when a task was due and the call of its function. Then a
+ * flood: 1,000,000 tasks are due in the same second; prints the slowest command on the server until all have run.
  *
  * Run it with `node --import tsx`, `bun` or `deno run -A`; `--flood 100000` makes it shorter, `--flood 0` leaves it out.
  */
 import { parseArgs } from "node:util";
-import { Worker } from "../mod.ts";
-import { startRedis } from "../tests/support/redis_server.ts";
+import { Worker } from "../../mod.ts";
+import { startRedis } from "../../tests/support/redis_server.ts";
 
 const { values } = parseArgs({ options: { flood: { type: "string", default: "1000000" } } });
 const flood = Number(values.flood);
