@@ -17,7 +17,7 @@ const expireLimit = 2000;
 export interface Outcome extends NewResult {
   /** The task that failed first, possibly several levels above; `null` for a success. */
   readonly failedId: string | null;
-  /** What finished the task: the entry of a lease, with its number of deliveries, or the mark of an abort. */
+  /** The cause of its end: the entry of a lease, with its number of deliveries, or the mark of an abort. */
   readonly by: string;
   readonly deliveries: number;
 }

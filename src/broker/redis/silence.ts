@@ -1,6 +1,6 @@
 import type { ConsumerActivity } from "./scripts/lease/observe.ts";
 
-/** What is known of one consumer. */
+/** The latest observation of one consumer. */
 interface Observed {
   /** Time of its last activity, by the server's clock. Only whether it changes counts, so a step of that clock does not. */
   readonly activeTime: number;

@@ -9,7 +9,7 @@ import { showTries } from "./outcome.ts";
 /** The worker has registered no task of a name. */
 export class UnknownTaskError extends StreaqError {}
 
-/** What the guards need of their worker. */
+/** Options of the guards. */
 export interface GuardOptions {
   readonly codec: RecordCodec;
   readonly registry: ReadonlyMap<string, Definition>;

@@ -155,7 +155,7 @@ export class Roles {
     });
   }
 
-  /** What the worker reports about itself. */
+  /** The report of the worker about itself. */
   status(): WorkerStatus {
     const { workerId, counters, registry } = this.#options;
     const { running, lingering } = this.inFlight;
