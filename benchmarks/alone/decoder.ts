@@ -1,11 +1,6 @@
 /**
-<<<<<<< HEAD:benchmarks/decoder.ts
- * Measures the decoder: a string of 32 to 256 MiB, in chunks of 64 KiB, which must take time and memory in proportion
- * to its size; and small replies for each second.
-=======
  * The cost of decoding. One string of 32 to 256 MiB, in chunks of 64 KiB, must take time and memory in proportion to its
  * size; for small replies, the number decoded per second is printed.
->>>>>>> bench:benchmarks/alone/decoder.ts
  *
  * Run it with `node --import tsx`, `bun` or `deno run -A`.
  */
@@ -19,11 +14,7 @@ const MIB = 1024 * 1024;
 const CHUNK = 64 * 1024;
 const SIZES = [32, 64, 128, 256];
 
-<<<<<<< HEAD:benchmarks/decoder.ts
-/** Contents of a chunk of the string. With a character beyond Latin-1, V8 stores two bytes for each character. */
-=======
 /** The content of each chunk of the string. The character beyond Latin-1 makes V8 store two bytes for each character. */
->>>>>>> bench:benchmarks/alone/decoder.ts
 const CONTENTS: Record<string, string> = {
   bytes: "0123456789abcdef",
   text: "0123456789abcdef",
@@ -44,11 +35,7 @@ const SMALL: Record<string, string> = {
   "map of 10": `%10\r\n${"+field\r\n:1\r\n".repeat(10)}`,
 };
 
-<<<<<<< HEAD:benchmarks/decoder.ts
-/** Measurement of one large string, in milliseconds and bytes. */
-=======
 /** The cost of decoding one large string, in milliseconds and bytes. */
->>>>>>> bench:benchmarks/alone/decoder.ts
 interface Large {
   readonly ms: number;
   readonly rss: number;
@@ -75,7 +62,7 @@ function compareAll(): void {
   }
 }
 
-/** Measures in a separate process, since the peak memory of a process never decreases. */
+/** Measures in a process of its own, since the peak of a process never falls. */
 function decodeLargeElsewhere(contents: string, size: number): Large {
   const before = "Deno" in globalThis ? ["run", "-A", "--no-check"] : process.execArgv;
   const args = [...before, fileURLToPath(import.meta.url), contents, String(size)];
@@ -105,7 +92,7 @@ function decodeLarge(contents: string, size: number): Large {
   const rss = maxRss() - peak;
   const length = (value as unknown as string | Uint8Array).length;
   const expected = (size / pattern.length) * (contents === "bytes" ? pattern.length : CONTENTS[contents]!.length);
-  if (length !== expected) throw new Error(`Cannot measure a string: expected ${expected} characters, got ${length}`);
+  if (length !== expected) throw new Error(`Decoded the wrong length: ${length}`);
   return { ms, rss };
 }
 
@@ -113,7 +100,7 @@ function maxRss(): number {
   return process.resourceUsage().maxRSS * 1024;
 }
 
-/** Counts replies per second over chunks of about 64 KiB, as the best of many short runs. */
+/** Counts replies per second, as the best of many short runs, over chunks of about 64 KiB. */
 function decodeSmall(reply: string, binary: boolean): number {
   const perChunk = Math.ceil(CHUNK / reply.length);
   const chunk = new TextEncoder().encode(reply.repeat(perChunk));

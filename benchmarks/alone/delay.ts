@@ -1,17 +1,9 @@
 /**
-<<<<<<< HEAD:benchmarks/delay.ts
- * Measures how late delayed tasks start on an idle worker: 1,000 tasks that are due at random moments within 10
- * seconds, with the median and the 99th percentile of the time from when a task is due until its function is called.
- * Then a flood: 1,000,000 tasks that are due in the same second, with the slowest command of the server until all have
- * run.
-=======
  * How late delayed tasks start. 1,000 tasks are due at random moments within 10 seconds, on an idle worker; prints the
  * median and the 99th percentile of the time between the moment when a task was due and the call of its function. Then a
  * flood: 1,000,000 tasks are due in the same second; prints the slowest command on the server until all have run.
->>>>>>> bench:benchmarks/alone/delay.ts
  *
- * Run it with `node --import tsx`, `bun` or `deno run -A`. `--flood 100000` makes the flood shorter, `--flood 0` skips
- * it.
+ * Run it with `node --import tsx`, `bun` or `deno run -A`; `--flood 100000` makes it shorter, `--flood 0` leaves it out.
  */
 import { parseArgs } from "node:util";
 import { Worker } from "../../mod.ts";
@@ -41,7 +33,7 @@ await worker.enqueueMany(Array.from({ length: count }, () => {
 while (ran < count) await new Promise((resolve) => setTimeout(resolve, 100));
 late.sort((a, b) => a - b);
 console.log(
-  `${count} delayed tasks, start after the due time: median ${late[count / 2]} ms, ` +
+  `${count} delayed tasks, started after they were due: median ${late[count / 2]} ms, ` +
     `99th percentile ${late[Math.floor(count * 0.99)]} ms, earliest ${late[0]} ms, latest ${late.at(-1)} ms`,
 );
 

@@ -1,16 +1,9 @@
 /**
-<<<<<<< HEAD:benchmarks/graph.ts
- * Runs graphs of tasks to completion: a chain, a mesh of layers in which every task depends on the whole previous
- * layer, a fan-out, a fan-in, and a fan-out that fails. For each, it prints the time to enqueue it and the time until
- * all tasks have finished, the slowest command of the server, and the memory of the worker, which is a separate
- * process.
-=======
  * Graphs of tasks, each run to completion: a chain, a mesh of layers in which every task waits for the whole layer before
  * it, a fan-out, a fan-in, and a fan-out that fails. Prints for each the time to enqueue it, the time until all tasks were
  * complete, the slowest command on the server, and the memory of the worker, which is a process of its own.
->>>>>>> bench:benchmarks/alone/graph.ts
  *
- * Run it with `node --import tsx`. `--scale 0.1` makes the graphs smaller, `--only mesh` skips the others.
+ * Run it with `node --import tsx`; `--scale 0.1` makes it smaller, `--only mesh` leaves the others out.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -22,11 +15,7 @@ import { startRedis } from "../../tests/support/redis_server.ts";
 const { values } = parseArgs({
   options: { scale: { type: "string", default: "1" }, only: { type: "string" }, worker: { type: "string" } },
 });
-<<<<<<< HEAD:benchmarks/graph.ts
-/** Number of tasks in one call of `enqueueMany()`. */
-=======
 /** How many tasks are enqueued with one call. */
->>>>>>> bench:benchmarks/alone/graph.ts
 const part = 5000;
 const scale = Number(values.scale);
 const size = (full: number) => Math.max(2, Math.round(full * scale));
@@ -46,22 +35,16 @@ function makeWorker(redisUrl: string) {
   return { worker, node, failing };
 }
 
-<<<<<<< HEAD:benchmarks/graph.ts
-/**
- * The process of the worker. On request, it reports its memory, and the most that it has used since the last request.
- */
-=======
 /** The process of the worker. Answers each message with its resident memory, now and at most since the last message. */
->>>>>>> bench:benchmarks/alone/graph.ts
 async function work(redisUrl: string): Promise<void> {
   const { worker } = makeWorker(redisUrl);
-  let peak = 0;
-  const measureMemory = () => peak = Math.max(peak, process.memoryUsage().rss);
-  const timer = setInterval(measureMemory, 20);
+  let most = 0;
+  const look = () => most = Math.max(most, process.memoryUsage().rss);
+  const timer = setInterval(look, 20);
   process.on("message", () => {
-    measureMemory();
-    process.send!([process.memoryUsage().rss, peak]);
-    peak = 0;
+    look();
+    process.send!([process.memoryUsage().rss, most]);
+    most = 0;
   });
   process.on("disconnect", () => void worker.close());
   await worker.run();
@@ -91,15 +74,6 @@ async function measure(): Promise<void> {
     await enqueue();
     const enqueued = performance.now();
     while (await made.worker.queueSize() > 0) await new Promise((resolve) => setTimeout(resolve, 20));
-<<<<<<< HEAD:benchmarks/graph.ts
-    const finished = performance.now();
-    const [after, peak] = await memory();
-    console.log(
-      `${name}: enqueued in ${seconds(start, enqueued)}, finished ${
-        seconds(enqueued, finished)
-      } later; slowest command ` +
-        `${await slowest(made.worker)}; memory of the worker ${before} before, ${peak} at most, ${after} after`,
-=======
     const completed = performance.now();
     const [after, most] = await memory();
     console.log(
@@ -107,7 +81,6 @@ async function measure(): Promise<void> {
         seconds(enqueued, completed)
       } later; slowest command ` +
         `${await slowest(made.worker)}; memory of the worker ${before} before, ${most} at most, ${after} after`,
->>>>>>> bench:benchmarks/alone/graph.ts
     );
   }
   child.disconnect();
@@ -122,11 +95,7 @@ function seconds(from: number, to: number): string {
 async function slowest(worker: Worker): Promise<string> {
   const slow = await worker.redis.command<[number, number, number, string[]][]>(["SLOWLOG", "GET", 1000]);
   const [first] = slow.sort((a, b) => b[2] - a[2]);
-<<<<<<< HEAD:benchmarks/graph.ts
-  // The first comment of a script shows which one it is.
-=======
   // A script begins with a comment that names it.
->>>>>>> bench:benchmarks/alone/graph.ts
   return first
     ? `${(first[2] / 1000).toFixed(1)} ms, ${first[3].slice(0, 2).join(" ").slice(0, 60).trim()}`
     : "under 1 ms";

@@ -1,13 +1,8 @@
 /**
-<<<<<<< HEAD:benchmarks/listing.ts
- * Measures the calls that inspect a queue with 1,000,000 tasks in one state: the median and the slowest of 50 calls in
- * milliseconds, and the slowest command of the server meanwhile.
-=======
  * The cost of inspecting a queue that holds 1,000,000 tasks in one state. Prints the median and the slowest of 50 calls
  * of each kind, in milliseconds, and the slowest command on the server meanwhile.
->>>>>>> bench:benchmarks/alone/listing.ts
  *
- * Run it with `node --import tsx`, `bun` or `deno run -A`. `--tasks 100000` makes it shorter.
+ * Run it with `node --import tsx`, `bun` or `deno run -A`; `--tasks 100000` makes it shorter.
  */
 import { parseArgs } from "node:util";
 import { type TaskStatus, Worker } from "../../mod.ts";
@@ -25,11 +20,7 @@ const job = worker.task(async function job(n: number) {
 });
 const prefix = "streaq:listing";
 
-<<<<<<< HEAD:benchmarks/listing.ts
-/** Changes the keys of queued tasks to those of another state, as running every task would take too long. */
-=======
 /** Puts queued tasks into a state by writing its keys, as running all of them would take too long. */
->>>>>>> bench:benchmarks/alone/listing.ts
 const fill: Record<(typeof states)[number], (ids: readonly string[]) => Promise<unknown>> = {
   queued: async () => {},
   scheduled: async (ids) => {
@@ -82,7 +73,7 @@ async function populate(state: (typeof states)[number]): Promise<string[]> {
   return ids;
 }
 
-async function time(name: string, call: () => Promise<unknown>): Promise<void> {
+async function time(what: string, call: () => Promise<unknown>): Promise<void> {
   const spans: number[] = [];
   for (let i = 0; i < rounds; i++) {
     const start = performance.now();
@@ -90,5 +81,5 @@ async function time(name: string, call: () => Promise<unknown>): Promise<void> {
     spans.push(performance.now() - start);
   }
   spans.sort((a, b) => a - b);
-  console.log(`${name.padEnd(30)} ${spans[rounds / 2]!.toFixed(2)} ms, slowest ${spans.at(-1)!.toFixed(2)} ms`);
+  console.log(`${what.padEnd(30)} ${spans[rounds / 2]!.toFixed(2)} ms, slowest ${spans.at(-1)!.toFixed(2)} ms`);
 }

@@ -1,15 +1,9 @@
 /**
-<<<<<<< HEAD:benchmarks/memory.ts
- * Measures the queue in memory: 1,000,000 tasks are enqueued in batches of 10,000 and drained by a worker with a
- * concurrency of 32, in one process. It prints the time and the peak of the resident memory. Then it alternates between
- * memory and Redis with 100,000 tasks, and prints how many tasks a second are enqueued and drained.
-=======
  * The queue in memory. 1,000,000 tasks are enqueued in batches of 10,000 and drained by one worker with a concurrency of
  * 32, all in this process; prints the time and the largest resident memory. Then 100,000 tasks here and on Redis, in
  * turns; prints the tasks enqueued and drained per second.
->>>>>>> bench:benchmarks/alone/memory.ts
  *
- * Run it with `node --import tsx`, `bun` or `deno run -A`. `--tasks 100000` makes it shorter, `--beside 0` skips Redis.
+ * Run it with `node --import tsx`, `bun` or `deno run -A`; `--tasks 100000` makes it shorter, `--beside 0` leaves out Redis.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -28,11 +22,7 @@ const rounds = 3;
 let peak = 0;
 const watch = setInterval(() => peak = Math.max(peak, process.memoryUsage().rss), 20);
 
-<<<<<<< HEAD:benchmarks/memory.ts
-/** Enqueues and drains tasks; resolves to the seconds that each takes. */
-=======
 /** Enqueues and drains tasks. Resolves to the seconds that each took. */
->>>>>>> bench:benchmarks/alone/memory.ts
 async function measure(
   redisUrl: string,
   queueName: string,

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../base/clock.ts";
 import { consoleLogger } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
+import { listenForSignals } from "../queue/run/signals.ts";
 import { EXPLAINED } from "./child.ts";
 import { run } from "./run.ts";
 import { type Host, UsageError, type Verb } from "./verb.ts";
@@ -76,13 +77,7 @@ function newHost(program: string, verbose: boolean): Host {
     stop: stop.signal,
     kill: kill.signal,
     takeSignals() {
-      let isFirst = true;
-      const listener = () => {
-        if (isFirst) stop.abort();
-        else kill.abort();
-        isFirst = false;
-      };
-      process.on("SIGINT", listener).on("SIGTERM", listener);
+      listenForSignals(() => stop.abort(), { clock: systemClock, onSecond: () => kill.abort() });
     },
     print: (text) => void process.stdout.write(text),
   };

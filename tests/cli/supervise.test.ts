@@ -65,14 +65,18 @@ describe("streaq run --workers", () => {
     assertStringIncludes(failing.stderr, "expected an export worker or default");
   });
 
-  it("kills processes that do not exit, on a second signal", async () => {
+  it("takes SIGTERM twice for one, and kills processes that do not exit on a later SIGINT", async () => {
     await using command = stage.run(fixture("worker.ts"), "--workers", "2");
     await stage.enqueue("ignoreSignal");
     await command.prints(/task ignoreSignal □/);
     await command.prints(/starting worker \w+ for/, 2);
     command.signal("SIGTERM");
+    command.signal("SIGTERM");
     await command.prints(/shutdown worker/);
     command.signal("SIGTERM");
+    // The first process has had more than 500 ms to shut down, as a task ignores its signal.
+    await command.prints(/ignores its signal/);
+    command.signal("SIGINT");
     assertEquals(await command.exited, 137);
   });
 
