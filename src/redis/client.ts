@@ -101,6 +101,11 @@ export interface RedisClient extends AsyncDisposable {
   dedicated(options?: { signal?: AbortSignal | undefined }): Promise<DedicatedClient>;
 
   /**
+   * Lets the process exit by itself while no command is in flight, though connections are open. Commands still work.
+   */
+  unref(): void;
+
+  /**
    * Closes every connection. Commands without a reply reject with a {@linkcode ConnectionError}, and subscriptions end.
    *
    * @returns Resolves when the sockets are closed.
@@ -186,6 +191,10 @@ class Client implements RedisClient {
     signal?.throwIfAborted();
     if (this.#closing) throw closedError();
     return await openDedicated(this.#settings, this.#dedicated, signal);
+  }
+
+  unref(): void {
+    this.#settings.hold.release();
   }
 
   close(): Promise<void> {

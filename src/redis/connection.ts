@@ -9,6 +9,7 @@ import { greet, type Greeting } from "./handshake.ts";
 import type { Settings } from "./options.ts";
 import { Transport } from "./transport.ts";
 import { displayUrl } from "./url.ts";
+import type { HoldingConnection } from "./process_hold.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** Events of a {@linkcode Connection}. */
@@ -34,7 +35,7 @@ const closeTimeout = 200;
  * closes after the last reply, so that its owner can look for the new primary. `ending` means that its owner has closed
  * it: the commands in flight are rejected, but written bytes are still delivered. The last state is `closed`.
  */
-export class Connection {
+export class Connection implements HoldingConnection {
   readonly #settings: Settings;
   readonly #events: ConnectionEvents;
   /** Whether a loss must be noticed within seconds, although no command is in flight. */
@@ -68,7 +69,10 @@ export class Connection {
     this.#settings = settings;
     this.#events = events;
     this.#exchange = new Exchange(settings.limits, {
-      waiting: () => this.#watchdog.sent(),
+      waiting: () => {
+        this.#watchdog.sent();
+        if (settings.hold.isReleased) this.#transport.hold(true);
+      },
       readOnly: (refusal) => this.#retire(refusal),
     });
     this.#watchdog = new Watchdog(settings.clock, settings, {
@@ -87,6 +91,7 @@ export class Connection {
       drain: () => this.#drain(),
       close: (error) => this.destroy(error ?? new Error("The server closed the connection")),
     });
+    settings.hold.add(this);
   }
 
   /** Information of the server about the connection, after the handshake. */
@@ -118,6 +123,12 @@ export class Connection {
   send(command: Command): void {
     this.#exchange.send(command);
     if (this.#exchange.unwritten >= writeBytes) this.flush();
+  }
+
+  /** See {@linkcode HoldingConnection}. A connection that is being opened holds the process. */
+  updateHold(): void {
+    const isIdle = this.#state === "ready" && this.#exchange.inFlight === 0;
+    this.#transport.hold(!(this.#settings.hold.isReleased && isIdle));
   }
 
   /** Writes the commands sent so far to the socket. */
@@ -167,11 +178,14 @@ export class Connection {
     if (state === "ready") {
       this.#readySince = this.#settings.clock.monotonic();
       this.#watchdog.start();
-      return this.#events.ready();
+      this.#events.ready();
+      if (this.#settings.hold.isReleased) this.updateHold();
+      return;
     }
     this.#watchdog.stop();
     if (this.#exchange.inFlight > 0) this.#exchange.abandon(this.#inFlightError());
     if (state === "ending") return;
+    this.#settings.hold.remove(this);
     this.#transport.destroy();
     this.#closed.resolve();
     this.#events.closed(this.#reason as Error);
@@ -204,6 +218,7 @@ export class Connection {
     }
     if (this.#state === "retiring" && this.#exchange.inFlight === 0) return this.destroy(this.#reason as Error);
     if (wasFull && !this.full) this.#events.drained();
+    if (this.#settings.hold.isReleased && this.#exchange.inFlight === 0) this.updateHold();
   }
 
   #drain(): void {

@@ -102,7 +102,9 @@ export class Link {
   #startDeadline(): void {
     const { connectTimeout, clock } = this.#settings;
     this.#lastReason = undefined;
-    this.#deadline = clock.timer(connectTimeout, () => this.#onDeadline(connectTimeout));
+    this.#deadline = clock.timer(connectTimeout, () => this.#onDeadline(connectTimeout), {
+      ref: !this.#settings.hold.isReleased,
+    });
   }
 
   #attempt(): void {
@@ -160,7 +162,8 @@ export class Link {
 
   #wait(ms: number): void {
     this.#move("waiting");
-    this.#pause = this.#settings.clock.timer(ms, () => this.#attempt());
+    // A released client keeps no process alive to reconnect.
+    this.#pause = this.#settings.clock.timer(ms, () => this.#attempt(), { ref: !this.#settings.hold.isReleased });
   }
 
   #onDeadline(timeout: number): void {

@@ -4,6 +4,7 @@ import type { Logger } from "../base/log.ts";
 import type { DecoderLimits } from "../resp/decoder.ts";
 import type { RetryLimits } from "../base/backoff.ts";
 import type { TlsOptions } from "./transport.ts";
+import { ProcessHold } from "./process_hold.ts";
 import { parseUrl, type Target } from "./url.ts";
 
 /** Options of {@linkcode createClient}. They override the URL. */
@@ -97,6 +98,7 @@ export interface Settings {
   readonly maxQueuedBytes: number;
   readonly maxInFlightBytes: number;
   readonly limits: DecoderLimits | undefined;
+  readonly hold: ProcessHold;
   readonly logger: Logger | undefined;
   readonly clock: Clock;
 }
@@ -133,6 +135,7 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
     throw new TypeError(`Cannot use option "name": ${expected}, got ${JSON.stringify(name)}`);
   }
   return {
+    hold: new ProcessHold(),
     target: {
       ...target,
       tls: target.tls || tls !== undefined,

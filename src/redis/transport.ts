@@ -52,6 +52,12 @@ export class Transport {
     return hasRoom;
   }
 
+  /** Keeps the process alive, or lets it exit. */
+  hold(isHeld: boolean): void {
+    if (isHeld) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
   /** Closes the socket after the written bytes are sent. */
   end(): void {
     this.#socket.end();

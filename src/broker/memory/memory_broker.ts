@@ -172,6 +172,10 @@ export class MemoryBroker implements Broker {
     return new MemoryConsumer(this.#queue, { ...options, binary, reader });
   }
 
+  unref(): void {
+    // Nothing here keeps the process alive but operations in progress.
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     const closed = new StreaqError("The worker was closed while waiting for a result");
