@@ -82,6 +82,18 @@ export function running(worker: Worker<unknown>): { stop(): Promise<void> } {
 }
 
 /**
+ * Waits until a running worker receives events, like the abort of a task that it runs. It uses one connection for them
+ * and for results, and subscribes to events first.
+ */
+export async function receivesEvents(worker: Worker): Promise<void> {
+  let hasRun = false;
+  const ready = worker.task(() => void (hasRun = true), { name: "ready", silent: true });
+  const task = await ready.enqueue();
+  await eventually(() => hasRun);
+  await task.result();
+}
+
+/**
  * Waits until the system clock has passed a time in Unix milliseconds, for tasks that become due or expire then. A clock
  * that has passed it stays past it, so such a wait is long enough on a busy machine too.
  */

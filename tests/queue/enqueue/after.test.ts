@@ -167,25 +167,25 @@ behaviour("a dependent task", (stage) => {
   });
 
   it("expires counting from when its dependencies have succeeded, not while it waits for them", async () => {
-    const { worker, ran, gated, open } = await setUp({ concurrency: 1 });
-    const hasty = worker.task(async (name: string) => {
-      ran.push(name);
+    const { worker, ran, gated, open } = await setUp({ priorities: ["low", "high"], concurrency: 1 });
+    const patient = worker.task(async () => {
+      ran.push("patient");
       await clockPasses(Date.now() + 400);
-    }, { name: "hasty", expire: 400 });
+    }, { name: "patient", expire: 2000 });
+    const hasty = worker.task(() => void ran.push("hasty"), { name: "hasty", expire: 400 });
     const top = await gated.enqueue();
-    const first = await hasty.enqueue("one").start({ after: top.id });
-    const second = await hasty.enqueue("other").start({ after: top.id });
+    const first = await patient.enqueue().start({ after: top.id, priority: "high" });
+    const second = await hasty.enqueue().start({ after: top.id, priority: "low" });
     const run = running(worker);
-    await clockPasses(Date.now() + 400);
+    await clockPasses(Date.now() + 2000);
     const opened = Date.now();
     open();
-    const results = await Promise.all([first.result(), second.result()]);
-    // Both are released at once and there is one slot, so the one that waits for it expires.
-    const [good] = results.filter(({ success }) => success);
-    const [bad] = results.filter(({ success }) => !success);
+    // Both are released at once and there is one slot, so the second one expires.
+    const [good, bad] = await Promise.all([first.result(), second.result()]);
+    assertEquals([good!.success, bad!.success], [true, false]);
     assert(good!.enqueueTime >= opened - 5, "it was queued when its dependency had succeeded");
     assertStringIncludes(bad!.exception.message, "expired: it was not started within 400 ms");
-    assertEquals(ran.length, 1);
+    assertEquals(ran, ["patient"]);
     await run.stop();
     await stage.assertClean(worker);
   });

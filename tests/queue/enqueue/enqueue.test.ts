@@ -83,7 +83,7 @@ behaviour("enqueue()", (stage) => {
     assertEquals((await task.result()).result, 1);
   });
 
-  it("does not enqueue an id again whose task has finished without keeping its result", async () => {
+  it("does not enqueue an id again after its task has finished without keeping its result", async () => {
     const { worker } = await setUp(stage);
     let runs = 0;
     const brief = worker.task(() => ++runs, { name: "brief", ttl: 0 });

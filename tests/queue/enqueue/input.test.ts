@@ -29,7 +29,7 @@ for (const [format, options] of codecs) {
       ["a value", 7, [7]],
       ["an array", [1, [2]], [[1, [2]]]],
       ["null", null, [null]],
-      ["nothing", undefined, []],
+      ["undefined", undefined, []],
       ["a tuple", tuple(1, [2], null), [1, [2], null]],
       ["an empty tuple", tuple(), []],
       ["a tuple in an array", [tuple(1)], [[[1]]]],

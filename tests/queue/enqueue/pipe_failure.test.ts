@@ -77,7 +77,7 @@ behaviour("a pipeline with an unsuccessful step", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails from a waiting step on that is aborted, while the steps before it continue", async () => {
+  it("fails from an aborted step on, while the steps before it continue", async () => {
     const { worker, runs, note, double } = await setUp();
     const first = note.enqueue(1);
     const second = first.pipe(double as never) as EnqueueRequest<unknown>;
@@ -93,7 +93,7 @@ behaviour("a pipeline with an unsuccessful step", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails from a step on that is aborted while it has its input and waits for a slot", async () => {
+  it("fails from a step on if it is aborted while it has its input and waits for a slot", async () => {
     const { worker, runs, note, double, gated, open } = await setUp();
     const first = double.enqueue(1).start({ priority: "high" });
     const second = first.pipe(note);
@@ -114,7 +114,7 @@ behaviour("a pipeline with an unsuccessful step", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails from a step on that is aborted while it runs or waits for its retry", async () => {
+  it("fails from a step on if it is aborted while it runs or waits for its retry", async () => {
     const { worker, runs, note, double, gated, open } = await setUp({ concurrency: 2 });
     const later = worker.task((_value: unknown) => {
       throw new StreaqRetry("later", { delay: "1h" });
@@ -137,11 +137,12 @@ behaviour("a pipeline with an unsuccessful step", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails from a step on that expires, counting from the completion of the previous step", async () => {
+  it("fails from a step on if it expires, counting from the completion of the previous step", async () => {
     const { worker, runs, note, double, gated, open } = await setUp();
     const hasty = worker.task((value: number) => value, { name: "hasty", expire: 300 });
-    const slow = worker.task((value: number) => clockPasses(Date.now() + 300).then(() => value), { name: "slow" });
-    const inTime = await slow.enqueue(1).pipe(hasty);
+    const patient = worker.task((value: number) => value, { name: "patient", expire: 1000 });
+    const slow = worker.task((value: number) => clockPasses(Date.now() + 1000).then(() => value), { name: "slow" });
+    const inTime = await slow.enqueue(1).pipe(patient);
     await worker.run({ burst: true });
     assertEquals((await inTime.result()).result, 1);
     const late = double.enqueue(1).start({ priority: "high" }).pipe(hasty);

@@ -230,7 +230,7 @@ describe("RecordCodec with a secret", () => {
     assertEquals(parsed.map(({ length }) => length), [data.length - 32]);
   });
 
-  it("signs a failure too that its serializer refuses", () => {
+  it("signs even a failure that its serializer refuses", () => {
     const serialize = () => {
       throw new Error("no");
     };

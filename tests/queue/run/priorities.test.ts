@@ -31,7 +31,7 @@ behaviour("priorities", (stage) => {
     });
   }
 
-  it("let a new task of a high one overtake the buffered tasks of a low one", async () => {
+  it("let a new task of high priority overtake buffered tasks of low priority", async () => {
     const { open, opened } = gate();
     const { worker, ran, enqueue } = await setUp(16, async (name) => {
       if (name === "low 20") await opened;

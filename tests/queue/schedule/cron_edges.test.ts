@@ -10,7 +10,7 @@ import { behaviour } from "../behaviour.ts";
 import { clockPasses, running, untilAborted } from "../stage.ts";
 
 behaviour("a job with a schedule", (stage) => {
-  it("is unscheduled together with an occurrence that waits for a slot, and the next one", async () => {
+  it("is unscheduled together with an occurrence that waits for a slot, and with the next one", async () => {
     const worker = await stage.worker({ concurrency: 1 });
     const runs: string[] = [];
     const { open, opened } = gate();
@@ -32,7 +32,7 @@ behaviour("a job with a schedule", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("continues after an occurrence was aborted that was scheduled, running or waiting for its retry", async () => {
+  it("continues after occurrences were aborted while scheduled, running and waiting for a retry", async () => {
     const worker = await stage.worker();
     const starts: string[] = [];
     worker.cron("* * * * * *", async () => {
@@ -161,7 +161,7 @@ behaviour("start() with a time", (stage) => {
     assertEquals([await soon.status(), await dated.status()], ["done", "done"]);
   });
 
-  it("schedules one task for a request that is twice in a batch, and none that is too large", async () => {
+  it("schedules one task for a request that is twice in a batch, and none for one that is too large", async () => {
     const worker = await stage.worker({ maxPayload: 1000 });
     const job = worker.task((text: string) => text, { name: "job" });
     const request = job.enqueue("twice").start({ schedule: "@yearly" });
