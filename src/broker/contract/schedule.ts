@@ -30,7 +30,13 @@ export interface Occurrence {
 /** Outcome of storing a {@linkcode NewSchedule}; a cron job never gets `exists` or `done`. */
 export type ScheduleAnswer = "created" | "changed" | "unchanged" | "exists" | "done";
 
-/** Schedules whose occurrence has become due. */
+/** A place among the schedules of a queue, which are ordered by the due time of the next occurrence, then by name. */
+export interface SchedulePlace {
+  readonly time: number;
+  readonly name: string;
+}
+
+/** Schedules whose occurrence has become due, from a place on; a call returns a limited number. */
 export interface DueSchedules {
   /** The time now, in Unix milliseconds by the server's clock. */
   readonly time: number;
@@ -38,6 +44,10 @@ export interface DueSchedules {
     /** Whether a living worker has registered the cron job. */
     readonly isRegistered: boolean;
   })[];
+  /** Whether more schedules may be due behind the last one. */
+  readonly unfinished: boolean;
+  /** In how many milliseconds the first schedule that is not due yet is due; `null` when there is none. */
+  readonly next: number | null;
 }
 
 /** The step of a schedule from the occurrence that is due to the next one. */

@@ -1,4 +1,4 @@
-import type { DueSchedules, Tick } from "./schedule.ts";
+import type { DueSchedules, SchedulePlace, Tick } from "./schedule.ts";
 
 /** Outcome of moving due tasks to their streams. */
 export interface Promotion {
@@ -13,8 +13,12 @@ export interface Promotion {
 export interface Scheduling {
   /** Moves due tasks to their streams. */
   promote(): Promise<Promotion>;
-  /** Lists schedules whose occurrence has become due. */
-  due(): Promise<DueSchedules>;
+  /**
+   * Lists schedules whose occurrence has become due, at most 100.
+   *
+   * @param after The place behind which to begin; `null` for the front.
+   */
+  due(after: SchedulePlace | null): Promise<DueSchedules>;
   /** Enqueues next occurrences, each once; returns how many were new. */
   tick(ticks: readonly Tick[]): Promise<number>;
   /** Registers the names of this worker's cron jobs; returns those without a schedule. */

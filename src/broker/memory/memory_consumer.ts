@@ -50,7 +50,7 @@ function schedulingOn(
 ): Scheduling {
   return {
     promote: () => turn.answer(leases.promote()),
-    due: () => turn.answer(schedules.due(binary)),
+    due: (after) => turn.answer(schedules.due(after, binary)),
     tick: (ticks) => turn.answer(ticks.filter((tick) => schedules.tick(tick)).length),
     register: (names) => turn.answer(schedules.register(names, liveWorkers.longestTimeout(idleTimeout))),
   };

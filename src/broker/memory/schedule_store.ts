@@ -5,6 +5,7 @@ import type {
   NewSchedule,
   Occurrence,
   ScheduleAnswer,
+  SchedulePlace,
   StoredSchedule,
   Tick,
 } from "../contract/schedule.ts";
@@ -50,7 +51,7 @@ interface Job extends Heaped {
 export class ScheduleStore {
   readonly #queue: ScheduleQueue;
   readonly #jobs = new Map<string, Job>();
-  readonly #heap = new Heap<Job>((a, b) => a.time < b.time);
+  readonly #heap = new Heap<Job>((a, b) => isBefore(placeOf(a), placeOf(b)));
   /** Until when a living worker is said to have a job in its code, by the monotonic clock. */
   readonly #known = new Map<string, number>();
 
@@ -107,16 +108,21 @@ export class ScheduleStore {
     return true;
   }
 
-  /** Those whose occurrence has become due. */
-  due(binary: boolean): DueSchedules {
-    const time = this.#queue.clock.now();
+  /** Schedules behind a place whose occurrence has become due; `null` begins at the front. */
+  due(after: SchedulePlace | null, binary: boolean): DueSchedules {
+    const { clock } = this.#queue;
+    const time = clock.now();
+    // The clock may have been set back.
+    const from = after && after.time <= time ? after : null;
     const due: DueSchedules["due"][number][] = [];
     for (const job of this.#heap.inOrder()) {
-      if (job.time > time || due.length === dueLimit) break;
+      if (job.time > time) return { time, due, unfinished: false, next: job.time - time };
+      if (from && !isBefore(from, placeOf(job))) continue;
+      if (due.length === dueLimit) return { time, due, unfinished: true, next: null };
       const knownUntil = this.#known.get(job.schedule.name) ?? 0;
-      due.push({ ...describe(job, binary), isRegistered: knownUntil > this.#queue.clock.monotonic() });
+      due.push({ ...describe(job, binary), isRegistered: knownUntil > clock.monotonic() });
     }
-    return { time, due };
+    return { time, due, unfinished: false, next: null };
   }
 
   /** Enqueues the next occurrence of a job; `false` when somebody else did before. */
@@ -159,6 +165,14 @@ export class ScheduleStore {
     const task = this.#queue.task(id);
     if (task && !task.run) this.#queue.withdraw(task);
   }
+}
+
+function placeOf({ time, schedule: { name } }: Job): SchedulePlace {
+  return { time, name };
+}
+
+function isBefore(a: SchedulePlace, b: SchedulePlace): boolean {
+  return a.time < b.time || a.time === b.time && a.name < b.name;
 }
 
 function isSame(a: NewSchedule, b: NewSchedule): boolean {

@@ -1,4 +1,4 @@
-import type { DueSchedules, Tick } from "../contract/schedule.ts";
+import type { DueSchedules, SchedulePlace, Tick } from "../contract/schedule.ts";
 import type { Promotion, Scheduling } from "../contract/scheduling.ts";
 import type { ConsumerState } from "./consumer_state.ts";
 import { due } from "./scripts/schedule/due.ts";
@@ -19,9 +19,9 @@ export class RedisScheduling implements Scheduling {
     return await promote(redis, keys, priorities);
   }
 
-  async due(): Promise<DueSchedules> {
+  async due(after: SchedulePlace | null): Promise<DueSchedules> {
     const { redis, keys, options: { binary } } = this.#state;
-    return await due(redis, keys, { binary });
+    return await due(redis, keys, after, { binary });
   }
 
   async tick(ticks: readonly Tick[]): Promise<number> {

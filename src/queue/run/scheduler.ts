@@ -8,6 +8,7 @@ import type { CronJob, Definition } from "../tasks/definition.ts";
 import { persist } from "./persist.ts";
 import type { RecordCodec } from "../records/record_codec.ts";
 import type { Calendar } from "../schedule/calendar.ts";
+import { DueCursor } from "../schedule/due_cursor.ts";
 import { occurrenceId } from "../schedule/occurrence.ts";
 
 /** Options of a {@linkcode Scheduler}. */
@@ -31,6 +32,20 @@ export interface SchedulerOptions {
  */
 const tolerance = 2000;
 
+/** After how many milliseconds to look at due schedules again when that failed. */
+const retryTime = 1000;
+
+/** Outcome of {@linkcode Scheduler.tickDue}. */
+export interface Ticked {
+  /** Whether an occurrence was enqueued, or a schedule removed. */
+  readonly hasChanged: boolean;
+  /**
+   * In how many milliseconds to tick again, 0 for at once: when the next schedule is due, or another look at schedules
+   * that were left to other workers; `null` when there is no schedule.
+   */
+  readonly next: number | null;
+}
+
 /**
  * Enqueues the occurrences of schedules. The next occurrence of each is always enqueued ahead, so that it starts on time
  * whichever workers are alive then; as soon as it is due, the one after it is enqueued.
@@ -42,6 +57,7 @@ export class Scheduler {
   readonly #unreadable = new Set<string>();
   /** Cron jobs of this worker whose schedule was stored by this run. */
   readonly #scheduled = new Set<string>();
+  readonly #cursor: DueCursor;
   readonly #changed = new Notice();
   /** Whether a cron job was registered since the jobs were last looked at. */
   #isChanged = false;
@@ -50,6 +66,7 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#cursor = new DueCursor(options.idleTimeout / 2);
     this.#startTime = options.clock.monotonic();
   }
 
@@ -61,6 +78,8 @@ export class Scheduler {
   /** Notifies it that cron jobs were registered. */
   registered(): void {
     this.#isChanged = true;
+    // Its schedule may have been left to other workers.
+    this.#cursor.reset();
     this.#changed.notify();
   }
 
@@ -95,38 +114,55 @@ export class Scheduler {
     for (const { fnName } of jobs) this.#scheduled.add(fnName);
   }
 
-  /**
-   * Enqueues the occurrences that follow those that are due.
-   *
-   * @returns Whether anything was done: a schedule that is left to another worker stays due, and so does one that failed.
-   */
+  /** Like {@linkcode Scheduler.tickDue}; returns whether to tick again at once. */
   async tick(): Promise<boolean> {
-    const { scheduling, publishing, priorities, logger } = this.#options;
+    const { hasChanged, next } = await this.tickDue();
+    return hasChanged || next === 0;
+  }
+
+  /**
+   * Enqueues the occurrences that follow those that are due. Each call looks at a limited number of schedules, and the
+   * next one continues behind those that were left to other workers.
+   */
+  async tickDue(): Promise<Ticked> {
+    const { scheduling, publishing, priorities, clock, logger } = this.#options;
     try {
-      const { due, time } = await scheduling.due();
+      const { due, time, unfinished, next: nextDue } = await scheduling.due(this.#cursor.place(clock.monotonic()));
       const ticks: Tick[] = [];
+      const left: Due[] = [];
       let removed = 0;
       for (const job of due) {
         const next = this.#following(job, time);
-        if (next === "left") continue;
+        if (next === "left") {
+          left.push(job);
+          continue;
+        }
         if (typeof next !== "string") {
           ticks.push({ ...job, priority: job.priority || priorities[0]!, next });
           continue;
         }
         const isGone = next === "gone";
         // The last occurrence of a finished schedule still runs.
-        if (!await publishing.unschedule(job.name, { withdraw: isGone })) continue;
+        const isRemoved = await publishing.unschedule(job.name, { withdraw: isGone }).catch(() => null);
+        // One that cannot be removed must not stop the others.
+        if (isRemoved === null) left.push(job);
+        if (!isRemoved) continue;
         removed++;
         if (isGone) logger.warn(`cron job ${job.name} is no longer registered by any worker and was removed`);
       }
       const ticked = ticks.length === 0 ? 0 : await scheduling.tick(ticks);
       this.#hasFailed = false;
-      return ticked + removed > 0;
+      const hasChanged = ticked + removed > 0;
+      const now = clock.monotonic();
+      this.#cursor.advance({ time, left, last: due.at(-1), hasChanged, unfinished }, now);
+      const waits = [nextDue, this.#cursor.untilFront(now), ...ticks.map(({ next }) => Math.max(0, next.time - time))];
+      const wait = Math.min(...waits.map((ms) => ms ?? Infinity));
+      return { hasChanged, next: unfinished ? 0 : wait === Infinity ? null : wait };
     } catch (error) {
       // Delayed tasks must not wait for this.
       if (!this.#hasFailed) logger.warn(`Enqueuing cron jobs failed and will be retried: ${error}`);
       this.#hasFailed = true;
-      return false;
+      return { hasChanged: false, next: retryTime };
     }
   }
 
@@ -166,7 +202,8 @@ export class Scheduler {
       return isRegistered || isNew ? "left" : "gone";
     }
     try {
-      const time = calendar.next(expression, timeZone, job.time);
+      // Another client may have stored an infinite due time.
+      const time = Number.isFinite(job.time) ? calendar.next(expression, timeZone, job.time) : null;
       const after = time !== null && time >= now - tolerance ? job.time : now;
       return this.#next(job, after, now) ?? "over";
     } catch (error) {
