@@ -52,6 +52,8 @@ function schedulingOn(
     promote: () => turn.answer(leases.promote()),
     due: (after) => turn.answer(schedules.due(after, binary)),
     tick: (ticks) => turn.answer(ticks.filter((tick) => schedules.tick(tick)).length),
+    review: (after) => turn.answer(schedules.review(after, binary)),
+    revise: (revisions) => turn.answer(revisions.filter((revision) => schedules.revise(revision)).length),
     register: (names) => turn.answer(schedules.register(names, liveWorkers.longestTimeout(idleTimeout))),
   };
 }

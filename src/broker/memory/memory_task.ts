@@ -45,7 +45,7 @@ export interface TaskLane {
 /** A task that has not finished. Its place changes in `move()` of its lane and nowhere else. */
 export class MemoryTask implements Heaped, Listed<MemoryTask> {
   readonly id: string;
-  readonly data: Payload;
+  data: Payload;
   readonly lane: TaskLane;
   place: Place = "gone";
   /** Its place in the order of all that was ever queued; another one each time that it is. */

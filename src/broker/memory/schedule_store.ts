@@ -4,8 +4,12 @@ import type {
   DueSchedules,
   NewSchedule,
   Occurrence,
+  Registration,
+  ReviewedSchedule,
+  Revision,
   ScheduleAnswer,
   SchedulePlace,
+  ScheduleReview,
   StoredSchedule,
   Tick,
 } from "../contract/schedule.ts";
@@ -141,12 +145,53 @@ export class ScheduleStore {
     return true;
   }
 
-  /** Notes that a living worker has jobs in its code; answers those that are not scheduled. */
-  register(names: readonly string[], ms: number): string[] {
+  /** Schedules behind a place, due or not; `null` begins at the front. */
+  review(after: SchedulePlace | null, binary: boolean): ScheduleReview {
+    const time = this.#queue.clock.now();
+    const schedules: ReviewedSchedule[] = [];
+    for (const job of this.#heap.inOrder()) {
+      if (after && !isBefore(after, placeOf(job))) continue;
+      if (schedules.length === dueLimit) return { time, schedules, unfinished: true };
+      const task = this.#queue.task(job.nextId);
+      const waiting = task?.place === "delayed" ? readPayload(task.data, binary) : null;
+      schedules.push({ ...describe(job, binary), taskId: job.nextId, waiting });
+    }
+    return { time, schedules, unfinished: false };
+  }
+
+  /** Replaces the next occurrence of a schedule; `false` when it has another due time by now. */
+  revise({ name, time, data, next }: Revision): boolean {
+    const job = this.#jobs.get(name);
+    if (job?.time !== time) return false;
+    this.#queue.budget.add(0, data.length - job.schedule.data.length);
+    job.schedule = { ...job.schedule, data: storedPayload(data) };
+    const task = this.#queue.task(job.nextId);
+    const isNew = job.nextId !== next.taskId;
+    if (isNew) this.#takeBack(job.nextId);
+    job.nextId = next.taskId;
+    this.#heap.remove(job);
+    job.time = next.time;
+    this.#heap.push(job);
+    if (!isNew && task?.place === "delayed") {
+      this.#queue.budget.add(0, next.data.length - task.data.length);
+      task.data = storedPayload(next.data);
+      this.#queue.delay(task, next.time);
+    } else if (isNew || time !== next.time) {
+      this.#await(job, next);
+    }
+    return true;
+  }
+
+  /** Notes that a living worker has jobs in its code; returns their schedules. */
+  register(names: readonly string[], ms: number): Registration {
     const time = this.#queue.clock.monotonic();
     for (const [name, until] of this.#known) if (until <= time) this.#known.delete(name);
     for (const name of names) this.#known.set(name, Math.max(this.#known.get(name) ?? 0, time + ms));
-    return names.filter((name) => !this.#jobs.has(name));
+    const schedules = names.map((name) => {
+      const job = this.#jobs.get(name);
+      return job ? { ...job.schedule, time: job.time } : null;
+    });
+    return { time: this.#queue.clock.now(), schedules };
   }
 
   /** The soonest ones. */

@@ -1,9 +1,18 @@
-import type { DueSchedules, SchedulePlace, Tick } from "../contract/schedule.ts";
+import type {
+  DueSchedules,
+  Registration,
+  Revision,
+  SchedulePlace,
+  ScheduleReview,
+  Tick,
+} from "../contract/schedule.ts";
 import type { Promotion, Scheduling } from "../contract/scheduling.ts";
 import type { ConsumerState } from "./consumer_state.ts";
 import { due } from "./scripts/schedule/due.ts";
 import { promote } from "./scripts/schedule/promote.ts";
 import { register } from "./scripts/schedule/register.ts";
+import { review } from "./scripts/schedule/review.ts";
+import { revise } from "./scripts/schedule/revise.ts";
 import { tick } from "./scripts/schedule/tick.ts";
 
 /** Moves due tasks of a queue on Redis to their streams, and enqueues the occurrences of its schedules. */
@@ -29,8 +38,18 @@ export class RedisScheduling implements Scheduling {
     return await tick(redis, keys, ticks);
   }
 
-  async register(names: readonly string[]): Promise<string[]> {
+  async register(names: readonly string[]): Promise<Registration> {
     const { redis, keys, idleTimeout } = this.#state;
     return await register(redis, keys, names, idleTimeout);
+  }
+
+  async review(after: SchedulePlace | null): Promise<ScheduleReview> {
+    const { redis, keys, options: { binary } } = this.#state;
+    return await review(redis, keys, after, { binary });
+  }
+
+  async revise(revisions: readonly Revision[]): Promise<number> {
+    const { redis, keys } = this.#state;
+    return await revise(redis, keys, revisions);
   }
 }

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { SchedulePlace } from "../../../src/broker/contract/schedule.ts";
 import { DueCursor } from "../../../src/queue/schedule/due_cursor.ts";
 import { behaviour } from "../behaviour.ts";
-import { running, Stage } from "../stage.ts";
+import { running, type Stage } from "../stage.ts";
 import { eventually } from "../../support/poll.ts";
 import { SchedulerRig } from "./scheduler_rig.ts";
 

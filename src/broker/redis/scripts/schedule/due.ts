@@ -3,7 +3,9 @@ import { Script } from "../../../../redis/mod.ts";
 import type { Payload } from "../../../contract/payload.ts";
 import type { DueSchedules, SchedulePlace } from "../../../contract/schedule.ts";
 import { type Keys, lua } from "../../keys.ts";
+import { schedulePages } from "../lua/schedule_pages.ts";
 import { serverTime } from "../lua/server_time.ts";
+import { scoreOf } from "../reply/score.ts";
 import { textOf } from "../reply/text.ts";
 import { readNote } from "./note.ts";
 
@@ -17,16 +19,12 @@ const script = new Script(`
 -- returns  the time in ms; 1 if more schedules may be due, or 0; in how many ms the first schedule that is not due yet
 --          is due, or '' if there is none; then for each schedule: name, due time, expression, note, 1 if a living
 --          worker has registered it or 0, record
-local prefix, limit, after = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2] or '')
+local prefix, limit, after = KEYS[1], tonumber(ARGV[1]), ARGV[2]
 ${serverTime}
-local times, start = ${lua.scheduleTimes}, 0
+${schedulePages}
 -- The clock may have been set back.
-if after and after <= now then
-  -- A schedule that was enqueued meanwhile has another time, and its place is found by the time alone.
-  local isThere = tonumber(redis.call('ZSCORE', times, ARGV[3]) or '') == after
-  start = isThere and redis.call('ZRANK', times, ARGV[3]) + 1 or redis.call('ZCOUNT', times, '-inf', '(' .. ARGV[2])
-end
-local due = redis.call('ZRANGE', times, start, start + limit - 1, 'WITHSCORES')
+if after and tonumber(after) > now then after = nil end
+local due = pageOfSchedules(limit, after, ARGV[3])
 local future = redis.call('ZRANGEBYSCORE', times, '(' .. string.format('%.0f', now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
 -- Another client may have stored an infinite due time; that is never waited for.
 local ms = future[2] and future[2] - now or math.huge
@@ -65,7 +63,7 @@ export async function due(
   for (let i = 0; i < fields.length; i += 6) {
     schedules.push({
       name: textOf(fields[i]!),
-      time: timeOf(textOf(fields[i + 1]!)),
+      time: scoreOf(fields[i + 1]!),
       expression: textOf(fields[i + 2]!),
       isRegistered: textOf(fields[i + 4]!) === "1",
       data: fields[i + 5]!,
@@ -74,9 +72,4 @@ export async function due(
   }
   const ms = textOf(next!);
   return { time, due: schedules, unfinished: unfinished === 1, next: ms === "" ? null : Number(ms) };
-}
-
-/** Reads a score; Redis writes an infinite one in its own way. */
-function timeOf(score: string): number {
-  return score === "-inf" ? -Infinity : Number(score);
 }

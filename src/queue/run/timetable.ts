@@ -1,0 +1,96 @@
+import type { NewSchedule, Occurrence } from "../../broker/contract/schedule.ts";
+import type { RecordCodec } from "../records/record_codec.ts";
+import type { CronJob, Definition } from "../tasks/definition.ts";
+import type { Calendar } from "../schedule/calendar.ts";
+import { occurrenceId } from "../schedule/occurrence.ts";
+
+/** Options of a {@linkcode Timetable}. */
+export interface TimetableOptions {
+  readonly registry: ReadonlyMap<string, Definition>;
+  readonly codec: RecordCodec;
+  readonly calendar: Calendar;
+  /** From lowest to highest. */
+  readonly priorities: readonly string[];
+}
+
+/** A cron job of this worker. */
+export type Job = Definition & { readonly cron: CronJob };
+
+/**
+ * An occurrence that was missed by no more than this, in milliseconds, is enqueued late. A longer gap means that no worker
+ * was running: then the occurrence that was enqueued ahead starts late, and the others in the gap are skipped.
+ */
+const tolerance = 2000;
+
+/** Computes the occurrences of schedules, as tasks of their own. */
+export class Timetable {
+  readonly #options: TimetableOptions;
+
+  constructor(options: TimetableOptions) {
+    this.#options = options;
+  }
+
+  /** The cron jobs of this worker that are due at some time after `now`. */
+  jobs(now: number): Job[] {
+    const { registry, calendar } = this.#options;
+    return [...registry.values()].filter((definition) => {
+      const { cron } = definition;
+      return cron !== undefined && calendar.next(cron.expression, cron.timeZone, now) !== null;
+    }) as Job[];
+  }
+
+  /** The cron job of this worker that has a name. */
+  job(name: string): Job | undefined {
+    const definition = this.#options.registry.get(name);
+    return definition?.cron && definition as Job;
+  }
+
+  /** The schedule of a cron job. */
+  scheduleOf({ fnName, cron, options }: Job, now: number): NewSchedule {
+    const { codec, priorities } = this.#options;
+    const { expire } = options;
+    const data = codec.encodeTask(fnName, { fnName, args: [], kwargs: {}, createdTime: now, expire });
+    const { expression, timeZone } = cron;
+    return { name: fnName, isStatic: true, expression, timeZone, priority: priorities[0]!, data };
+  }
+
+  /**
+   * The next occurrence after a time; `null` when there is none.
+   *
+   * @param taskId Its id, if that does not follow from the schedule.
+   * @throws {StreaqError} When the schedule cannot be read, or its expression is invalid here.
+   */
+  next(schedule: NewSchedule, after: number, now: number, taskId?: string): Occurrence | null {
+    const { name, data, expression, timeZone } = schedule;
+    const { calendar, codec } = this.#options;
+    const time = calendar.next(expression, timeZone, after);
+    if (time === null) return null;
+    const id = taskId ?? occurrenceId(name, time);
+    return { taskId: id, time, data: codec.encodeTask(id, { ...codec.decodeTask(name, data), createdTime: now }) };
+  }
+
+  /**
+   * The occurrence that follows one that is due; `null` when there is none.
+   *
+   * @param due When that one is due, in Unix milliseconds.
+   * @throws {StreaqError} When the schedule cannot be read, or its expression is invalid here.
+   */
+  following(schedule: NewSchedule, due: number, now: number): Occurrence | null {
+    const { expression, timeZone } = schedule;
+    // Another client may have stored an infinite due time.
+    const time = Number.isFinite(due) ? this.#options.calendar.next(expression, timeZone, due) : null;
+    return this.next(schedule, time !== null && time >= now - tolerance ? due : now, now);
+  }
+
+  /**
+   * Whether a due time is later than the next one of the expression can be, because the server's clock was set back, or
+   * another client has changed it.
+   *
+   * @throws {StreaqError} When the expression or the time zone is invalid.
+   */
+  isTooLate({ expression, timeZone }: Pick<NewSchedule, "expression" | "timeZone">, due: number, now: number): boolean {
+    // A clock that is corrected by little does not bring back an occurrence that was due a moment ago.
+    const latest = this.#options.calendar.next(expression, timeZone, now + tolerance);
+    return latest !== null && due > latest;
+  }
+}
