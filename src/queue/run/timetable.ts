@@ -1,5 +1,6 @@
 import type { NewSchedule, Occurrence } from "../../broker/contract/schedule.ts";
 import type { RecordCodec } from "../records/record_codec.ts";
+import type { NewTaskRecord } from "../records/task_record.ts";
 import type { CronJob, Definition } from "../tasks/definition.ts";
 import type { Calendar } from "../schedule/calendar.ts";
 import { occurrenceId } from "../schedule/occurrence.ts";
@@ -45,13 +46,12 @@ export class Timetable {
     return definition?.cron && definition as Job;
   }
 
-  /** The schedule of a cron job. */
-  scheduleOf({ fnName, cron, options }: Job, now: number): NewSchedule {
+  /** The schedule of a cron job, as the code has it. */
+  scheduleOf(job: Job, now: number): NewSchedule {
     const { codec, priorities } = this.#options;
-    const { expire } = options;
-    const data = codec.encodeTask(fnName, { fnName, args: [], kwargs: {}, createdTime: now, expire });
-    const { expression, timeZone } = cron;
-    return { name: fnName, isStatic: true, expression, timeZone, priority: priorities[0]!, data };
+    const { expression, timeZone } = job.cron;
+    const schedule = { name: job.fnName, isStatic: true, expression, timeZone, priority: priorities[0]! };
+    return { ...schedule, data: codec.encodeSchedule(schedule, recordOf(job, now)) };
   }
 
   /**
@@ -61,12 +61,15 @@ export class Timetable {
    * @throws {StreaqError} When the schedule cannot be read, or its expression is invalid here.
    */
   next(schedule: NewSchedule, after: number, now: number, taskId?: string): Occurrence | null {
-    const { name, data, expression, timeZone } = schedule;
     const { calendar, codec } = this.#options;
+    const { name } = schedule;
+    const { expression, timeZone } = this.#cron(schedule);
     const time = calendar.next(expression, timeZone, after);
     if (time === null) return null;
     const id = taskId ?? occurrenceId(name, time);
-    return { taskId: id, time, data: codec.encodeTask(id, { ...codec.decodeTask(name, data), createdTime: now }) };
+    const job = this.job(name);
+    const record = job ? recordOf(job, now) : { ...codec.decodeSchedule(schedule, schedule.data), createdTime: now };
+    return { taskId: id, time, data: codec.encodeTask(id, record) };
   }
 
   /**
@@ -76,7 +79,7 @@ export class Timetable {
    * @throws {StreaqError} When the schedule cannot be read, or its expression is invalid here.
    */
   following(schedule: NewSchedule, due: number, now: number): Occurrence | null {
-    const { expression, timeZone } = schedule;
+    const { expression, timeZone } = this.#cron(schedule);
     // Another client may have stored an infinite due time.
     const time = Number.isFinite(due) ? this.#options.calendar.next(expression, timeZone, due) : null;
     return this.next(schedule, time !== null && time >= now - tolerance ? due : now, now);
@@ -93,4 +96,14 @@ export class Timetable {
     const latest = this.#options.calendar.next(expression, timeZone, now + tolerance);
     return latest !== null && due > latest;
   }
+
+  /** When a schedule is due. A cron job of this worker follows its code, whatever others have stored. */
+  #cron(schedule: NewSchedule): Pick<NewSchedule, "expression" | "timeZone"> {
+    return this.job(schedule.name)?.cron ?? schedule;
+  }
+}
+
+/** The task of a cron job. */
+function recordOf({ fnName, options: { expire } }: Job, now: number): NewTaskRecord {
+  return { fnName, args: [], kwargs: {}, createdTime: now, expire };
 }

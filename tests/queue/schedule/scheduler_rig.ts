@@ -50,9 +50,11 @@ export class SchedulerRig {
 
   /** Schedules a task that repeats, with an occurrence that is due at a time. */
   async repeat(name: string, expression: string, time: number, { timeZone = "UTC" } = {}): Promise<void> {
-    const data = this.codec.encodeTask(name, { fnName: "job", args: [], kwargs: {}, createdTime: 1 });
-    const schedule = { name, isStatic: false, expression, timeZone, priority: "normal", data };
-    await this.broker.schedule(schedule, { taskId: name, data, time });
+    const schedule = { name, isStatic: false, expression, timeZone, priority: "normal" };
+    const task = { fnName: "job", args: [], kwargs: {}, createdTime: 1 };
+    const data = this.codec.encodeTask(name, task);
+    const record = this.codec.encodeSchedule(schedule, task);
+    await this.broker.schedule({ ...schedule, data: record }, { taskId: name, data, time });
   }
 
   /** When the next occurrences are due, by the names of the schedules. */
