@@ -16,6 +16,7 @@ import {
   type TaskRecord,
   unpackTask,
 } from "./task_record.ts";
+import type { Signer } from "./signature.ts";
 import type { TaskResult, TaskResultFields } from "./task_result.ts";
 import { type RecordKind, unreadable } from "./unreadable.ts";
 
@@ -63,6 +64,16 @@ export class RecordCodec {
    */
   encodeSchedule(schedule: SignedSchedule, task: NewTaskRecord): Payload {
     return this.#encodeTask(schedule.name, task, scheduleLabel(schedule));
+  }
+
+  /** Which secret has signed the record of a task; the first, if records are not signed. */
+  signerOfTask(data: Payload): Signer {
+    return this.#codec.signer(data, taskLabel);
+  }
+
+  /** Which secret has signed the record of a schedule; the first, if records are not signed. */
+  signerOfSchedule(schedule: SignedSchedule, data: Payload): Signer {
+    return this.#codec.signer(data, scheduleLabel(schedule));
   }
 
   /** The name in a task's record, without decoding the rest; `undefined` when it cannot be found. */

@@ -2,7 +2,7 @@ import { StreaqError } from "../../base/errors.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
 import { jsonSerializer } from "./json_serializer.ts";
 import type { Serializer } from "./serializer.ts";
-import { Signature } from "./signature.ts";
+import { Signature, type Signer } from "./signature.ts";
 import { type RecordKind, unreadable } from "./unreadable.ts";
 import { UnserialisableError } from "./unserialisable_error.ts";
 
@@ -79,6 +79,12 @@ export class SealedCodec {
       // The parser's own message may quote the payload.
       throw unreadable(kind, taskId, "the serializer cannot deserialise it");
     }
+  }
+
+  /** Which secret has signed a record; the first, if records are not signed. */
+  signer(sealed: Payload, label: string): Signer {
+    if (!this.#signature) return "first";
+    return typeof sealed === "string" ? "none" : this.#signature.signer(sealed, label);
   }
 
   #serialize(value: unknown): Payload {

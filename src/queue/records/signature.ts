@@ -3,6 +3,9 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 /** The length of an HMAC-SHA-256, in bytes. */
 const size = 32;
 
+/** Which of several secrets has signed a record: the first, which signs new ones, another one, or none of them. */
+export type Signer = "first" | "other" | "none";
+
 /** Signs records, and verifies that a record was signed with one of the secrets. */
 export class Signature {
   readonly #secrets: readonly string[];
@@ -34,10 +37,16 @@ export class Signature {
 
   /** Returns the bytes without their signature; `null` when it is missing or wrong. */
   open(sealed: Uint8Array, label: string): Uint8Array | null {
-    if (sealed.length < size) return null;
+    return this.signer(sealed, label) === "none" ? null : sealed.subarray(0, -size);
+  }
+
+  /** Which secret has signed the bytes. */
+  signer(sealed: Uint8Array, label: string): Signer {
+    if (sealed.length < size) return "none";
     const bytes = sealed.subarray(0, -size);
     const signature = sealed.subarray(-size);
-    return this.#secrets.some((secret) => timingSafeEqual(sign(bytes, secret, label), signature)) ? bytes : null;
+    const index = this.#secrets.findIndex((secret) => timingSafeEqual(sign(bytes, secret, label), signature));
+    return index < 0 ? "none" : index === 0 ? "first" : "other";
   }
 }
 

@@ -13,8 +13,11 @@ export interface ScheduleReviewerOptions {
 /** How many pages of schedules one review loads at most; the next review continues behind them. */
 const maxPages = 10;
 
+/** The part of a stored schedule that says when it is due. */
+type Stored = Pick<ReviewedSchedule, "time" | "expression" | "timeZone">;
+
 /**
- * Puts the next occurrences of schedules right. When the server's clock is set back, an occurrence that was enqueued
+ * Puts the next occurrences of schedules right, and signs them again when the secret changes. When the server's clock is set back, an occurrence that was enqueued
  * ahead would be due much later than it should be, and the schedule would be silent until then.
  */
 export class ScheduleReviewer {
@@ -62,9 +65,10 @@ export class ScheduleReviewer {
     try {
       if (isStatic) {
         const job = timetable.job(name);
-        return job ? this.#revisionOfJob(job, schedule, now) : null;
+        if (!job || !isOf(job, schedule)) return null;
+        return this.#revisionOfJob(job, schedule, now) ?? timetable.resign(schedule, now);
       }
-      if (!timetable.isTooLate(schedule, time, now)) return null;
+      if (!timetable.isTooLate(schedule, time, now)) return timetable.resign(schedule, now);
       // The first occurrence has the id of the task, under which its result is waited for.
       const next = timetable.next(schedule, now, now, taskId === name ? name : undefined);
       return next && this.#log({ ...schedule, data, next });
@@ -74,15 +78,10 @@ export class ScheduleReviewer {
     }
   }
 
-  #revisionOfJob(
-    job: Job,
-    { time, expression, timeZone }: Pick<ReviewedSchedule, "time" | "expression" | "timeZone">,
-    now: number,
-  ): Revision | null {
+  #revisionOfJob(job: Job, stored: Stored, now: number): Revision | null {
     const { timetable } = this.#options;
-    // Otherwise a worker with another version of the code has stored the schedule.
-    if (expression !== job.cron.expression || timeZone !== job.cron.timeZone) return null;
-    if (!timetable.isTooLate(job.cron, time, now)) return null;
+    const { time } = stored;
+    if (!isOf(job, stored) || !timetable.isTooLate(job.cron, time, now)) return null;
     const schedule = timetable.scheduleOf(job, now);
     const next = timetable.next(schedule, now, now);
     return next && this.#log({ ...schedule, time, next });
@@ -94,4 +93,9 @@ export class ScheduleReviewer {
     this.#options.logger.warn(`schedule ${name} was due too late, at ${was}, and is next at ${is}`);
     return revision;
   }
+}
+
+/** Whether a stored schedule is that of the code; otherwise a worker with another version of the code has stored it. */
+function isOf({ cron }: Job, { expression, timeZone }: Stored): boolean {
+  return expression === cron.expression && timeZone === cron.timeZone;
 }

@@ -1,4 +1,4 @@
-import type { NewSchedule, Occurrence } from "../../broker/contract/schedule.ts";
+import type { NewSchedule, Occurrence, ReviewedSchedule, Revision } from "../../broker/contract/schedule.ts";
 import type { RecordCodec } from "../records/record_codec.ts";
 import type { NewTaskRecord } from "../records/task_record.ts";
 import type { CronJob, Definition } from "../tasks/definition.ts";
@@ -95,6 +95,30 @@ export class Timetable {
     // A clock that is corrected by little does not bring back an occurrence that was due a moment ago.
     const latest = this.#options.calendar.next(expression, timeZone, now + tolerance);
     return latest !== null && due > latest;
+  }
+
+  /**
+   * Signs the records of a schedule and its next occurrence again, if another secret than the first has signed one of
+   * them: that secret may be about to be removed. Those of a cron job of this worker are made from its code, whoever has
+   * signed them.
+   *
+   * @returns `null` when there is nothing to sign again.
+   * @throws {StreaqError} When a record cannot be read.
+   */
+  resign(schedule: ReviewedSchedule, now: number): Revision | null {
+    const { codec } = this.#options;
+    const { name, taskId, time, data, waiting } = schedule;
+    const signers = [codec.signerOfSchedule(schedule, data), waiting === null ? "first" : codec.signerOfTask(waiting)];
+    if (taskId === "" || signers.every((signer) => signer === "first")) return null;
+    const job = this.job(name);
+    if (job) {
+      const next = { taskId, time, data: codec.encodeTask(taskId, recordOf(job, now)) };
+      return { ...schedule, data: this.scheduleOf(job, now).data, next };
+    }
+    const record = codec.decodeSchedule(schedule, data);
+    const occurrence = waiting === null ? { ...record, createdTime: now } : codec.decodeTask(taskId, waiting);
+    const next = { taskId, time, data: codec.encodeTask(taskId, occurrence) };
+    return { ...schedule, data: codec.encodeSchedule(schedule, record), next };
   }
 
   /** When a schedule is due. A cron job of this worker follows its code, whatever others have stored. */
