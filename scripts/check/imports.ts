@@ -22,7 +22,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     threads: ["records", "tasks", "context"],
     enqueue: ["inspect", "records", "schedule", "tasks", "context"],
     inspect: ["records", "tasks"],
-    options: ["records", "context"],
+    options: ["records", "schedule", "context"],
     records: ["tasks"],
     schedule: [],
     tasks: [],

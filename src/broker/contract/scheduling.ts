@@ -1,4 +1,4 @@
-import type { DueSchedules, Tick } from "./schedule.ts";
+import type { DueSchedules, Registration, Revision, SchedulePlace, ScheduleReview, Tick } from "./schedule.ts";
 
 /** Outcome of moving due tasks to their streams. */
 export interface Promotion {
@@ -15,10 +15,27 @@ export interface Promotion {
 export interface Scheduling {
   /** Moves due tasks to their streams. */
   promote(): Promise<Promotion>;
-  /** Lists schedules whose occurrence has become due. */
-  due(): Promise<DueSchedules>;
+  /**
+   * Lists schedules whose occurrence has become due, at most 100.
+   *
+   * @param after The place behind which to begin; `null` for the front.
+   */
+  due(after: SchedulePlace | null): Promise<DueSchedules>;
   /** Enqueues next occurrences, each once; returns how many were new. */
   tick(ticks: readonly Tick[]): Promise<number>;
-  /** Registers the names of this worker's cron jobs; returns those without a schedule. */
-  register(names: readonly string[]): Promise<string[]>;
+  /** Registers the names of this worker's cron jobs; returns their schedules. */
+  register(names: readonly string[]): Promise<Registration>;
+  /**
+   * Lists schedules with their next occurrences, at most 100.
+   *
+   * @param after The place behind which to begin; `null` for the front.
+   */
+  review(after: SchedulePlace | null): Promise<ScheduleReview>;
+  /**
+   * Replaces next occurrences, unless they have started, or their schedules have another due time by now. The dependents
+   * of one that is replaced by an occurrence with another id fail.
+   *
+   * @returns How many schedules were revised.
+   */
+  revise(revisions: readonly Revision[]): Promise<number>;
 }

@@ -57,8 +57,10 @@ function schedulingOn(
   const { turn, schedules, liveWorkers } = queue;
   return {
     promote: () => turn.answer(promote(queue, lanes)),
-    due: () => turn.answer(schedules.due(binary)),
+    due: (after) => turn.answer(schedules.due(after, binary)),
     tick: (ticks) => turn.answer(ticks.filter((tick) => schedules.tick(tick)).length),
+    review: (after) => turn.answer(schedules.review(after, binary)),
+    revise: (revisions) => turn.answer(revisions.filter((revision) => schedules.revise(revision)).length),
     register: (names) => turn.answer(schedules.register(names, liveWorkers.longestTimeout(idleTimeout))),
   };
 }

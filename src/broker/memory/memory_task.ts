@@ -44,7 +44,7 @@ export interface TaskLane {
 /** An unfinished task. Its place is changed by `move()` of its lane and nowhere else. */
 export class MemoryTask implements Heaped, Linked<MemoryTask> {
   readonly id: string;
-  readonly data: Payload;
+  data: Payload;
   readonly lane: TaskLane;
   place: Place = "gone";
   /** Position in the order of the queue; a new one each time that the task is queued or delayed. */

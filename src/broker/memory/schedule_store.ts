@@ -4,7 +4,12 @@ import type {
   DueSchedules,
   NewSchedule,
   Occurrence,
+  Registration,
+  ReviewedSchedule,
+  Revision,
   ScheduleAnswer,
+  SchedulePlace,
+  ScheduleReview,
   StoredSchedule,
   Tick,
 } from "../contract/schedule.ts";
@@ -50,7 +55,7 @@ interface Entry extends Heaped {
 export class ScheduleStore {
   readonly #queue: ScheduleQueue;
   readonly #entries = new Map<string, Entry>();
-  readonly #heap = new Heap<Entry>((a, b) => a.time < b.time);
+  readonly #heap = new Heap<Entry>((a, b) => isBefore(placeOf(a), placeOf(b)));
   /** By the name of a cron job: until when a living worker has registered it, by the monotonic clock. */
   readonly #registered = new Map<string, number>();
 
@@ -107,16 +112,21 @@ export class ScheduleStore {
     return true;
   }
 
-  /** Lists schedules whose occurrence has become due. */
-  due(binary: boolean): DueSchedules {
-    const time = this.#queue.clock.now();
+  /** Schedules behind a place whose occurrence has become due; `null` begins at the front. */
+  due(after: SchedulePlace | null, binary: boolean): DueSchedules {
+    const { clock } = this.#queue;
+    const time = clock.now();
+    // The clock may have been set back.
+    const from = after && after.time <= time ? after : null;
     const due: DueSchedules["due"][number][] = [];
     for (const entry of this.#heap.inOrder()) {
-      if (entry.time > time || due.length === dueLimit) break;
+      if (entry.time > time) return { time, due, unfinished: false, next: entry.time - time };
+      if (from && !isBefore(from, placeOf(entry))) continue;
+      if (due.length === dueLimit) return { time, due, unfinished: true, next: null };
       const registeredUntil = this.#registered.get(entry.schedule.name) ?? 0;
-      due.push({ ...describe(entry, binary), isRegistered: registeredUntil > this.#queue.clock.monotonic() });
+      due.push({ ...describe(entry, binary), isRegistered: registeredUntil > clock.monotonic() });
     }
-    return { time, due };
+    return { time, due, unfinished: false, next: null };
   }
 
   /** Enqueues the next occurrence of a schedule; `false` when that has already happened. */
@@ -136,12 +146,53 @@ export class ScheduleStore {
     return true;
   }
 
-  /** Registers the cron jobs of a living worker for `ms` milliseconds; returns those that have no schedule. */
-  register(names: readonly string[], ms: number): string[] {
+  /** Schedules behind a place, due or not; `null` begins at the front. */
+  review(after: SchedulePlace | null, binary: boolean): ScheduleReview {
+    const time = this.#queue.clock.now();
+    const schedules: ReviewedSchedule[] = [];
+    for (const entry of this.#heap.inOrder()) {
+      if (after && !isBefore(after, placeOf(entry))) continue;
+      if (schedules.length === dueLimit) return { time, schedules, unfinished: true };
+      const task = this.#queue.task(entry.nextId);
+      const waiting = task?.place === "delayed" ? readPayload(task.data, binary) : null;
+      schedules.push({ ...describe(entry, binary), taskId: entry.nextId, waiting });
+    }
+    return { time, schedules, unfinished: false };
+  }
+
+  /** Replaces the next occurrence of a schedule; `false` when it has another due time by now. */
+  revise({ name, time, data, next }: Revision): boolean {
+    const entry = this.#entries.get(name);
+    if (entry?.time !== time) return false;
+    this.#queue.budget.add(0, data.length - entry.schedule.data.length);
+    entry.schedule = { ...entry.schedule, data: storedPayload(data) };
+    const task = this.#queue.task(entry.nextId);
+    const isNew = entry.nextId !== next.taskId;
+    if (isNew) this.#withdraw(entry.nextId);
+    entry.nextId = next.taskId;
+    this.#heap.remove(entry);
+    entry.time = next.time;
+    this.#heap.push(entry);
+    if (!isNew && task?.place === "delayed") {
+      this.#queue.budget.add(0, next.data.length - task.data.length);
+      task.data = storedPayload(next.data);
+      this.#queue.delay(task, next.time);
+    } else if (isNew || time !== next.time) {
+      this.#enqueueAhead(entry, next);
+    }
+    return true;
+  }
+
+  /** Registers the cron jobs of a living worker for `ms` milliseconds; returns their schedules. */
+  register(names: readonly string[], ms: number): Registration {
     const time = this.#queue.clock.monotonic();
     for (const [name, until] of this.#registered) if (until <= time) this.#registered.delete(name);
     for (const name of names) this.#registered.set(name, Math.max(this.#registered.get(name) ?? 0, time + ms));
-    return names.filter((name) => !this.#entries.has(name));
+    const schedules = names.map((name) => {
+      const entry = this.#entries.get(name);
+      return entry ? { ...entry.schedule, time: entry.time } : null;
+    });
+    return { time: this.#queue.clock.now(), schedules };
   }
 
   /** Returns the schedules that are due next. */
@@ -160,6 +211,14 @@ export class ScheduleStore {
     const task = this.#queue.task(id);
     if (task && !task.run) this.#queue.withdraw(task);
   }
+}
+
+function placeOf({ time, schedule: { name } }: Entry): SchedulePlace {
+  return { time, name };
+}
+
+function isBefore(a: SchedulePlace, b: SchedulePlace): boolean {
+  return a.time < b.time || a.time === b.time && a.name < b.name;
 }
 
 function isSame(a: NewSchedule, b: NewSchedule): boolean {

@@ -1,9 +1,18 @@
-import type { DueSchedules, Tick } from "../contract/schedule.ts";
+import type {
+  DueSchedules,
+  Registration,
+  Revision,
+  SchedulePlace,
+  ScheduleReview,
+  Tick,
+} from "../contract/schedule.ts";
 import type { Promotion, Scheduling } from "../contract/scheduling.ts";
 import type { ConsumerState } from "./consumer_state.ts";
 import { due } from "./scripts/schedule/due.ts";
 import { promote } from "./scripts/schedule/promote.ts";
 import { register } from "./scripts/schedule/register.ts";
+import { review } from "./scripts/schedule/review.ts";
+import { revise } from "./scripts/schedule/revise.ts";
 import { tick } from "./scripts/schedule/tick.ts";
 
 /** How often to look for due tasks, in milliseconds: while events do not arrive, while tasks are delayed, and otherwise. */
@@ -25,9 +34,9 @@ export class RedisScheduling implements Scheduling {
     return { ...promotion, pollIn };
   }
 
-  async due(): Promise<DueSchedules> {
+  async due(after: SchedulePlace | null): Promise<DueSchedules> {
     const { redis, keys, options: { binary } } = this.#state;
-    return await due(redis, keys, { binary });
+    return await due(redis, keys, after, { binary });
   }
 
   async tick(ticks: readonly Tick[]): Promise<number> {
@@ -35,8 +44,18 @@ export class RedisScheduling implements Scheduling {
     return await tick(redis, keys, ticks);
   }
 
-  async register(names: readonly string[]): Promise<string[]> {
+  async register(names: readonly string[]): Promise<Registration> {
     const { redis, keys, idleTimeout } = this.#state;
     return await register(redis, keys, names, idleTimeout);
+  }
+
+  async review(after: SchedulePlace | null): Promise<ScheduleReview> {
+    const { redis, keys, options: { binary } } = this.#state;
+    return await review(redis, keys, after, { binary });
+  }
+
+  async revise(revisions: readonly Revision[]): Promise<number> {
+    const { redis, keys } = this.#state;
+    return await revise(redis, keys, revisions);
   }
 }

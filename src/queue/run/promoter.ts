@@ -13,9 +13,6 @@ export interface PromoterOptions {
   readonly logger: Logger;
 }
 
-/** How long to leave a cron job to the worker that has registered it before looking again, in milliseconds. */
-const otherWorkerTime = 1000;
-
 /**
  * Moves due tasks to their streams, has the scheduler enqueue the occurrences that follow, and sleeps until the next task is
  * due.
@@ -71,9 +68,11 @@ export class Promoter {
       this.#promoted += promoted;
       if (next !== null) this.#lookIn(next);
       this.#lookIn(pollIn);
+      if (nextSchedule !== null) scheduler.found();
       if (nextSchedule === 0) {
-        if (await scheduler.tick()) continue;
-        this.#lookIn(otherWorkerTime);
+        const ticked = await scheduler.tickDue();
+        if (ticked.hasChanged || ticked.next === 0) continue;
+        if (ticked.next !== null) this.#lookIn(ticked.next);
       } else if (nextSchedule !== null) {
         this.#lookIn(nextSchedule);
       }

@@ -201,7 +201,30 @@ describe("RecordCodec with a secret", () => {
 
   it("appends the signature to the record", () => {
     const data = signed.encodeTask("id", task) as Uint8Array;
-    assertEquals(text(new Signature("s3cret").open(data)!), makeCodec().encodeTask("id", task));
+    assertEquals(text(new Signature("s3cret").open(data, "task")!), makeCodec().encodeTask("id", task));
+  });
+
+  it("takes no kind of record for another, though their bytes are the same", () => {
+    const bytes = signed.encodeTask("id", task).slice(0, -32) as Uint8Array;
+    const schedule = { name: "id", expression: "@daily", timeZone: "UTC" };
+    const seal = (label: string) => new Signature("s3cret").seal(bytes, label);
+    signed.decodeTask("id", seal("task"));
+    signed.decodeSchedule(schedule, seal('schedule ["@daily","UTC"]'));
+    signed.decodeSchedule(schedule, signed.encodeSchedule(schedule, task));
+    for (const label of ["result", 'input "id"', 'schedule ["@daily","UTC"]']) {
+      assertThrows(() => signed.decodeTask("id", seal(label)), StreaqError, missing);
+    }
+    for (
+      const label of ["task", "result", "schedule", 'schedule ["@daily","Asia/Tokyo"]', 'schedule ["@hourly","UTC"]']
+    ) {
+      assertThrows(() => signed.decodeSchedule(schedule, seal(label)), StreaqError, missing);
+    }
+    const result = signed.encodeResult(fields, { success: true, value: 1 }).slice(0, -32) as Uint8Array;
+    signed.decodeResult("id", new Signature("s3cret").seal(result, "result"));
+    const sealed = new Signature("s3cret").seal(result, "task");
+    assertThrows(() => signed.decodeResult("id", sealed), StreaqError, "its signature is missing or wrong");
+    const failure = signed.encodeResult(fields, { success: false, error: new Error("x") });
+    assertEquals(signed.decodeResult("id", failure).success, false);
   });
 
   it("refuses a record without a signature, or with one of another secret", () => {
