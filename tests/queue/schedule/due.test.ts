@@ -70,6 +70,18 @@ behaviour("Scheduler.tickDue()", (stage) => {
     await rig.broker.close();
   });
 
+  it("continues where a schedule was that has another due time by now", async () => {
+    const rig = await SchedulerRig.open(stage);
+    const now = await rig.broker.time();
+    for (const [i, name] of ["a", "b", "c", "d"].entries()) await rig.repeat(name, "@yearly", now - 9000 + i * 1000);
+    const { scheduling } = rig.consumer;
+    const names = async (after: SchedulePlace | null) => (await scheduling.due(after)).due.map(({ name }) => name);
+    assertEquals(await names({ name: "b", time: now - 8000 }), ["c", "d"]);
+    assertEquals(await names({ name: "gone", time: now - 7500 }), ["c", "d"]);
+    assertEquals(await names({ name: "a", time: now + 60_000 }), ["a", "b", "c", "d"], "the clock was set back");
+    await rig.broker.close();
+  });
+
   it("leaves an unknown time zone, and the job of a service that is down, to other workers", async () => {
     const rig = await SchedulerRig.open(stage);
     const now = await rig.broker.time();

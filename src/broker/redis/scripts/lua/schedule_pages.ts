@@ -9,8 +9,10 @@ local function pageOfSchedules(limit, time, name)
   local start = 0
   if time then
     -- If the schedule has another due time by now, its place is found by the former one alone.
-    local isThere = tonumber(redis.call('ZSCORE', times, name) or '') == tonumber(time)
-    start = isThere and redis.call('ZRANK', times, name) + 1 or redis.call('ZCOUNT', times, '-inf', '(' .. time)
+    if tonumber(redis.call('ZSCORE', times, name) or '') ~= tonumber(time) then
+      return redis.call('ZRANGEBYSCORE', times, time, '+inf', 'WITHSCORES', 'LIMIT', 0, limit)
+    end
+    start = redis.call('ZRANK', times, name) + 1
   end
   return redis.call('ZRANGE', times, start, start + limit - 1, 'WITHSCORES')
 end
