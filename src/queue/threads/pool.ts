@@ -64,7 +64,7 @@ export class ThreadPool {
       released: (thread) => this.#release(thread),
       exited: (thread) => this.#remove(thread),
     };
-    const thread = new Thread(spawn(), owner);
+    const thread = new Thread({ start: spawn, owner });
     this.#threads.add(thread);
     return thread;
   }
@@ -75,12 +75,7 @@ export class ThreadPool {
     for (const waiter of this.#waiting) {
       if (this.#taken.size === this.#size) return;
       this.#waiting.delete(waiter);
-      try {
-        waiter.resolve(this.#take());
-      } catch (error) {
-        // No thread can be started, which concerns the caller that waits, not the one that releases.
-        waiter.reject(error);
-      }
+      waiter.resolve(this.#take());
     }
   }
 
