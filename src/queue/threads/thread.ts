@@ -1,5 +1,6 @@
 import type { Worker } from "node:worker_threads";
 import { type Deferred, deferred } from "../../base/async.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
 import { StreaqError } from "../../base/errors.ts";
 import { describeFailure, restoreFailure } from "../records/failure.ts";
 import { markTuple } from "../tasks/tuple.ts";
@@ -20,6 +21,9 @@ export interface ThreadOptions {
   /** Starts the thread, which imports a module first. */
   readonly start: (module: string) => Worker;
   readonly owner: ThreadOwner;
+  /** How long the thread may take to load a module, in milliseconds. */
+  readonly loadTimeout: number;
+  readonly clock: Clock;
 }
 
 /** A call that is running. */
@@ -62,12 +66,27 @@ export class Thread {
   /**
    * Imports a module, unless that was done before, so that a call can begin at once.
    *
-   * @throws {StreaqError} When that fails, or the thread is terminated.
+   * @throws {StreaqError} When that fails or takes too long, or the thread is terminated.
    */
   async load(module: string, fnName: string): Promise<void> {
     if (this.#loaded.has(module)) return;
-    await this.#perform(module, fnName, { kind: "streaq:load", module });
+    const timer = this.#limit(module);
+    try {
+      await this.#perform(module, fnName, { kind: "streaq:load", module });
+    } finally {
+      timer.cancel();
+    }
     this.#loaded.add(module);
+  }
+
+  /** Terminates the thread unless the timer is cancelled in time. */
+  #limit(module: string): Timer {
+    const { clock, loadTimeout } = this.#options;
+    const half = loadTimeout / 2;
+    const end = () => this.terminate(lateError(module, loadTimeout));
+    // Two halves: if the event loop was blocked, the second one leaves time to read that the import has finished.
+    let timer = clock.timer(half, () => timer = clock.timer(half, end, { ref: false }), { ref: false });
+    return { cancel: () => timer.cancel() };
   }
 
   /**
@@ -203,4 +222,8 @@ export class Thread {
     if (error) running.reject(error);
     else running.resolve(value);
   }
+}
+
+function lateError(module: string, ms: number): StreaqError {
+  return new StreaqError(`Cannot load module ${module} in a thread: its import did not finish within ${ms} ms`);
 }

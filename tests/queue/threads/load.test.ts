@@ -2,16 +2,18 @@ import process from "node:process";
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
-import { ThreadPool } from "../../../src/queue/threads/pool.ts";
+import { TestClock } from "../../../src/base/test_clock.ts";
+import { loadTimeout, ThreadPool } from "../../../src/queue/threads/pool.ts";
+import { spawn } from "../../../src/queue/threads/spawn.ts";
 import { Thread } from "../../../src/queue/threads/thread.ts";
 import { call, fixture, run } from "./calls.ts";
 
 const faulty = fixture("faulty");
 
 /** Loads a module with a fault in the only thread of a pool, and returns the error. The next call gets another thread. */
-async function failureOf(fault: string): Promise<Error> {
+async function failureOf(fault: string, options: { loadTimeout?: number } = {}): Promise<Error> {
   process.env["STREAQ_TEST_FAULT"] = fault;
-  const pool = new ThreadPool({ size: 1 });
+  const pool = new ThreadPool({ size: 1, ...options });
   const thread = await pool.acquire();
   const next = run(pool, "double", [21]);
   const error = await assertRejects(() => thread.load(faulty, "work"), StreaqError) as Error;
@@ -33,6 +35,43 @@ describe("Thread.load()", () => {
       thread.release();
     }
     assertEquals(new Set(ids).size, 1);
+    await pool.close();
+  });
+
+  const hanging: [what: string, fault: string][] = [
+    ["waits for ever", "waits"],
+    ["waits for ever after it has registered its functions", "registers-and-waits"],
+    ["blocks the thread for ever", "blocks"],
+  ];
+  for (const [what, fault] of hanging) {
+    it(`fails after a while when the import ${what}, and ends the thread`, async () => {
+      const { message } = await failureOf(fault, { loadTimeout: 300 });
+      assertEquals(message, `Cannot load module ${faulty} in a thread: its import did not finish within 300 ms`);
+    });
+  }
+
+  it("has a limit that does not count for the functions of the module", async () => {
+    const clock = new TestClock();
+    const owner = { released: () => {}, exited: () => {} };
+    const thread = new Thread({ start: spawn, owner, loadTimeout, clock });
+    await thread.load(fixture("tasks"), "double");
+    await clock.advance(loadTimeout);
+    assertEquals(await thread.call(call("double", [21])), 42);
+    process.env["STREAQ_TEST_FAULT"] = "waits";
+    const loading = assertRejects(() => thread.load(faulty, "work"), StreaqError, "within 10000 ms");
+    await clock.advance(loadTimeout);
+    await loading;
+    await thread.exited;
+  });
+
+  it("does not fail for an event loop that was blocked until after the limit", async () => {
+    const pool = new ThreadPool({ size: 1, loadTimeout: 2000 });
+    const thread = await pool.acquire();
+    const loading = thread.load(fixture("tasks"), "double");
+    const end = performance.now() + 2200;
+    while (performance.now() < end);
+    await loading;
+    thread.release();
     await pool.close();
   });
 
@@ -58,12 +97,12 @@ describe("Thread.load()", () => {
   });
 
   it("fails when no thread can be started", async () => {
-    const exited: Thread[] = [];
+    const [clock, exited] = [new TestClock(), new Array<Thread>()];
     const owner = { released: () => {}, exited: (thread: Thread) => exited.push(thread) };
     const start = () => {
       throw new RangeError("out of memory");
     };
-    const thread = new Thread({ start, owner });
+    const thread = new Thread({ start, owner, loadTimeout, clock });
     const error = await assertRejects(() => thread.load(fixture("tasks"), "double"), StreaqError) as Error;
     assertEquals([error.message, (error.cause as Error).message], [
       "Cannot start a thread for task double",
