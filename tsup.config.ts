@@ -9,8 +9,7 @@ const entry = Object.fromEntries(
 );
 
 export default defineConfig({
-  // Threads are started from dist/thread.js; nobody imports it.
-  entry: { ...entry, thread: "src/queue/threads/entry.ts" },
+  entry,
   format: ["esm"],
   target: "node20",
   platform: "node",

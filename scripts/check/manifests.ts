@@ -6,8 +6,8 @@ import type { Gate } from "./gate.ts";
 
 const VERSION_FILE = "src/base/version.ts";
 
-/** Built modules with side effects: the command-line program, and the program of a thread. */
-const PROGRAMS: readonly string[] = ["./dist/cli.js", "./dist/thread.js"];
+/** Built modules with side effects: the command-line program. */
+const PROGRAMS: readonly string[] = ["./dist/cli.js"];
 
 interface Facts {
   readonly name: string;

@@ -26,6 +26,7 @@ import { splitArguments } from "./tasks/kwargs.ts";
 import type { Middleware } from "./tasks/middleware.ts";
 import { checkTaskName } from "./tasks/task_name.ts";
 import type { CronOptions, TaskOptions } from "./tasks/task_options.ts";
+import { serveInThread } from "./threads/serve.ts";
 
 /**
  * A worker of a queue: register functions, enqueue them from any process, and run them in any number of processes.
@@ -137,7 +138,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   // deno-lint-ignore ban-types -- Only `Function` infers parameters with defaults and refuses untyped ones.
   task<F extends Function>(fn: F, options: TaskOptions = {}): Registered<F> {
-    return this.#registry.register(fn, options) as unknown as Registered<F>;
+    return serveInThread(this.#registry.register(fn, options)) as unknown as Registered<F>;
   }
 
   /**
@@ -162,7 +163,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
       options;
     this.#queue.calendar.check(expression, timeZone, this.#options.clock.now());
     const job = { expression, timeZone, maxScheduleDrift: millisecondsOrNull(maxScheduleDrift, "maxScheduleDrift") };
-    const task = this.#registry.register(fn, { ...rest, timeout, unique }, job);
+    const task = serveInThread(this.#registry.register(fn, { ...rest, timeout, unique }, job));
     return task as unknown as RegisteredTask<[], Awaited<R>>;
   }
 
@@ -335,8 +336,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   async run(options: { signal?: AbortSignal | undefined; burst?: boolean | undefined } = {}): Promise<void> {
     const { signal, burst = false } = options;
-    // A thread imports the module only for its functions.
-    if (isInThread()) return;
+    if (isInThread()) return; // A thread imports the module only for its functions.
     this.#checkOpen();
     if (this.#session) throw new StreaqError(`Cannot run worker ${this.id}: it is already running`);
     if (signal?.aborted) return;

@@ -13,6 +13,11 @@ export interface ThreadCall {
   readonly queueName: string;
 }
 
+/** The error that the import of a module failed with. */
+export interface ImportFailure extends FailureRecord {
+  readonly code: string;
+}
+
 // The prefix distinguishes these messages from those that functions post themselves.
 
 /** A message from the main thread to a thread. */
@@ -25,6 +30,8 @@ export type Order =
 /** A message from a thread to the main thread. */
 export type Report =
   | { readonly kind: "streaq:ready" }
+  /** The module registered no task for threads, or its import failed. */
+  | { readonly kind: "streaq:unready"; readonly failure?: ImportFailure }
   | { readonly kind: "streaq:done"; readonly value: unknown; readonly isTuple?: boolean }
   /** The thread is terminated by an uncaught error. */
   | { readonly kind: "streaq:dying"; readonly thrown: ThrownRecord }

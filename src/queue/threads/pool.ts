@@ -1,11 +1,16 @@
 import { type Deferred, deferred } from "../../base/async.ts";
+import { systemClock } from "../../base/clock.ts";
 import { StreaqError } from "../../base/errors.ts";
 import { spawn } from "./spawn.ts";
 import { Thread, type ThreadOwner } from "./thread.ts";
 
+/** How long a thread may take to start and to import a module, in milliseconds. The timeout of a task starts after that. */
+export const loadTimeout = 10_000;
+
 /** Threads that run functions off the event loop. They are started on demand, and kept. */
 export class ThreadPool {
   readonly #size: number;
+  readonly #loadTimeout: number;
   /** Threads that have not exited. */
   readonly #threads = new Set<Thread>();
   /** Threads that callers hold. */
@@ -16,9 +21,13 @@ export class ThreadPool {
   readonly #waiting = new Set<Deferred<Thread>>();
   #isClosed = false;
 
-  /** @param options.size The number of threads at most. */
-  constructor({ size }: { size: number }) {
-    this.#size = size;
+  /**
+   * @param options.size The number of threads at most.
+   * @param options.loadTimeout How long a thread may take to load a module, in milliseconds.
+   */
+  constructor(options: { size: number; loadTimeout?: number }) {
+    this.#size = options.size;
+    this.#loadTimeout = options.loadTimeout ?? loadTimeout;
   }
 
   /**
@@ -64,7 +73,8 @@ export class ThreadPool {
       released: (thread) => this.#release(thread),
       exited: (thread) => this.#remove(thread),
     };
-    const thread = new Thread(spawn(), owner);
+    // Not the worker's clock: an import takes real time, also when a test owns the worker's.
+    const thread = new Thread({ start: spawn, owner, loadTimeout: this.#loadTimeout, clock: systemClock });
     this.#threads.add(thread);
     return thread;
   }
@@ -75,12 +85,7 @@ export class ThreadPool {
     for (const waiter of this.#waiting) {
       if (this.#taken.size === this.#size) return;
       this.#waiting.delete(waiter);
-      try {
-        waiter.resolve(this.#take());
-      } catch (error) {
-        // No thread can be started, which concerns the caller that waits, not the one that releases.
-        waiter.reject(error);
-      }
+      waiter.resolve(this.#take());
     }
   }
 

@@ -5,6 +5,7 @@ import { runInScope } from "../context/task_context.ts";
 import type { ThreadGlobals } from "../context/thread_globals.ts";
 import { describeFailure, restoreFailure } from "../records/failure.ts";
 import { isTuple } from "../tasks/tuple.ts";
+import { importError, unregisteredError } from "./import_error.ts";
 import type { Order, Report, ThreadCall } from "./messages.ts";
 import { describeThrown } from "./thrown.ts";
 import { findTsx, needsTsx, registerTsx } from "./tsx.ts";
@@ -23,6 +24,7 @@ export class Runner {
 
   /** Starts to handle orders. */
   listen(): void {
+    this.#globals.isListening = true;
     this.#port.on("message", (order: Order) => {
       if (order.kind === "streaq:load") void this.#load(order.module);
       if (order.kind === "streaq:call") void this.#run(order.call);
@@ -60,15 +62,14 @@ export class Runner {
   /** Imports a module, which registers its functions; returns a report when that fails. */
   async #import(url: string): Promise<Report | undefined> {
     try {
-      if (!URL.canParse(url)) throw new TypeError(`Cannot use option "thread": expected import.meta.url, got ${url}`);
       await this.#prepare(url);
+      this.#globals.importing = url;
       await import(url);
+      this.#globals.importing = undefined;
       return undefined;
-    } catch (cause) {
-      return failed(
-        new StreaqError(`Cannot import module ${url} in a thread: ${explain(url, cause)}`, { cause }),
-        true,
-      );
+    } catch (thrown) {
+      const { code } = Object(thrown) as { code?: unknown };
+      return failed(importError(url, restoreFailure(describeFailure(thrown)), code), true);
     }
   }
 
@@ -83,9 +84,7 @@ export class Runner {
 
   async #call({ module, fnName, args, context, queueName }: ThreadCall, signal: AbortSignal): Promise<Report> {
     const fn = this.#globals.registries.get(module)?.get(fnName);
-    if (!fn) {
-      return failed(new StreaqError(`Cannot run task ${fnName} in a thread: module ${module} does not register it`));
-    }
+    if (!fn) return failed(unregisteredError(module, fnName));
     const scope = { task: { ...context, signal }, workerContext: undefined, queueName, inThread: true };
     try {
       const value = await runInScope(scope, () => fn(...args));
@@ -103,12 +102,4 @@ export class Runner {
 
 function failed(error: unknown, spent = false): Report {
   return { kind: "streaq:failed", thrown: describeThrown(error), spent };
-}
-
-function explain(url: string, error: unknown): string {
-  const { code } = Object(error) as { code?: unknown };
-  if (code === "ERR_UNKNOWN_FILE_EXTENSION" && needsTsx(url)) {
-    return "Node before 22.18 needs it built to JavaScript, or tsx installed";
-  }
-  return describeFailure(error).message;
 }

@@ -1,9 +1,11 @@
 import type { Worker } from "node:worker_threads";
 import { type Deferred, deferred } from "../../base/async.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
 import { StreaqError } from "../../base/errors.ts";
-import { describeFailure } from "../records/failure.ts";
+import { describeFailure, restoreFailure } from "../records/failure.ts";
 import { markTuple } from "../tasks/tuple.ts";
-import type { Order, Report, ThreadCall } from "./messages.ts";
+import { importError, unregisteredError } from "./import_error.ts";
+import type { ImportFailure, Order, Report, ThreadCall } from "./messages.ts";
 import { restoreThrown } from "./thrown.ts";
 
 /** The owner of a {@linkcode Thread}. */
@@ -14,20 +16,32 @@ export interface ThreadOwner {
   exited(thread: Thread): void;
 }
 
+/** Options of a {@linkcode Thread}. */
+export interface ThreadOptions {
+  /** Starts the thread, which imports a module first. */
+  readonly start: (module: string) => Worker;
+  readonly owner: ThreadOwner;
+  /** How long the thread may take to load a module, in milliseconds. */
+  readonly loadTimeout: number;
+  readonly clock: Clock;
+}
+
 /** A call that is running. */
 interface Running extends Deferred<unknown> {
   readonly fnName: string;
+  readonly module: string;
 }
 
 /**
- * The outer side of a thread. It is `starting` until the thread reports that it is ready, and keeps its orders until
- * then; it is `dead` once it was terminated or has exited. A dead thread has no running call.
+ * The outer side of a thread. It is `new` until the first order, whose module it is started with; `starting` until the
+ * thread reports that it is ready, and keeps its orders until then; `dead` once it was terminated or has exited. A dead
+ * thread has no running call.
  */
 export class Thread {
-  readonly #worker: Worker;
-  readonly #owner: ThreadOwner;
+  readonly #options: ThreadOptions;
   readonly #exited = deferred<void>();
-  #state: "starting" | "ready" | "dead" = "starting";
+  #state: "new" | "starting" | "ready" | "dead" = "new";
+  #worker: Worker | undefined;
   #running: Running | undefined;
   #orders: Order[] = [];
   /** Modules that the thread has imported. */
@@ -35,13 +49,8 @@ export class Thread {
   /** The error that terminates the thread; it arrives before the exit. */
   #cause: { readonly error: unknown } | undefined;
 
-  constructor(worker: Worker, owner: ThreadOwner) {
-    this.#worker = worker;
-    this.#owner = owner;
-    worker.on("message", (report: Report) => this.#receive(report));
-    worker.on("messageerror", (cause) => this.#refuse("read a message from", cause));
-    worker.on("error", (error) => this.#cause = { error });
-    worker.on("exit", () => this.#exit());
+  constructor(options: ThreadOptions) {
+    this.#options = options;
   }
 
   /** Whether it has exited, or is about to. */
@@ -57,12 +66,27 @@ export class Thread {
   /**
    * Imports a module, unless that was done before, so that a call can begin at once.
    *
-   * @throws {StreaqError} When that fails, or the thread is terminated.
+   * @throws {StreaqError} When that fails or takes too long, or the thread is terminated.
    */
   async load(module: string, fnName: string): Promise<void> {
     if (this.#loaded.has(module)) return;
-    await this.#perform(fnName, { kind: "streaq:load", module });
+    const timer = this.#limit(module);
+    try {
+      await this.#perform(module, fnName, { kind: "streaq:load", module });
+    } finally {
+      timer.cancel();
+    }
     this.#loaded.add(module);
+  }
+
+  /** Terminates the thread unless the timer is cancelled in time. */
+  #limit(module: string): Timer {
+    const { clock, loadTimeout } = this.#options;
+    const half = loadTimeout / 2;
+    const end = () => this.terminate(lateError(module, loadTimeout));
+    // Two halves: if the event loop was blocked, the second one leaves time to read that the import has finished.
+    let timer = clock.timer(half, () => timer = clock.timer(half, end, { ref: false }), { ref: false });
+    return { cancel: () => timer.cancel() };
   }
 
   /**
@@ -72,19 +96,34 @@ export class Thread {
    * terminated.
    */
   async call(call: ThreadCall): Promise<unknown> {
-    return await this.#perform(call.fnName, { kind: "streaq:call", call });
+    return await this.#perform(call.module, call.fnName, { kind: "streaq:call", call });
   }
 
-  #perform(fnName: string, order: Order): Promise<unknown> {
+  #perform(module: string, fnName: string, order: Order): Promise<unknown> {
     if (this.isDead) return Promise.reject(this.#death(fnName));
     if (this.#running) {
       const other = this.#running.fnName;
       return Promise.reject(new StreaqError(`Cannot run task ${fnName} in this thread: it is running task ${other}`));
     }
-    const running = this.#running = { fnName, ...deferred<unknown>() };
-    this.#worker.ref();
+    const running = this.#running = { fnName, module, ...deferred<unknown>() };
+    if (this.#state === "new") this.#start(module);
+    this.#worker?.ref();
     this.#order(order);
     return running.promise;
+  }
+
+  #start(module: string): void {
+    this.#state = "starting";
+    try {
+      const worker = this.#worker = this.#options.start(module);
+      worker.on("message", (report: Report) => this.#receive(report));
+      worker.on("messageerror", (cause) => this.#refuse("read a message from", cause));
+      worker.on("error", (error) => this.#cause = { error });
+      worker.on("exit", () => this.#exit());
+    } catch (error) {
+      this.#cause = { error };
+      this.#exit();
+    }
   }
 
   /** Aborts the function's signal. */
@@ -97,6 +136,7 @@ export class Thread {
     if (this.isDead) return;
     this.#state = "dead";
     this.#settle(reason);
+    if (!this.#worker) return this.#exit();
     // A caller may wait for the exit, so the process must not exit before.
     this.#worker.ref();
     void this.#worker.terminate();
@@ -107,7 +147,7 @@ export class Thread {
     if (this.#running) {
       this.terminate(new StreaqError(`Task ${this.#running.fnName} was cut off: its thread was released`));
     }
-    this.#owner.released(this);
+    this.#options.owner.released(this);
   }
 
   #order(order: Order): void {
@@ -116,7 +156,7 @@ export class Thread {
       return;
     }
     try {
-      this.#worker.postMessage(order);
+      this.#worker?.postMessage(order);
     } catch (cause) {
       this.#refuse("pass the arguments to", cause);
     }
@@ -126,6 +166,8 @@ export class Thread {
     switch (report?.kind) {
       case "streaq:ready":
         return this.#begin();
+      case "streaq:unready":
+        return this.terminate(this.#unreadiness(report.failure));
       case "streaq:done":
         return this.#settle(undefined, report.isTuple ? markTuple(report.value as unknown[]) : report.value);
       case "streaq:dying":
@@ -147,7 +189,7 @@ export class Thread {
     if (this.#running) this.#settle(this.#death(this.#running.fnName));
     this.#state = "dead";
     this.#exited.resolve();
-    this.#owner.exited(this);
+    this.#options.owner.exited(this);
   }
 
   /** The error for a call that the exit of the thread cuts off. */
@@ -156,6 +198,12 @@ export class Thread {
     if (fnName === undefined) return new StreaqError("Thread exited", options);
     if (this.#state === "starting") return new StreaqError(`Cannot start a thread for task ${fnName}`, options);
     return new StreaqError(`Task ${fnName} was cut off: its thread exited`, options);
+  }
+
+  /** The error for a call in a thread whose module does not make it take orders. */
+  #unreadiness(failure: ImportFailure | undefined): StreaqError {
+    const { fnName = "none", module = "none" } = this.#running ?? {};
+    return failure ? importError(module, restoreFailure(failure), failure.code) : unregisteredError(module, fnName);
   }
 
   /** Fails the running call, and only that, when a message cannot be cloned. */
@@ -170,8 +218,12 @@ export class Thread {
     if (!running) return;
     this.#running = undefined;
     this.#orders = [];
-    this.#worker.unref();
+    this.#worker?.unref();
     if (error) running.reject(error);
     else running.resolve(value);
   }
+}
+
+function lateError(module: string, ms: number): StreaqError {
+  return new StreaqError(`Cannot load module ${module} in a thread: its import did not finish within ${ms} ms`);
 }

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 export function needsTsx(url: string): boolean {
   if (process.versions.deno || process.versions.bun) return false;
   const { typescript } = process.features as { typescript?: unknown };
-  return !typescript && /\.[cm]?tsx?$/.test(new URL(url).pathname);
+  return !typescript && URL.canParse(url) && /\.[cm]?tsx?$/.test(new URL(url).pathname);
 }
 
 /** The URL of the module that registers tsx, resolved from `url` or the working directory; `undefined` without tsx. */

@@ -1,8 +1,10 @@
 import type { ThreadPool } from "../../../src/queue/threads/pool.ts";
 import type { ThreadCall } from "../../../src/queue/threads/messages.ts";
 
+type Fixture = "ambiguous" | "failures" | "faulty" | "silent" | "tasks" | "throwing";
+
 /** Returns the URL of a module with functions for threads. */
-export function fixture(name: "tasks" | "failures" | "throwing" | "silent"): string {
+export function fixture(name: Fixture): string {
   return new URL(`./fixtures/${name}.ts`, import.meta.url).href;
 }
 

@@ -1,9 +1,11 @@
+import process from "node:process";
 import { it } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { StreaqCancelled, TimeoutError } from "../../../src/base/errors.ts";
 import type { WorkerOptions } from "../../../src/queue/options/worker_options.ts";
 import { eventually } from "../../support/poll.ts";
 import { behaviour } from "../behaviour.ts";
+import { fixture } from "./calls.ts";
 import * as tasks from "./fixtures/thread_tasks.ts";
 import { Lines, running } from "../stage.ts";
 
@@ -78,6 +80,21 @@ behaviour("a task in a thread", (stage) => {
     assert((await stuck.result()).exception instanceof StreaqCancelled);
     assertEquals((await (await tasks.spin.enqueue(1)).result({ timeout: "10s" })).success, true);
     assertEquals([worker.counters.failed, worker.counters.aborted, worker.lingering], [1, 1, 0]);
+    await run.stop();
+    await stage.assertClean(worker);
+  });
+
+  it("can be aborted while its module is being imported, and the next task gets another thread", async () => {
+    process.env["STREAQ_TEST_FAULT"] = "waits";
+    const worker = await stage.worker({ threadConcurrency: 1 });
+    worker.include(tasks.worker);
+    const work = worker.task(() => {}, { name: "work", thread: fixture("faulty") });
+    const run = running(worker);
+    const [stuck, next] = await worker.enqueueMany([work.enqueue(), tasks.spin.enqueue(1)]);
+    await eventually(async () => await stuck.status() === "running");
+    assertEquals(await stuck.abort(), true);
+    assert((await stuck.result()).exception instanceof StreaqCancelled);
+    assertEquals((await next.result({ timeout: "10s" })).success, true);
     await run.stop();
     await stage.assertClean(worker);
   });
