@@ -27,7 +27,7 @@ const classes = new Map<string, new (message: string) => Error>(
     SyntaxError,
     TypeError,
     URIError,
-  ].map((type) => [type.name, type]),
+  ].map((type) => [new type("").name, type]),
 );
 
 /** Describes a thrown value. Never throws, even when a getter of the error does. */
