@@ -4,8 +4,8 @@ import type { Payload } from "../../../contract/payload.ts";
 import type { NewResult } from "../../../contract/result.ts";
 import { type Keys, lua } from "../../keys.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
-import { dependencyFailureMark } from "../lua/dependency_states.ts";
-import { completionMarkTtl, resultFunctions } from "../lua/results.ts";
+import { dependencyFailureCause } from "../lua/dependency_states.ts";
+import { resultFunctions } from "../lua/results.ts";
 import { serverTime } from "../lua/server_time.ts";
 import { textOf } from "../reply/text.ts";
 
@@ -58,12 +58,10 @@ local released, failed, size, failing = 0, 0, 0, {}
 -- Fails a waiting task, unless it has finished meanwhile or its record is gone.
 local function fail(id, dependency, ttl, result)
   local root = string.match(redis.call('HGET', fanOuts, dependency) or '', '^0 (.*)$') or dependency
-  local mark = '${dependencyFailureMark}' .. root
   stopWaiting(id)
   if redis.call('DEL', data .. id) == 0 then return end
   redis.call('DEL', ${lua.tries("id")})
-  storeResult(id, ttl, result, mark)
-  redis.call('SET', ${lua.ended("id")}, mark, 'PX', ${completionMarkTtl})
+  storeResult(id, ttl, result, '0', '${dependencyFailureCause}' .. root, true)
   listFanOut(id, '0 ' .. root)
   failed = failed + 1
 end

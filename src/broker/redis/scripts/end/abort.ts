@@ -4,7 +4,7 @@ import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { Cancellation } from "../../../contract/result.ts";
 import { group, type Keys, lua } from "../../keys.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
-import { completionMarkTtl, resultFunctions } from "../lua/results.ts";
+import { resultFunctions } from "../lua/results.ts";
 
 const script = new Script(`
 -- Aborts a task in any state: stores and publishes the result, deletes everything else about the task, lists its
@@ -13,14 +13,14 @@ const script = new Script(`
 -- ARGV     group, task id, ttl in ms or '' for ever, result, completion mark, which is unique to this abort; then
 --          priorities
 -- returns  0 if the task had finished or is unknown, 1 if it was aborted, 2 if it also has dependents
-local prefix, group, id, result, mark = KEYS[1], ARGV[1], ARGV[2], ARGV[4], ARGV[5]
+local prefix, group, id, ttl, result, mark = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local running = ${lua.running}
 ${resultFunctions}
 ${dependencyFunctions}
 -- The first write is a command that is allowed when memory is full.
 if redis.call('DEL', ${lua.data("id")}) == 0 then
   -- Only the mark identifies an abort: two of them can have the same result.
-  return redis.call('GET', ${lua.ended("id")}) == mark and 1 or 0
+  return redis.call('GET', ${lua.ended("id")}) == completionMark('0', ttl, result, mark) and 1 or 0
 end
 redis.call('DEL', ${lua.tries("id")})
 
@@ -41,8 +41,7 @@ else
 end
 -- The entry of a task that has not started is somewhere in a stream. It is dropped when a worker is about to start it.
 if removed == 0 then redis.call('HINCRBY', ${lua.dropped}, id, 1) end
-storeResult(id, ARGV[3], result, mark)
-redis.call('SET', ${lua.ended("id")}, mark, 'PX', ${completionMarkTtl})
+storeResult(id, ttl, result, '0', mark, true)
 listRecent()
 redis.call('PUBLISH', ${lua.wake}, 'aborted ' .. id)
 deleteInput(id)

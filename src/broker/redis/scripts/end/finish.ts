@@ -38,7 +38,7 @@ forEachLease(4 + 3 * ARGV[3], 6, function(stream, low, high)
   acknowledged[stream] = {}
 end, function(stream, i)
   local entry, id, success, result = ARGV[i], ARGV[i + 2], ARGV[i + 3], ARGV[i + 5]
-  local mark = success .. ' ' .. entry .. ' ' .. ARGV[i + 1] .. ' ' .. consumer
+  local ttl, cause = ARGV[i + 4], entry .. ' ' .. ARGV[i + 1] .. ' ' .. consumer
   local isCurrent = not hasDropped or redis.call('EXISTS', ${lua.data("id")}) == 1 or
     redis.call('HEXISTS', ${lua.dropped}, id) == 0
   -- A success counts from whichever worker is first, a failure only from the holder of the lease. XACK decides who is
@@ -49,11 +49,11 @@ end, function(stream, i)
     finished[#finished + 1] = id
     isSuccess[id] = success == '1'
     obsolete[#obsolete + 1], obsolete[#obsolete + 2] = ${lua.data("id")}, ${lua.tries("id")}
-    storeResult(id, ARGV[i + 4], result, mark)
+    storeResult(id, ttl, result, success, cause)
     answers[#answers + 1] = 1
   else
     -- A script that is sent twice finds its own result, or its own mark if the result is not kept.
-    answers[#answers + 1] = isStored(id, result, mark) and 1 or 0
+    answers[#answers + 1] = isStored(id, ttl, result, success, cause) and 1 or 0
   end
 end)
 

@@ -6,8 +6,8 @@ import type { NewTask } from "../../../contract/task.ts";
 import { type Keys, lua } from "../../keys.ts";
 import { delayFunctions } from "../lua/delays.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
-import { dependencyFailureMark, dependencyStateFunction } from "../lua/dependency_states.ts";
-import { completionMarkTtl, resultFunctions } from "../lua/results.ts";
+import { dependencyFailureCause, dependencyStateFunction } from "../lua/dependency_states.ts";
+import { resultFunctions } from "../lua/results.ts";
 import { serverTime } from "../lua/server_time.ts";
 import { encodeDestination } from "./destination.ts";
 import { type Obstacle, readObstacle } from "./obstacle.ts";
@@ -144,9 +144,7 @@ local function link(row)
 end
 
 local function fail(row)
-  local mark = '${dependencyFailureMark}' .. row.root
-  storeResult(row.id, row.ttl, row.failure, mark)
-  redis.call('SET', ended .. row.id, mark, 'PX', ${completionMarkTtl})
+  storeResult(row.id, row.ttl, row.failure, '0', '${dependencyFailureCause}' .. row.root, true)
   stopWaiting(row.id)
 end
 
