@@ -54,7 +54,7 @@ describe("queues of the same name in two databases", () => {
       await withDatabases(async ({ staging, production }) => {
         const results = [staging.result("17"), production.result("17")] as const;
         await eventually(async () => {
-          const channels = await scene.redis.command<unknown[]>([
+          const channels = await scene.redis.command<[string, number]>([
             "PUBSUB",
             "NUMSUB",
             `streaq:shared-${queues - 1}:channels:17`,

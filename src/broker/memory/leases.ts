@@ -83,7 +83,8 @@ export class Leases {
   /** Notes that a delivery runs from now on. */
   start(delivery: Delivery): Start {
     const task = this.#held(delivery);
-    if (!task) return "lost";
+    // An entry is gone when its task has finished, or when it was dropped.
+    if (!task) return this.#queue.lane(delivery.priority).find(Number(delivery.entryId)) ? "lost" : "ended";
     if (task.place === "dropped") {
       task.lane.move(task, "gone");
       return "ended";

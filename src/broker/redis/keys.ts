@@ -142,6 +142,11 @@ export abstract class KeyTable {
     return this.key(":ts:ended:", taskId);
   }
 
+  /** The lease whose run was the last try of a task that was deferred, for a minute. */
+  retried(taskId: string): string {
+    return this.key(":ts:retried:", taskId);
+  }
+
   /** List: the dead letters, stream entries that named no task. */
   get deadLetters(): string {
     return this.key(":ts:dead");

@@ -4,7 +4,7 @@ import type { CommandSender } from "./command_sender.ts";
 import type { Keys } from "./keys.ts";
 
 /** How many results one call loads; they may be large. */
-const resultsPerCall = 50;
+export const resultsPerCall = 50;
 
 /** Loads the results of tasks, in order; `null` for a task without one. */
 export async function loadResults(

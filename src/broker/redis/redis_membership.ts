@@ -1,6 +1,7 @@
 import type { Cancellable } from "../contract/cancellable.ts";
 import type { Delivery } from "../contract/delivery.ts";
 import type { Membership, QueueEvent, Renewal, WorkerStatus } from "../contract/membership.ts";
+import { ReplyError } from "../../redis/mod.ts";
 import { inChunks } from "./chunks.ts";
 import type { ConsumerState } from "./consumer_state.ts";
 import { retry } from "../../base/retry.ts";
@@ -37,7 +38,10 @@ export class RedisMembership implements Membership {
     const join = async () => {
       await groups.create();
       const renewal = await this.#renew([], status);
-      await redis.command(["PUBLISH", keys.wake, "joined"]);
+      await redis.command(["PUBLISH", keys.wake, "joined"]).catch((error) => {
+        // A hint, which may be forbidden: the other workers look up the idle timeout by themselves.
+        if (!(error instanceof ReplyError)) throw error;
+      });
       return renewal;
     };
     return await retry(join, { ...resending, clock, signal });

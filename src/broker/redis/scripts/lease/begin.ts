@@ -24,7 +24,8 @@ for i = 4, #ARGV, 2 do
   -- New entries have larger ids than all earlier ones.
   local low = ARGV[i + 1] == '' and '-' or '(' .. ARGV[i + 1]
   if #rows == limit then break end
-  for _, entry in ipairs(redis.call('XPENDING', stream, group, low, '+', limit - #rows, consumer)) do
+  -- A key that is not a stream does not stop the other priorities.
+  for _, entry in ipairs(redis.pcall('XPENDING', stream, group, low, '+', limit - #rows, consumer)) do
     local _, fields = unpack(redis.call('XRANGE', stream, entry[1], entry[1])[1] or {})
     -- Broken entries are left to the caller, which reads the reply of the blocking read.
     local isTask = fields and fields[1] == 'task_id' and fields[2] ~= ''
@@ -35,7 +36,9 @@ for i = 4, #ARGV, 2 do
     end
   end
 end
-return { names, startRuns(rows) }
+local starts = { startRuns(rows) }
+if starts[1].err then return starts[1] end
+return { names, unpack(starts) }
 `);
 
 /** Starts by priority and entry id, see {@linkcode begunKey}. */

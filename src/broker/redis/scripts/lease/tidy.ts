@@ -1,6 +1,7 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
+import { typeFunction } from "../lua/types.ts";
 import { group, type Keys, lua } from "../../keys.ts";
 
 /** How many workers and how many notes of runs one call examines. */
@@ -12,12 +13,14 @@ const script = new Script(`
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, minimum idle time of a removed consumer in ms, cursor of the notes, maximum number of workers and of
 --          notes; then priorities
--- returns  the next cursor
+-- returns  the next cursor, or an error that names the key of the notes
+${typeFunction}
 local prefix, group, idleTimeout, isEmpty = KEYS[1], ARGV[1], tonumber(ARGV[2]), true
 for i = 5, #ARGV do
   local stream = ${lua.stream("ARGV[i]")}
-  isEmpty = isEmpty and redis.call('XLEN', stream) == 0 and redis.call('EXISTS', ${lua.delayed("ARGV[i]")}) == 0
-  for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
+  isEmpty = isEmpty and redis.pcall('XLEN', stream) == 0 and redis.call('EXISTS', ${lua.delayed("ARGV[i]")}) == 0
+  -- A key that is not a stream does not stop the other priorities.
+  for _, consumer in ipairs(redis.pcall('XINFO', 'CONSUMERS', stream, group)) do
     local fields = {}
     for n = 1, #consumer, 2 do fields[consumer[n]] = consumer[n + 1] end
     -- Deleting a consumer deletes its entries, so they must be taken over first. A consumer is named <worker>-<8 hex
@@ -33,12 +36,14 @@ end
 if isEmpty then redis.call('DEL', ${lua.dropped}) end
 
 local workers = ${lua.workers}
-for _, worker in ipairs(redis.call('ZRANGE', workers, 0, ARGV[4] - 1)) do
+for _, worker in ipairs(redis.pcall('ZRANGE', workers, 0, ARGV[4] - 1)) do
   if redis.call('EXISTS', ${lua.health("worker")}) == 0 then redis.call('ZREM', workers, worker) end
 end
 
 local running = ${lua.running}
-local cursor, notes = unpack(redis.call('HSCAN', running, ARGV[3], 'COUNT', ARGV[4]))
+local page = redis.pcall('HSCAN', running, ARGV[3], 'COUNT', ARGV[4])
+if page.err then return wrongType(running, 'hash') or page end
+local cursor, notes = unpack(page)
 for n = 1, #notes, 2 do
   if redis.call('EXISTS', ${lua.data("notes[n]")}) == 0 then redis.call('HDEL', running, notes[n]) end
 end

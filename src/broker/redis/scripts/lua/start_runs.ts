@@ -1,5 +1,6 @@
 import { lua } from "../../keys.ts";
 import { serverTime } from "./server_time.ts";
+import { typeFunction } from "./types.ts";
 
 /** Replies in place of a number of tries: another worker holds the lease, or the task had already finished. */
 export const notStarted: { readonly lost: 0; readonly ended: -1 } = { lost: 0, ended: -1 };
@@ -10,6 +11,7 @@ export const notStarted: { readonly lost: 0; readonly ended: -1 } = { lost: 0, e
  * deliveries are the lease. Repeated for the same lease, it returns the same.
  */
 export const startFunction: string = `
+${typeFunction}
 -- Starts a run for each row, which has a priority, a stream, an entry, its deliveries and a task id. Returns
 -- 1. for each row the number of the try, or ${notStarted.ended} when the task had already finished;
 -- 2. the records of the started tasks, in order;
@@ -17,6 +19,7 @@ export const startFunction: string = `
 -- 4. row and crashes, in turn, for tasks that were started before: how many consecutive runs before this one ended with
 --    the death of their worker, 0 if the last one was released;
 -- 5. row and input, in turn, for tasks with piped input.
+-- If no run can be noted, it returns an error that names the key, and has changed nothing.
 local function startRuns(rows)
   local tries, records, history, taskInputs = {}, {}, {}, {}
   if #rows == 0 then return tries, records, 0, history, taskInputs end
@@ -29,7 +32,8 @@ local function startRuns(rows)
   end
   local dropped = ${lua.dropped}
   -- When memory is full, a script may write if its first write is a command that is still allowed.
-  redis.call('HDEL', running, '')
+  local cleared = redis.pcall('HDEL', running, '')
+  if type(cleared) == 'table' then return wrongType(running, 'hash') or cleared end
   local notes = redis.call('HMGET', running, unpack(ids))
   -- If this key is not a hash, no entry can have been marked as dropped.
   local dropCounts = redis.pcall('HMGET', dropped, unpack(ids))
