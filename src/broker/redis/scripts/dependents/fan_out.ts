@@ -113,7 +113,8 @@ local function handleDependents(dependency, outcome)
     ids = redis.pcall('SRANDMEMBER', set, left)
     for _, id in ipairs(ids) do
       left = left - 1
-      if edgesLeft <= 0 then break end
+      -- Loading removes edges only of tasks whose dependencies are still being stored.
+      if edgesLeft <= -${edgeLimit} then break end
       if not isWaitingFor(id, dependency) then
         redis.call('SREM', set, id)
       elseif size < ${recordSizeLimit} and nextEdges < ${edgeLimit} then
