@@ -152,6 +152,16 @@ export abstract class KeyTable {
     return this.key(":ts:dead");
   }
 
+  /** Set: the running tasks of streaQ for Python; workers of this package do not write it. */
+  get pythonRunning(): string {
+    return this.key(":index:running");
+  }
+
+  /** Sorted set: the results of streaQ for Python; workers of this package do not write it. */
+  get pythonResults(): string {
+    return this.key(":index:results");
+  }
+
   /** The channel on which scripts publish events that cannot wait. */
   get wake(): string {
     return this.key(":ts:wake");
