@@ -270,6 +270,7 @@ export class Rig {
     return {
       tries: task.tries + 1,
       data: `data of ${delivery.taskId}`,
+      size: null,
       isFirst: task.tries === 0 && !task.hasRun,
       crashes: task.crashes,
       input: null,

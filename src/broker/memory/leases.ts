@@ -6,7 +6,7 @@ import { newAllowance } from "./dependencies.ts";
 import type { Lane } from "./lane.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
-import { readPayload, readPayloadOrNull, storedPayload } from "./payload.ts";
+import { readPayload, readPayloadOrNull, sizeOver, storedPayload } from "./payload.ts";
 
 /** How many tasks one step promotes at most. */
 const promoteLimit = 500;
@@ -21,6 +21,8 @@ export interface Holder {
   readonly lanes: readonly Lane[];
   /** Whether it reads records as bytes. */
   readonly binary: boolean;
+  /** The largest record that a start loads, in bytes. */
+  readonly maxPayload?: number | undefined;
 }
 
 /** Options of {@linkcode Leases.takeOver}. */
@@ -97,9 +99,11 @@ export class Leases {
     }
     task.lane.move(task, "running");
     const { tries, wasReleased, data, links, run: { crashes } } = task;
+    const size = sizeOver(data, this.#holder.maxPayload ?? Infinity);
     return {
       tries: tries + 1,
-      data: readPayload(data, this.#holder.binary),
+      data: size === null ? readPayload(data, this.#holder.binary) : null,
+      size,
       time: this.#queue.clock.now(),
       isFirst: tries === 0 && !wasReleased && crashes === 0,
       crashes,

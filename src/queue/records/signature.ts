@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 
 /** The length of an HMAC-SHA-256, in bytes. */
-const size = 32;
+export const signatureSize = 32;
 
 /** Signs records, and verifies that a record was signed with one of the secrets. */
 export class Signature {
@@ -21,7 +21,7 @@ export class Signature {
 
   /** Appends the signature to the bytes. It is valid only together with the same context. */
   seal(bytes: Uint8Array, context?: string): Uint8Array {
-    const sealed = new Uint8Array(bytes.length + size);
+    const sealed = new Uint8Array(bytes.length + signatureSize);
     sealed.set(bytes);
     sealed.set(sign(bytes, this.#secrets[0]!, context), bytes.length);
     return sealed;
@@ -29,9 +29,9 @@ export class Signature {
 
   /** Returns the bytes without their signature; `null` when it is missing or wrong. */
   open(sealed: Uint8Array, context?: string): Uint8Array | null {
-    if (sealed.length < size) return null;
-    const bytes = sealed.subarray(0, -size);
-    const signature = sealed.subarray(-size);
+    if (sealed.length < signatureSize) return null;
+    const bytes = sealed.subarray(0, -signatureSize);
+    const signature = sealed.subarray(-signatureSize);
     return this.#secrets.some((secret) => timingSafeEqual(sign(bytes, secret, context), signature)) ? bytes : null;
   }
 }

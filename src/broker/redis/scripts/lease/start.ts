@@ -1,5 +1,6 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
+import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import type { Delivery, Start } from "../../../contract/delivery.ts";
 import { group, type Keys } from "../../keys.ts";
 import { leaseFunctions } from "../lua/leases.ts";
@@ -13,14 +14,15 @@ export const startLimit = 50;
 const script = new Script(`
 -- Starts deliveries. Sent twice, it answers the same.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer; then rows of leases
+-- ARGV     group, consumer, size in bytes of the largest record to load, or '' for any; then rows of leases
 -- returns  what startRuns returns, with a row for each delivery: ${notStarted.lost} in place of tries where the lease
 --          is lost
 ${leaseFunctions}
+local maxPayload = tonumber(ARGV[3]) or math.huge
 ${startFunction}
 local pending
 local rows, places, answers = {}, {}, {}
-forEachLease(3, 3, function(stream, low, high)
+forEachLease(4, 3, function(stream, low, high)
   pending = pendingEntries(stream, low, high)
 end, function(stream, i, priority)
   if pending[ARGV[i]] ~= tonumber(ARGV[i + 1]) then
@@ -45,15 +47,17 @@ return { answers, records, now, history, inputs }
  * Starts deliveries.
  *
  * @param options.binary Whether records are bytes.
+ * @param options.maxPayload Size in bytes of the largest record to load.
  */
 export async function start(
   redis: CommandSender,
   keys: Keys,
   consumer: string,
   deliveries: readonly Delivery[],
-  { binary }: { binary: boolean },
+  { binary, maxPayload }: { binary: boolean } & Pick<ConsumerOptions, "maxPayload">,
 ): Promise<Start[]> {
   const rows = leaseArgs(deliveries, (delivery) => delivery);
-  const reply = await script.run<StartReply>(redis, [keys.prefix], [group, consumer, ...rows.args], { binary });
+  const args = [group, consumer, maxPayload ?? "", ...rows.args];
+  const reply = await script.run<StartReply>(redis, [keys.prefix], args, { binary });
   return inItemOrder(rows, readStarts(reply));
 }
