@@ -128,6 +128,7 @@ const families: readonly [name: string, keyIn: (keys: Keys) => string][] = [
   ["the fan-outs", (keys) => keys.fanOuts],
   ["the dependents of one fan-out", (keys) => keys.fanOut("bad")],
   ["the dropped entries", (keys) => keys.dropped],
+  ["the priorities", (keys) => keys.priorities],
   ["the recent results", (keys) => keys.recent],
   ["the dead letters", (keys) => keys.deadLetters],
 ];

@@ -130,6 +130,11 @@ export abstract class KeyTable {
     return this.key(":ts:dropped");
   }
 
+  /** Set: the priorities whose streams may have entries to be dropped, as far as workers and aborting clients know. */
+  get priorities(): string {
+    return this.key(":ts:priorities");
+  }
+
   /** List: the ids of the most recent results, latest first. */
   get recent(): string {
     return this.key(":ts:results");

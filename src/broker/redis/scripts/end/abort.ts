@@ -5,6 +5,7 @@ import type { Cancellation } from "../../../contract/result.ts";
 import { group, type Keys, lua } from "../../keys.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
 import { resultFunctions } from "../lua/results.ts";
+import { priorityFunction } from "../lua/priorities.ts";
 import { typeFunction } from "../lua/types.ts";
 
 const script = new Script(`
@@ -17,6 +18,7 @@ const script = new Script(`
 local prefix, group, id, ttl, result, mark = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local running, dropped = ${lua.running}, ${lua.dropped}
 ${typeFunction}
+${priorityFunction}
 ${resultFunctions}
 ${dependencyFunctions}
 -- Only the mark identifies an abort: two of them can have the same result.
@@ -47,7 +49,10 @@ else
   end
 end
 -- The entry of a task that has not started is somewhere in a stream. It is dropped when a worker is about to start it.
-if removed == 0 then redis.call('HINCRBY', dropped, id, 1) end
+if removed == 0 then
+  redis.call('HINCRBY', dropped, id, 1)
+  notePriorities(6)
+end
 storeResult(id, ttl, result, '0', mark, true)
 listRecent()
 redis.pcall('PUBLISH', ${lua.wake}, 'aborted ' .. id)
