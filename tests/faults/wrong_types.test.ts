@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { systemClock } from "../../src/base/clock.ts";
 import type { Delivery, Start } from "../../src/broker/contract/delivery.ts";
 import type { NewTask } from "../../src/broker/contract/task.ts";
-import { Keys } from "../../src/broker/redis/keys.ts";
+import type { Keys } from "../../src/broker/redis/keys.ts";
 import { publishLinked } from "../../src/broker/redis/linking.ts";
 import { RedisBroker } from "../../src/broker/redis/redis_broker.ts";
 import { fanOutDependents } from "../../src/broker/redis/fan_out_dependents.ts";

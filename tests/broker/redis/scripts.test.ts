@@ -106,7 +106,9 @@ describe("the script", () => {
     assertEquals(await redis.command(["HGET", keys.dropped, "task"]), "1");
     await redis.command(["DEL", keys.priorities]);
     await tidy(redis, keys, consumer("one"), "0");
-    assertEquals(await redis.command(["EXISTS", keys.dropped]), 0);
+    assertEquals(await redis.command(["HGET", keys.dropped, "task"]), "1");
+    await tidy(redis, keys, consumer("one"), "0");
+    assertEquals(await redis.command(["EXISTS", keys.dropped, keys.priorities]), 0);
     assertEquals(await lease("one"), []);
   });
 });

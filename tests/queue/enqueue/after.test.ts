@@ -192,8 +192,8 @@ behaviour("a task that depends on others", (stage) => {
     const known = await job.enqueue("known");
     for (const after of ["unknown", [known.id, "unknown"], ["unknown", known.id]]) {
       const request = job.enqueue("task").start({ after });
-      const { message } = await assertRejects(() => request.then(), StreaqError, "unknown, or whose result is gone");
-      for (const part of ["job", request.id, ": unknown"]) assertStringIncludes(message, part);
+      const { message } = await assertRejects(() => request.then(), StreaqError, "unknown, or its result is gone");
+      for (const part of ["job", request.id, "Dependency unknown "]) assertStringIncludes(message, part);
       assertEquals([await request.status(), (await known.info())!.dependents.size], ["missing", 0]);
     }
     // What was taken back is as unknown as what never was.

@@ -47,8 +47,10 @@ local function isEmpty()
   end
   return true
 end
-local hasDropped = redis.call('EXISTS', ${lua.dropped}) == 1
-if notePriorities(5) and hasDropped and isEmpty() then redis.call('DEL', ${lua.dropped}) end
+-- Only a later call than the one that notes its priorities deletes: by then the other workers have noted theirs.
+if redis.call('EXISTS', ${lua.dropped}) == 1 and notePriorities(5) == 0 and isEmpty() then
+  redis.call('DEL', ${lua.dropped}, ${lua.priorities})
+end
 
 local workers = ${lua.workers}
 for _, worker in ipairs(redis.pcall('ZRANGE', workers, 0, ARGV[4] - 1)) do
