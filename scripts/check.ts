@@ -1,5 +1,5 @@
 /**
- * Runs the checks, all or those named: `npm run check [-- name ...]`. Each prints one line, and what it found.
+ * Runs all checks, or those given: `npm run check [-- name ...]`. Each prints one line, and the problems below it.
  */
 import process from "node:process";
 import { commands } from "./check/commands.ts";
@@ -23,7 +23,8 @@ process.exitCode = main(process.argv.slice(2));
 function main(names: readonly string[]): number {
   const unknown = names.filter((name) => !gates.some((gate) => gate.name === name));
   if (unknown.length > 0) {
-    console.error(`No such check: ${unknown.join(", ")}. There are: ${gates.map(({ name }) => name).join(", ")}`);
+    const known = gates.map(({ name }) => name).join(", ");
+    console.error(`Cannot run checks: expected any of ${known}, got ${unknown.join(", ")}`);
     return 1;
   }
   const denoConfig = chooseDenoConfig();
@@ -33,7 +34,7 @@ function main(names: readonly string[]): number {
   return failed.length === 0 ? 0 : 1;
 }
 
-/** Runs a gate and prints its line, with its findings below. */
+/** Runs a check and prints its line, with its problems and notes below. */
 function passes(gate: Gate, denoConfig: string): boolean {
   const problems: string[] = [];
   const notes: string[] = [];

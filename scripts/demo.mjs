@@ -1,8 +1,8 @@
 /**
- * `npm run demo`: counts the words in the files of this repository, with two worker processes and a producer.
+ * Counts the words in the files of this repository, with two worker processes and a producer: `npm run demo`.
  *
- * Needs nothing but git and Node. It takes the Redis of REDIS_URL, or one on localhost:6379, and leaves nothing behind
- * there; without one it shows the same in one process, with a queue in memory.
+ * It requires git and Node only. It uses the Redis server of REDIS_URL, or one on localhost:6379, and removes its keys
+ * at the end. Without a server, it runs in one process, with a queue in memory.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,7 +14,7 @@ const LOCAL = "redis://localhost:6379";
 const WORKERS = 2;
 
 /** How long the workers may take to start, in milliseconds. */
-const PATIENCE = 30_000;
+const START_TIMEOUT = 30_000;
 
 const stop = new AbortController();
 for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {
@@ -41,14 +41,14 @@ async function main() {
   const env = { ...process.env, REDIS_URL: url ?? "memory://", DEMO_QUEUE: queue };
   if (url === undefined) {
     console.log(
-      `No Redis: REDIS_URL is not set and nothing answers on ${LOCAL}, so the queue is in memory, of one process`,
+      `Redis: none, as REDIS_URL is not set and there is no server on ${LOCAL}; the queue is in memory`,
     );
-    console.log(`Queue: ${queue}, with producer and worker in the same process\n`);
+    console.log(`Queue: ${queue}, with the producer and the worker in one process\n`);
     return await produce(env);
   }
   try {
     console.log(`Redis: ${withoutPassword(url)}`);
-    console.log(`Queue: ${queue}, worked off by ${WORKERS} processes\n`);
+    console.log(`Queue: ${queue}, with ${WORKERS} worker processes\n`);
     await countWords(env);
   } finally {
     await removeKeys(createClient, url, queue);
@@ -72,24 +72,24 @@ async function produce(env) {
   stop.signal.addEventListener("abort", () => producer.kill());
   if (stop.signal.aborted) producer.kill();
   const [code] = await once(producer, "exit");
-  if (code !== 0) throw new Error("The producer has failed");
+  if (code !== 0) throw new Error(`The producer exited with code ${code}`);
 }
 
 /**
- * Starts the workers with the command line, like a user would.
+ * Starts the workers with the command line, like a user.
  *
  * @param {NodeJS.ProcessEnv} env
  */
 function startWorkers(env) {
   const args = ["src/cli/bin.ts", "run", "examples/demo/worker.ts", "--workers", `${WORKERS}`];
-  // The command line shuts down when its channel to us is closed, so it also does when we are gone.
+  // The command line shuts down when its IPC channel is closed, which also happens when this process dies.
   const child = spawnNode(args, { env, stdio: ["ignore", "pipe", "pipe", "ipc"] });
   let output = "";
   const exited = once(child, "exit");
   const failed = exited.then(() => {
-    throw new Error(`The workers have ended:\n${output}`);
+    throw new Error(`The workers have exited:\n${output}`);
   });
-  failed.catch(() => {}); // In the end they are meant to.
+  failed.catch(() => {}); // They also exit at the end.
   const started = new Promise((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (text) => {
@@ -100,7 +100,10 @@ function startWorkers(env) {
   });
   return {
     failed,
-    ready: Promise.race([started, failed, aborted(), late(PATIENCE, () => `The workers do not start:\n${output}`)]),
+    ready: Promise.race([
+      ...[started, failed, aborted()],
+      timeout(START_TIMEOUT, () => `The workers did not start within ${START_TIMEOUT} ms:\n${output}`),
+    ]),
     async stop() {
       if (child.connected) child.disconnect();
       await exited;
@@ -120,20 +123,20 @@ function spawnNode(args, options) {
 
 /**
  * @param {CreateClient} createClient
- * @returns {Promise<string | undefined>} The URL of a Redis; `undefined` when there is none.
+ * @returns {Promise<string | undefined>} URL of a Redis server; `undefined` if there is none.
  */
 async function findRedis(createClient) {
   const given = process.env.REDIS_URL;
   if (!given) return await ping(createClient, LOCAL) === undefined ? LOCAL : undefined;
   const problem = await ping(createClient, given);
-  if (problem) throw new Error(`REDIS_URL leads nowhere: ${problem}`);
+  if (problem) throw new Error(`Cannot use REDIS_URL: ${problem}`);
   return given;
 }
 
 /**
  * @param {CreateClient} createClient
  * @param {string} url
- * @returns {Promise<string | undefined>} Why it does not answer; `undefined` when it does.
+ * @returns {Promise<string | undefined>} Why the server does not reply; `undefined` if it does.
  */
 async function ping(createClient, url) {
   try {
@@ -145,7 +148,7 @@ async function ping(createClient, url) {
 }
 
 /**
- * Removes what the queue has left. Its name is in every key.
+ * Removes the keys of the queue. Each contains its name.
  *
  * @param {CreateClient} createClient
  * @param {string} url
@@ -184,6 +187,6 @@ function aborted() {
  * @param {() => string} message
  * @returns {Promise<never>}
  */
-function late(ms, message) {
+function timeout(ms, message) {
   return new Promise((_, reject) => setTimeout(() => reject(new Error(message())), ms).unref());
 }

@@ -1,12 +1,12 @@
-/** Counting tests in the JUnit reports of the three test runners. */
+/** Counts the tests in the JUnit reports of the three test runners. */
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
 /**
- * Counts the leaves: tests that have no tests below them. Deno also lists each `describe`, as a case whose name is the
- * start of its children's names.
+ * Counts the tests in a report. Deno also reports each `describe` as a test, whose name is a prefix of the names of its
+ * tests; it does not count.
  *
- * @param {string} report The XML, or "" when the runner died before it wrote one.
+ * @param {string} report The XML, or "" if the runner died before it wrote one.
  * @returns {Counts}
  */
 export function countTests(report) {
@@ -27,7 +27,9 @@ export function formatCounts({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed` + (skipped > 0 ? `, ${skipped} skipped` : "");
 }
 
-/** A test case: name, how its start tag ends, and what is inside. Attributes may hold a bare ">" (Node writes them so). */
+/**
+ * A test case: its name, the end of its start tag, and its body. Node writes attributes that contain an unescaped ">".
+ */
 const CASE = /<testcase name="([^"]*)"(?:\s+\w+="[^"]*")*\s*(\/>|>([\s\S]*?)<\/testcase>)/g;
 
 /** @param {string} name "a &gt; b &gt; c" has the ancestors "a" and "a &gt; b". */

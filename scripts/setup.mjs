@@ -1,8 +1,8 @@
 /**
- * Installs what is missing to develop: npm packages, Deno and Bun (in tools/), and the programs that tests start.
+ * Installs missing dependencies for development: npm packages, Deno and Bun (in tools/), and programs for the tests.
  *
- * Needs Node and npm only, and does nothing when nothing is missing. Before it installs something it prints its name, the
- * reason and the command. With STREAQ_SETUP=no it installs nothing: it prints the commands to run, and fails.
+ * It requires Node and npm only, and does nothing if nothing is missing. Before it installs something, it prints its
+ * name, the reason and the command. With STREAQ_SETUP=no it installs nothing: it prints the commands and fails.
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
@@ -15,23 +15,23 @@ import { mayInstall, testsUseRedis } from "./switches.mjs";
 /** Programs that the tests start, and why. */
 const PROGRAMS = [
   { command: "redis-server", reason: "the tests start servers of their own", debian: "redis-server", brew: "redis" },
-  { command: "openssl", reason: "it makes the certificates for TLS", debian: "openssl", brew: "openssl" },
+  { command: "openssl", reason: "the tests create certificates with it", debian: "openssl", brew: "openssl" },
 ];
 
 /**
- * Something that is missing, and the commands that install it. An obstacle keeps this script from running them.
+ * A missing dependency and the commands that install it. With an `obstacle`, the script cannot run them.
  *
  * @typedef {{ what: string, commands: string[][], obstacle?: string, hint?: string }} Step
  */
 
-const WITHOUT_REDIS = "Or set STREAQ_TEST_REDIS=no, which leaves out the tests that need a server.";
+const WITHOUT_REDIS = "Or set STREAQ_TEST_REDIS=no to skip the tests that need a server.";
 
-/** Everything, in order. */
+/** Installs every missing dependency. */
 export function setUp() {
   install([...missingPackages("."), ...missingPackages("tools"), ...missingPrograms()]);
 }
 
-/** @param {string} folder One that has a lock file, from the root. */
+/** @param {string} folder A folder with a lock file, relative to the root. */
 export function installPackages(folder) {
   install(missingPackages(folder));
 }
@@ -48,7 +48,7 @@ function install(steps) {
 }
 
 /**
- * Packages are installed again when the lock file is newer than they are.
+ * Packages count as missing if the lock file is newer than they are.
  *
  * @param {string} folder
  * @returns {Step[]}
@@ -62,13 +62,13 @@ function missingPackages(folder) {
 }
 
 /**
- * A server that already runs, or that the package starts, is left alone: the tests start their own on free ports.
+ * A server that is already running is not used: the tests start servers of their own on free ports.
  *
  * @returns {Step[]}
  */
 function missingPrograms() {
   if (!testsUseRedis()) {
-    console.log("STREAQ_TEST_REDIS=no: set up without redis-server and openssl");
+    console.log("STREAQ_TEST_REDIS=no: redis-server and openssl are not required");
     return [];
   }
   const missing = PROGRAMS.filter(({ command }) => !isOnPath(command));
@@ -107,7 +107,7 @@ function run(commandLine) {
   console.log(`> ${commandLine.join(" ")}`);
   const [command = "", ...args] = commandLine[0] === "npm" ? [...NPM, ...commandLine.slice(1)] : commandLine;
   const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] });
-  if (status !== 0) throw new Error(`Cannot set up, this failed: ${commandLine.join(" ")}`, { cause: error });
+  if (status !== 0) throw new Error(`Cannot set up: this command failed: ${commandLine.join(" ")}`, { cause: error });
 }
 
 /** @param {string[]} commandLine */
@@ -129,11 +129,11 @@ function isExecutable(file) {
     accessSync(file, constants.X_OK);
     return statSync(file).isFile();
   } catch {
-    return false; // It does not exist, or may not be run.
+    return false; // It does not exist, or is not executable.
   }
 }
 
-// Node resolves links in import.meta.url, not in argv.
+// Node resolves symbolic links in import.meta.url, but not in argv.
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
     setUp();

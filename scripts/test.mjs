@@ -1,8 +1,8 @@
 /**
- * Runs the one suite on each runtime in turn: `npm test [-- [--runtime deno|bun|node] [part-of-a-path ...]]`.
+ * Runs the tests on each runtime in turn: `npm test [-- [--runtime deno|bun|node] [part-of-a-path ...]]`.
  *
- * With STREAQ_TEST_REDIS=no it starts no Redis server, leaves out the files that need one, and lists them. The last line
- * is the total, `N passed, N failed[, N skipped]`, added up over the runtimes.
+ * With STREAQ_TEST_REDIS=no it starts no Redis server, and skips and lists the files that need one. The last line is
+ * the total over all runtimes: `N passed, N failed[, N skipped]`.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -17,12 +17,12 @@ import { ROOT, TEST_COMMANDS } from "./runtimes.mjs";
 import { testsUseRedis } from "./switches.mjs";
 import { findRedisTests, findTests } from "./test_files.mjs";
 
-/** How long one runtime may take. Deno has no limit of its own for a test that hangs. */
-const PATIENCE = 15 * 60_000;
-/** How many processes share the files of one runtime: tests wait more than they compute. */
+/** How long a runtime may take, in milliseconds. Deno itself has no timeout for a test that hangs. */
+const RUNTIME_TIMEOUT = 15 * 60_000;
+/** Number of processes that share the files of a runtime: tests wait more than they compute. */
 const SHARDS = 2;
-/** With fewer files than this a runtime has one process, whose output is seen at once. */
-const MANY = 10;
+/** With fewer files, a runtime has one process, whose output is shown immediately. */
+const MIN_SHARDED_FILES = 10;
 
 try {
   process.chdir(ROOT);
@@ -41,7 +41,9 @@ async function main(args) {
   });
   const runtimes = values.runtime ?? Object.keys(TEST_COMMANDS);
   const found = findTests(filters);
-  if (found.length === 0) throw new Error(`No test file has this in its path: ${filters.join(" ")}`);
+  if (found.length === 0) {
+    throw new Error(`Cannot find tests: expected a part of the path of a test file, got ${filters.join(" ")}`);
+  }
   const omitted = testsUseRedis() ? [] : omitRedisTests(found);
   const files = found.filter((file) => !omitted.includes(file));
   if (files.length === 0) throw new Error("Cannot run the tests without a Redis server: all of these files need one");
@@ -51,7 +53,7 @@ async function main(args) {
   for (const runtime of runtimes) {
     console.log(`\n== ${runtime}: ${files.length} files\n`);
     const started = performance.now();
-    const shards = files.length < MANY ? [files] : shardsOf(files);
+    const shards = files.length < MIN_SHARDED_FILES ? [files] : shardsOf(files);
     const counts = await Promise.all(shards.map((shard) => run(runtime, shard, denoConfig, shards.length > 1)));
     results.push({ runtime, ...sum(counts), seconds: (performance.now() - started) / 1000 });
   }
@@ -62,14 +64,14 @@ async function main(args) {
     console.log(`${runtime.padEnd(4)}  ${formatCounts(counts)} in ${seconds.toFixed(1)} s`);
   }
   for (const problem of problems) console.log(problem);
-  if (!testsUseRedis()) console.log(`Without Redis: ${omitted.length} of ${found.length} files were left out`);
+  if (!testsUseRedis()) console.log(`Without Redis: ${omitted.length} of ${found.length} files were skipped`);
   const total = sum(results);
   console.log(`\n${formatCounts(total)}`);
   return total.failed > 0 || problems.length > 0 ? 1 : 0;
 }
 
 /**
- * Finds and prints what cannot be run without a Redis server.
+ * Finds and prints the test files that need a Redis server.
  *
  * @param {string[]} files
  */
@@ -78,13 +80,13 @@ function omitRedisTests(files) {
   console.log(
     "STREAQ_TEST_REDIS=no: no Redis server is started, and the behaviour of the queue is tested in memory only.",
   );
-  console.log(`Left out, since they need a server: ${found.length} of ${files.length} files`);
+  console.log(`Skipped, as they need a server: ${found.length} of ${files.length} files`);
   for (const file of found) console.log(`  ${file}`);
   return found;
 }
 
 /**
- * Neighbours are much alike, so each process gets every other file.
+ * Divides files among processes. Neighbouring files take a similar time, so each process gets every other file.
  *
  * @param {string[]} files
  */
@@ -96,19 +98,19 @@ function shardsOf(files) {
  * @param {string} runtime
  * @param {string[]} files
  * @param {string} denoConfig
- * @param {boolean} isOneOfSeveral Its output comes in one piece, at its end.
+ * @param {boolean} isOneOfSeveral Whether other processes run at the same time; its output is then printed at its end.
  */
 async function run(runtime, files, denoConfig, isOneOfSeveral) {
   const commandLine = TEST_COMMANDS[runtime];
-  if (!commandLine) throw new TypeError(`Expected deno, bun or node as the runtime: ${runtime}`);
+  if (!commandLine) throw new TypeError(`Cannot run tests on ${runtime}: expected deno, bun or node as the runtime`);
   const folder = mkdtempSync(join(tmpdir(), "streaq-test-"));
   const report = join(folder, "report.xml");
   try {
     const [command = "", ...args] = commandLine(files, report, denoConfig);
     const status = await perform(command, args, isOneOfSeveral);
-    if (status === null) console.log(`${runtime} did not end by itself`);
+    if (status === null) console.log(`${runtime} did not exit by itself`);
     const counts = countTests(readIfThere(report));
-    // A file that does not load, or a hook that throws, may be missing from the report.
+    // A file that cannot be loaded, or a hook that throws, may be missing in the report.
     if (status !== 0 && counts.failed === 0) counts.failed = 1;
     return counts;
   } finally {
@@ -117,18 +119,18 @@ async function run(runtime, files, denoConfig, isOneOfSeveral) {
 }
 
 /**
- * Runs a program; answers its exit code, `null` when it had to be killed.
+ * Runs a program. Resolves to its exit code, or to `null` if it had to be killed.
  *
  * @param {string} command
  * @param {string[]} args
- * @param {boolean} isQuiet Whether its output is kept until its end.
+ * @param {boolean} isQuiet Whether to print its output at its end.
  * @returns {Promise<number | null>}
  */
 async function perform(command, args, isQuiet) {
   const child = spawn(command, args, {
     killSignal: "SIGKILL",
     stdio: isQuiet ? ["ignore", "pipe", "pipe"] : ["ignore", "inherit", "inherit"],
-    timeout: PATIENCE,
+    timeout: RUNTIME_TIMEOUT,
   });
   /** @type {Buffer[]} */
   const output = [];
@@ -143,12 +145,13 @@ function readIfThere(file) {
   try {
     return readFileSync(file, "utf8");
   } catch {
-    return ""; // The runner died before its report; its exit code tells.
+    return ""; // The runner died before it wrote the report, and has a non-zero exit code.
   }
 }
 
 /**
- * What no single runner notices. Deno, for one, drops the tests of an asynchronous `describe` without a word.
+ * Finds problems that no single runner notices. For example, Deno drops the tests of an async `describe` without a
+ * warning.
  *
  * @param {({ runtime: string } & import("./junit.mjs").Counts)[]} results
  */
@@ -158,7 +161,7 @@ function findProblems(results) {
     if (executed(result) === 0) return [`${result.runtime} ran no test`];
     const missing = most - executed(result) - result.skipped;
     return missing > 0
-      ? [`${result.runtime} ran ${missing} tests fewer than another runtime, and did not skip them`]
+      ? [`${result.runtime} ran ${missing} fewer tests than another runtime, without skipping them`]
       : [];
   });
 }

@@ -1,16 +1,17 @@
-/** Finds the test files, and those among them that need a Redis server. */
+/** Finds test files, and those that need a Redis server. */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import ts from "typescript";
 
-/** The module that starts servers. A file that leads to it needs one. */
+/** The module that starts servers. A test file that imports it, even indirectly, needs one. */
 const SERVER = "tests/support/redis_server.ts";
-/** Leads to it too, but takes memory instead where there is none. */
+/** A module that imports it, but tests in memory if there is no server. */
 const BEHAVIOUR = "tests/queue/behaviour.ts";
 
 /**
- * @param {readonly string[]} [filters] Parts of a path; a file matches when it has any of them. None match all.
- * @returns {string[]} Paths from the root, sorted.
+ * @param {readonly string[]} [filters] Parts of a path; a file matches if its path contains any of them. All files
+ * unless given.
+ * @returns {string[]} Paths from the root folder, sorted.
  */
 export function findTests(filters = []) {
   const files = readdirSync("tests", { recursive: true, encoding: "utf8" })
@@ -21,13 +22,15 @@ export function findTests(filters = []) {
   return files.filter((file) => filters.some((filter) => file.includes(filter.replace(/^\.\//, ""))));
 }
 
-/** @typedef {(file: string) => string | undefined} Read Returns the text of a file; `undefined` if it does not exist. */
+/**
+ * @typedef {(file: string) => string | undefined} Read Returns the text of a file; `undefined` if it does not exist.
+ */
 
 /**
- * @param {readonly string[]} files Paths from the root.
+ * @param {readonly string[]} files Paths from the root folder.
  * @param {Read} [read]
- * @returns {string[]} Those that lead to the module that starts servers.
- * @throws When a module that decides this has moved: files would be judged wrongly.
+ * @returns {string[]} The files that import the module that starts servers, even indirectly.
+ * @throws If one of the two modules above was moved, as the result would be wrong.
  */
 export function findRedisTests(files, read = readIfThere) {
   for (const path of [SERVER, BEHAVIOUR]) {
@@ -53,7 +56,7 @@ function leadsToServer(start, read) {
 }
 
 /**
- * Finds what a module of the tests loads of them, by an import or, to run it, as `new URL("./module.ts", ...)`.
+ * Finds the test modules that a module loads: by an import or, to run them, with `new URL("./module.ts", ...)`.
  *
  * @param {string} path
  * @param {string} text
@@ -73,7 +76,7 @@ function findModules(path, text) {
 }
 
 /**
- * Types load nothing.
+ * Returns the specifier of a module that a node loads. Type imports load none.
  *
  * @param {import("typescript").Node} node
  */
@@ -90,6 +93,6 @@ function readIfThere(file) {
   try {
     return readFileSync(file, "utf8");
   } catch {
-    return undefined; // Files are named that are not to exist.
+    return undefined; // A specifier may be the name of a file that does not exist.
   }
 }

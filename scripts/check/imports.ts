@@ -1,6 +1,6 @@
 /**
- * Imports go one way: between the layers, `cli -> web -> queue -> broker -> redis -> resp -> base`, and between the rooms
- * of a layer; no files import each other in a circle. Imports of types count.
+ * Checks the direction of imports: between layers, `cli -> web -> queue -> broker -> redis -> resp -> base`, and
+ * between the rooms (folders) of a layer. No files may import each other in a circle. Type imports count.
  */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,12 +8,12 @@ import ts from "typescript";
 import type { Gate } from "./gate.ts";
 import { findSources, parse, position, walk } from "./source.ts";
 
-/** A layer may import from itself and from those after it. */
+/** The layers. Each may import from itself and from the layers after it. */
 const LAYERS: readonly string[] = ["cli", "web", "queue", "broker", "redis", "resp", "base"];
 
 /**
- * The rooms of the layers that have some, and what each may import from within its layer; always also itself. The files
- * that lie directly in a layer are its room ".".
+ * The rooms of each layer that has rooms, and from which other rooms of the layer each may import. The files directly
+ * in the folder of a layer are its room ".".
  */
 const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   queue: {
@@ -22,7 +22,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     threads: ["records", "tasks", "context"],
     enqueue: ["inspect", "records", "schedule", "tasks", "context"],
     inspect: ["records", "tasks"],
-    options: ["records", "context"],
+    options: ["records", "schedule", "context"],
     records: ["tasks"],
     schedule: [],
     tasks: [],
@@ -38,20 +38,20 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   },
 };
 
-/** Files of the room "redis" that its scripts may import: the names of keys, and the type of what sends a script. */
+/** Files of the room "redis" that its scripts may import: the names of keys, and the type of the client. */
 const SCRIPT_NEEDS: readonly string[] = ["src/broker/redis/keys.ts", "src/broker/redis/command_sender.ts"];
 
-/** Arrows that go the other way because the public contract asks for them. */
+/** Imports in the other direction that the public API requires. */
 const EXCEPTIONS: readonly string[] = [
   // RegisteredTask.worker
   "src/queue/enqueue/registered_task.ts -> src/queue/worker.ts",
 ];
 
-/** These layers know storage only as its contract and the function that opens a broker. */
+/** Layers that may use storage only through its contract and the function that opens a broker. */
 const ABOVE_STORAGE: readonly string[] = ["queue", "web"];
 const STORAGE_TYPES_ONLY: readonly string[] = ["redis", "resp"];
 
-/** Entry points of their own, which alone may need packages that not everybody installs: the optional peers. */
+/** Entry points that may import optional peer dependencies. */
 const OPTIONAL: readonly string[] = ["src/queue/records/rich_serializer.ts"];
 
 interface Import {
@@ -73,7 +73,7 @@ export const imports: Gate = {
   },
 };
 
-/** Each with its position. */
+/** Finds forbidden imports, each with its position and the reason. */
 export function* findWrongImports(file: ts.SourceFile, dependencies: readonly string[]): Generator<string> {
   for (const found of findImports(file)) {
     const reason = findFault(file.fileName, found, dependencies);
@@ -81,7 +81,7 @@ export function* findWrongImports(file: ts.SourceFile, dependencies: readonly st
   }
 }
 
-/** Groups of files that reach each other, by Tarjan's algorithm; the exceptions do not count. */
+/** Finds groups of files that import each other in a circle, with Tarjan's algorithm. The exceptions do not count. */
 export function findCircles(files: readonly ts.SourceFile[]): string[][] {
   const targets = new Map(files.map((file) => [file.fileName, [...targetsOf(file)]]));
   const order = new Map<string, number>();
@@ -119,19 +119,19 @@ function findFault(path: string, { specifier, typeOnly }: Import, dependencies: 
   if (!specifier.startsWith(".")) {
     const known = specifier.startsWith("node:") ||
       dependencies.some((name) => specifier === name || specifier.startsWith(`${name}/`));
-    return known ? undefined : "it is no dependency in package.json";
+    return known ? undefined : "it is not a dependency in package.json";
   }
   const target = targetOf(path, specifier);
   if (EXCEPTIONS.includes(`${path} -> ${target}`)) return typeOnly ? undefined : "only its type may be imported";
-  if (OPTIONAL.includes(target) && !typeOnly) return "it needs packages that not everybody installs";
+  if (OPTIONAL.includes(target) && !typeOnly) return "it requires an optional peer dependency";
   const from = layerOf(path);
   const to = layerOf(target);
-  if (!LAYERS.includes(from) || !LAYERS.includes(to)) return `expected one of src/{${LAYERS}} on both sides`;
+  if (!LAYERS.includes(from) || !LAYERS.includes(to)) return `both files must be in one of src/{${LAYERS}}`;
   if (LAYERS.indexOf(to) < LAYERS.indexOf(from)) return `${from} may not import from ${to}`;
   if (from === to) return findRoomFault(from, path, target);
   if (!ABOVE_STORAGE.includes(from)) return undefined;
   if (to === "broker" && !target.startsWith("src/broker/contract/") && target !== "src/broker/open.ts") {
-    return `${from} may import only src/broker/contract/ and src/broker/open.ts from there`;
+    return `${from} may import only src/broker/contract/ and src/broker/open.ts of the broker`;
   }
   if (STORAGE_TYPES_ONLY.includes(to) && !typeOnly) return `${from} may import only types from ${to}`;
   return undefined;
@@ -145,7 +145,7 @@ function findRoomFault(layer: string, path: string, target: string): string | un
   if (!allowed) return `src/${layer} has no room ${from}`;
   if (from === to) return undefined;
   if (from.startsWith("redis/scripts") && to === "redis" && !SCRIPT_NEEDS.includes(target)) {
-    return `scripts may import only ${SCRIPT_NEEDS.join(" and ")} from there`;
+    return `scripts may import only ${SCRIPT_NEEDS.join(" and ")} of it`;
   }
   return allowed.includes(to) ? undefined : `${layer}/${from} may not import from ${layer}/${to}`;
 }
@@ -154,7 +154,10 @@ function layerOf(path: string): string {
   return path.split("/")[1] ?? "";
 }
 
-/** The room of a file: scripts by subject are one room, and the fragments of Lua that they include another. */
+/**
+ * Returns the room of a file. The scripts of all subjects are one room, and the Lua fragments that they include
+ * another.
+ */
 function roomOf(layer: string, path: string): string {
   const folders = path.split("/").slice(2, -1);
   const room = folders.join("/");
@@ -164,7 +167,7 @@ function roomOf(layer: string, path: string): string {
   return folders[0] ?? ".";
 }
 
-/** Every way that a module can name another one. */
+/** Finds every import of a module: static, dynamic, type-only and re-exports. */
 function* findImports(file: ts.SourceFile): Generator<Import> {
   for (const node of walk(file)) {
     if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
@@ -183,7 +186,7 @@ function* findImports(file: ts.SourceFile): Generator<Import> {
 }
 
 function importsTypesOnly(clause: ts.ImportClause | undefined): boolean {
-  if (!clause) return false; // import "./module.ts" runs it.
+  if (!clause) return false; // import "./module.ts" runs the module
   if (clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
   const { name, namedBindings } = clause;
   return !name && namedBindings !== undefined && ts.isNamedImports(namedBindings) &&

@@ -1,20 +1,20 @@
-/** Short files, and few of them in one place: a long file has two purposes, a full folder has two rooms. */
+/** Checks that files are short, and that folders have few of them. */
 import { readdirSync, readFileSync } from "node:fs";
 import type { Gate } from "./gate.ts";
 import { findSources, SOURCES } from "./source.ts";
 
-/** In `src` no file has more lines than this but for those named here; elsewhere it is worth a note. */
+/** Maximum number of lines of a file in `src`, except for those listed below. Elsewhere, a longer file gets a note. */
 const SHORT = 300;
-/** No file has more lines than this. */
+/** Maximum number of lines of any file. */
 const LIMIT = 400;
 
-/** Files of `src` that may be longer than the others, and why. */
+/** Files in `src` that may be longer, and why. */
 const REASONS: Readonly<Record<string, string>> = {
   "src/resp/decoder.ts": "one state machine",
   "src/queue/worker.ts": "the public methods of one class, with their documentation",
 };
 
-/** How many files may lie directly in `src/queue`: everything else has a room. */
+/** Maximum number of files directly in `src/queue`; the others belong in a folder. */
 const QUEUE_FILES = 12;
 
 export const length: Gate = {
@@ -27,6 +27,6 @@ export const length: Gate = {
       else if (lines > SHORT) note(`${path} has ${lines} lines`);
     }
     const files = readdirSync("src/queue", { withFileTypes: true }).filter((entry) => entry.isFile()).length;
-    if (files > QUEUE_FILES) problem(`src/queue has ${files} files outside its rooms, more than ${QUEUE_FILES}`);
+    if (files > QUEUE_FILES) problem(`src/queue has ${files} files outside of its folders, more than ${QUEUE_FILES}`);
   },
 };

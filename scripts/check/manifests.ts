@@ -1,4 +1,4 @@
-/** Two manifests, one truth: deno.json (JSR) and package.json (npm) say the same. */
+/** Checks that deno.json (JSR) and package.json (npm) agree. */
 import { existsSync, readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import ts from "typescript";
@@ -6,7 +6,7 @@ import type { Gate } from "./gate.ts";
 
 const VERSION_FILE = "src/base/version.ts";
 
-/** The built modules that do something when they are imported: the command line, and what a thread runs. */
+/** Built modules with side effects: the command-line program, and the program of a thread. */
 const PROGRAMS: readonly string[] = ["./dist/cli.js", "./dist/thread.js"];
 
 interface Facts {
@@ -45,7 +45,7 @@ export const manifests: Gate = {
 
     const agree = (what: string, actual: unknown, expected: unknown): void => {
       if (isDeepStrictEqual(actual, expected)) return;
-      problem(`${what}: expected ${JSON.stringify(expected)}, found ${JSON.stringify(actual)}`);
+      problem(`${what}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`);
     };
     for (const field of ["name", "version", "license"] as const) {
       agree(`package.json "${field}"`, npm[field], jsr[field]);
@@ -56,7 +56,7 @@ export const manifests: Gate = {
     agree('package.json "exports"', npm.exports, built);
     agree('package.json "sideEffects"', npm.sideEffects, PROGRAMS);
     for (const [name, file] of Object.entries(jsr.exports)) {
-      if (!existsSync(file)) problem(`deno.json "exports" ${name}: there is no ${file}`);
+      if (!existsSync(file)) problem(`deno.json "exports" ${name}: ${file} does not exist`);
       agree(`tsconfig.json "paths" ${name}`, paths[`${jsr.name}${name.slice(1)}`], [file]);
     }
     for (const [name, range] of Object.entries({ ...npm.dependencies, ...npm.peerDependencies })) {
@@ -65,18 +65,21 @@ export const manifests: Gate = {
   },
 };
 
-/** `./redis` is built from deno.json's entry to `dist/redis.js`, and `.` to `dist/index.js`: see tsup.config.ts. */
+/**
+ * Returns the built files of an entry point: `dist/redis.js` for `./redis`, `dist/index.js` for `.`; see
+ * tsup.config.ts.
+ */
 function builtFiles(name: string): unknown {
   const base = `./dist/${name === "." ? "index" : name.slice(2)}`;
   return { types: `${base}.d.ts`, default: `${base}.js` };
 }
 
-/** The entry points in deno.json: name to file. */
+/** Returns the entry points in deno.json, from name to file. */
 export function readExports(): Readonly<Record<string, string>> {
   return readJson<JsrManifest>("deno.json").exports;
 }
 
-/** Reads JSON that may have comments, as tsconfig.json does. */
+/** Reads JSON that may contain comments, such as tsconfig.json. */
 function readJson<T>(path: string): T {
   return ts.parseConfigFileTextToJson(path, readFileSync(path, "utf8")).config;
 }

@@ -1,4 +1,4 @@
-/** The npm package: built, judged, and used from an empty folder on all three runtimes. */
+/** Builds the npm package, checks it, and uses it from an empty folder on all three runtimes. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,10 +13,10 @@ interface Manifest {
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
-/** The entry point that is run, not imported. */
+/** The entry point that is a program. */
 const CLI = "./cli";
 
-/** Entry points that need an optional peer. */
+/** Entry points that require an optional peer dependency. */
 const OPTIONAL: readonly string[] = ["./serializer"];
 
 export const npm: Gate = {
@@ -34,15 +34,15 @@ export const npm: Gate = {
   },
 };
 
-/** Builds and packs, as `npm publish` does. */
+/** Builds and packs the package like `npm publish`. */
 function pack(folder: string): string {
   capture([...NPM, "pack", "--pack-destination", folder]);
   const [tarball] = readdirSync(folder);
-  if (!tarball) throw new Error(`npm pack left no tarball in ${folder}`);
+  if (!tarball) throw new Error(`Cannot find the tarball of npm pack in ${folder}`);
   return join(folder, tarball);
 }
 
-/** Does in an empty folder what a user does first. */
+/** Installs the package in an empty folder and uses it like a new user. */
 function use(folder: string, tarball: string, manifest: Manifest): void {
   const { name, version, exports, peerDependencies = {} } = manifest;
   const cwd = folder;
@@ -60,17 +60,17 @@ function use(folder: string, tarball: string, manifest: Manifest): void {
   for (const command of [[...npx, "streaq"], [BUN, "x", "--bun", "streaq"], [DENO, "run", "-A", `npm:${name}/cli`]]) {
     const answer = capture([...command, "--version"], { cwd });
     if (!answer.includes(version)) {
-      throw new Error(`${command.join(" ")} --version: expected ${version}, got ${answer}`);
+      throw new Error(`Cannot run ${command.join(" ")} --version: expected ${version}, got ${answer}`);
     }
   }
 }
 
-/** The package ships its documentation, and the modules that bundlers are asked to keep. */
+/** Checks that the package contains its documentation, and the modules with side effects. */
 function findFiles(folder: string, { sideEffects }: Manifest): void {
   const pages = readdirSync("docs").map((file) => `docs/${file}`);
   const missing = ["README.md", "CHANGELOG.md", "LICENSE", ...pages, ...sideEffects]
     .filter((file) => !existsSync(join(folder, file)));
-  if (missing.length > 0) throw new Error(`Missing in the package: ${missing.join(", ")}`);
+  if (missing.length > 0) throw new Error(`Cannot find in the package: ${missing.join(", ")}`);
 }
 
 /** Imports entry points on each runtime. */

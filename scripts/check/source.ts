@@ -1,14 +1,14 @@
-/** Reading the sources, for the gates that look into them. */
+/** Finds and parses source files for the checks. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path/posix";
 import ts from "typescript";
 
-/** Where TypeScript of ours may be. */
+/** Files and folders with TypeScript. */
 export const SOURCES: readonly string[] = [
   ...["mod.ts", "src", "tests", "examples", "benchmarks", "scripts", "tsup.config.ts"],
 ].filter((path) => existsSync(path));
 
-/** The TypeScript files of ours in these files and folders, sorted. */
+/** Finds the TypeScript files in these files and folders, without those of packages, sorted. */
 export function findSources(...paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
     if (!existsSync(path)) return [];
@@ -21,11 +21,12 @@ export function findSources(...paths: readonly string[]): string[] {
   });
 }
 
+/** Parses a source file. */
 export function parse(path: string, text: string = readFileSync(path, "utf8")): ts.SourceFile {
   return ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
 }
 
-/** A node and all nodes below it, comments aside. */
+/** Iterates over a node and all nodes below it, except comments. */
 export function* walk(node: ts.Node): Generator<ts.Node> {
   yield node;
   const children: ts.Node[] = [];
@@ -33,7 +34,7 @@ export function* walk(node: ts.Node): Generator<ts.Node> {
   for (const child of children) yield* walk(child);
 }
 
-/** Where a node is, to click on: `src/base/clock.ts:12`. */
+/** Formats the position of a node so that editors can link to it: `src/base/clock.ts:12`. */
 export function position(node: ts.Node): string {
   const file = node.getSourceFile();
   return `${file.fileName}:${file.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;

@@ -1,4 +1,4 @@
-/** What one of the three test runners would not run, or would not count, without a word. */
+/** Finds tests that one of the three test runners does not run or count, without a warning. */
 import ts from "typescript";
 import type { Gate } from "./gate.ts";
 import { findSources, parse, position, walk } from "./source.ts";
@@ -12,7 +12,7 @@ export const tests: Gate = {
   },
 };
 
-/** Each with its position. */
+/** Finds such tests, each with its position and the reason. */
 export function* findUncounted(file: ts.SourceFile): Generator<string> {
   for (const node of walk(file)) {
     const fault = ts.isCallExpression(node) && findFault(node);
@@ -22,7 +22,7 @@ export function* findUncounted(file: ts.SourceFile): Generator<string> {
 
 function findFault({ expression, arguments: args }: ts.CallExpression): string | undefined {
   const callee = expression.getText();
-  if (/^(describe|suite|it|test)\.only$/.test(callee)) return `${callee}: only Deno would heed it`;
+  if (/^(describe|suite|it|test)\.only$/.test(callee)) return `${callee}: only Deno respects it`;
   if (/^(t|context)\.skip$/.test(callee)) return `${callee}: Deno counts it as passed, use the option "skip"`;
   if (/^(t|context)\.test$/.test(callee)) return `${callee}: Bun does not count it, use describe and it`;
   if (/^(describe|suite|behaviour)(\.\w+)?$/.test(callee) && args.some(isAsync)) {

@@ -1,14 +1,14 @@
-/** Whatever looks at the time or waits gets a clock as an argument, so that a test can own the time. */
+/** Checks that code which reads the time or waits takes a clock as an argument, so that a test can control time. */
 import ts from "typescript";
 import type { Gate } from "./gate.ts";
 import { findSources, parse, position, walk } from "./source.ts";
 
-/** The one place that may. */
+/** The file that implements the clock. */
 const CLOCK = "src/base/clock.ts";
 
 const MEMBERS: readonly string[] = ["AbortSignal.timeout", "Date.now", "performance.now", "process.hrtime"];
 
-/** As globals, as imports from node:timers, and as methods of a socket. */
+/** Forbidden as globals, as imports from node:timers, and as methods of a socket. */
 const TIMERS: readonly string[] = ["setTimeout", "setInterval"];
 
 export const time: Gate = {
@@ -20,7 +20,7 @@ export const time: Gate = {
   },
 };
 
-/** Each with its position. */
+/** Finds such code, each with its position. */
 export function* findTime(file: ts.SourceFile): Generator<string> {
   for (const node of walk(file)) {
     if (looksAtTime(node)) yield `${position(node)} has ${node.getText()}`;
@@ -31,10 +31,10 @@ function looksAtTime(node: ts.Node): boolean {
   if (ts.isIdentifier(node)) return TIMERS.includes(node.text);
   if (ts.isPropertyAccessExpression(node)) return MEMBERS.includes(`${lastName(node.expression)}.${node.name.text}`);
   if (ts.isNewExpression(node)) return lastName(node.expression) === "Date" && !node.arguments?.length;
-  return ts.isCallExpression(node) && lastName(node.expression) === "Date"; // Date() is a text of the time now.
+  return ts.isCallExpression(node) && lastName(node.expression) === "Date"; // Date() returns the current time as text.
 }
 
-/** `Date` for `Date` and for `globalThis.Date`. */
+/** Returns `Date` for both `Date` and `globalThis.Date`. */
 function lastName(expression: ts.Expression): string {
   if (ts.isIdentifier(expression)) return expression.text;
   return ts.isPropertyAccessExpression(expression) ? expression.name.text : "";

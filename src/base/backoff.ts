@@ -1,15 +1,15 @@
-/** How long to wait between two attempts, in milliseconds. */
+/** Shortest and longest wait between two attempts, in milliseconds. */
 export interface RetryLimits {
   readonly min: number;
   readonly max: number;
 }
 
 /**
- * The wait before attempt number `attempt`: drawn at random between `min` and a ceiling that doubles with each attempt
- * up to `max`. Drawn from the whole range ("full jitter"), so that a thousand clients do not come back in step.
+ * Returns how long to wait after a failed attempt: a random time between `min` and a ceiling that doubles with each
+ * attempt, up to `max`. Using the full range ("full jitter") keeps a thousand clients from retrying at the same moment.
  *
- * @param attempt Counted from 0.
- * @param random A number from 0 up to 1.
+ * @param attempt Number of the failed attempt, from 0.
+ * @param random Returns a number from 0 to 1.
  * @returns Milliseconds.
  */
 export function backoff(attempt: number, { min, max }: RetryLimits, random: () => number = Math.random): number {

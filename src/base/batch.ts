@@ -1,43 +1,41 @@
 import { type Deferred, deferred } from "./async.ts";
 
-/**
- * Collects what is asked for within one turn of the event loop, and does it in one go.
- */
+/** Collects the items of one turn of the event loop and handles them in one call. */
 export class Batch<T, R> {
-  readonly #perform: (items: T[]) => Promise<readonly R[]>;
+  readonly #handle: (items: T[]) => Promise<readonly R[]>;
   readonly #limit: number;
   #items: T[] = [];
-  #waiting: Deferred<R>[] = [];
+  #callers: Deferred<R>[] = [];
 
   /**
-   * @param perform Answers the items in order; when it rejects, all of them do.
-   * @param limit How many items go in one go at most.
+   * @param handle Returns a result for each item, in order. If it rejects, every item of the call rejects.
+   * @param limit Maximum number of items in one call.
    */
-  constructor(perform: (items: T[]) => Promise<readonly R[]>, limit: number) {
-    this.#perform = perform;
+  constructor(handle: (items: T[]) => Promise<readonly R[]>, limit: number) {
+    this.#handle = handle;
     this.#limit = limit;
   }
 
-  /** Adds an item, and resolves to its answer. */
+  /** Adds an item and resolves to its result. */
   add(item: T): Promise<R> {
-    // Not a microtask: the promises that one chunk of replies settles have chains of different lengths.
+    // A microtask would be too early: the replies of one chunk settle promises whose chains have different lengths.
     if (this.#items.length === 0) setImmediate(() => this.flush());
-    const waiting = deferred<R>();
+    const caller = deferred<R>();
     this.#items.push(item);
-    this.#waiting.push(waiting);
+    this.#callers.push(caller);
     if (this.#items.length === this.#limit) this.flush();
-    return waiting.promise;
+    return caller.promise;
   }
 
-  /** Does at once what was asked for. */
+  /** Handles the collected items now. */
   flush(): void {
-    const [items, waiting] = [this.#items, this.#waiting];
+    const [items, callers] = [this.#items, this.#callers];
     if (items.length === 0) return;
     this.#items = [];
-    this.#waiting = [];
-    this.#perform(items).then(
-      (answers) => waiting.forEach((item, i) => item.resolve(answers[i]!)),
-      (error) => waiting.forEach((item) => item.reject(error)),
+    this.#callers = [];
+    this.#handle(items).then(
+      (results) => callers.forEach((caller, i) => caller.resolve(results[i]!)),
+      (error) => callers.forEach((caller) => caller.reject(error)),
     );
   }
 }

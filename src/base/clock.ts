@@ -1,49 +1,55 @@
-/** A timer that was set and can be taken back. */
+/** A timer that was set with {@linkcode Clock.timer}. */
 export interface Timer {
-  /** Takes the timer back; harmless when it has fired. */
+  /** Cancels the timer. Has no effect after it has fired. */
   cancel(): void;
 }
 
-/**
- * Where time comes from. Whatever looks at the time or waits is given one, so that a test can own the time.
- */
+/** A source of time. Code that reads the time or waits takes one as an argument, so that a test can control time. */
 export interface Clock {
-  /** The time now, in Unix milliseconds. */
+  /** Returns the current time in Unix milliseconds. */
   now(): number;
-  /** Milliseconds since some moment, for spans: unlike the time, it is never set back or forth. */
+  /** Returns milliseconds since an arbitrary moment, to measure spans with: it never jumps, as the time of day may. */
   monotonic(): number;
   /**
-   * Calls `callback` once, `ms` milliseconds from now.
+   * Calls `callback` once, after `ms` milliseconds.
    *
-   * @param options.ref `false` lets the process exit while the timer is set.
+   * @param options.ref `false` lets the process exit before that.
    */
   timer(ms: number, callback: () => void, options?: { ref?: boolean }): Timer;
   /**
-   * Says what goes on at this time. Only a clock that does not go by itself wants to know, to stand still meanwhile.
+   * Registers work that the clock waits for before it advances. A `memory://` queue calls it; only a `TestClock`
+   * implements it.
+   *
+   * @internal
    */
   watch?(activity: Activity): void;
 }
 
-/** What happens at the time of a clock. */
+/**
+ * Work that a `TestClock` waits for before it advances. A `memory://` queue reports its own with
+ * {@linkcode Clock.watch}.
+ *
+ * @internal
+ */
 export interface Activity {
-  /** A number that is another one whenever something has happened. */
+  /** A number that changes with each event. */
   readonly version?: number;
-  /** How many functions run, which may end at any moment. */
+  /** Number of functions that are running and may finish at any moment. */
   readonly running?: number;
 }
 
-/** A timer that is set further ahead than this fires at once on every runtime, so longer waits are split. */
-const longest = 2 ** 31 - 1;
+/** Every runtime fires a timer that is set for longer than this immediately, so longer waits are split. */
+const longestTimer = 2 ** 31 - 1;
 
-/** The time of the machine. */
+/** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   timer(ms, callback, { ref = true } = {}) {
     let handle: ReturnType<typeof setTimeout>;
     const set = (remaining: number): void => {
-      const part = Math.min(Math.max(remaining, 0), longest);
-      handle = setTimeout(() => remaining > longest ? set(remaining - part) : callback(), part);
+      const part = Math.min(Math.max(remaining, 0), longestTimer);
+      handle = setTimeout(() => remaining > longestTimer ? set(remaining - part) : callback(), part);
       if (!ref) unref(handle);
     };
     set(ms);
@@ -51,7 +57,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** With only the web's types in sight a timer is a number; all three runtimes hand out an object with `unref`. */
+/** The web's types declare a timer as a number; all three runtimes return an object with `unref`. */
 function unref(handle: unknown): void {
   (handle as { unref?: () => void }).unref?.();
 }

@@ -1,36 +1,36 @@
 import { type Duration, milliseconds } from "./duration.ts";
 
-/** The base class of every error that the queue itself reports. */
+/** Base class of the errors that the queue itself raises. */
 export class StreaqError extends Error {
-  /** The name of the class, by which it is known again after a trip through Redis. */
+  /** Name of the class. A failure that is read from Redis is recognised by it. */
   override name = "StreaqError";
 }
 
-/** The failure of a task that was aborted. */
+/** Error of a task that was aborted. */
 export class StreaqCancelled extends StreaqError {
-  /** The name of the class, by which it is known again after a trip through Redis. */
+  /** Name of the class. A failure that is read from Redis is recognised by it. */
   override name = "StreaqCancelled";
 }
 
-/** Something took longer than it was given: a task its `timeout`, a caller's wait for a result, a connection. */
+/** Error of a task, a wait for a result, or a connection that took longer than its timeout. */
 export class TimeoutError extends Error {
-  /** The name of the class. */
+  /** Name of the class. A failure that is read from Redis is recognised by it. */
   override name = "TimeoutError";
 }
 
-/** When a task is tried again. */
+/** Options of {@linkcode StreaqRetry}. `delay` and `schedule` exclude each other. */
 export interface RetryOptions {
-  /** How long to wait, from now on. */
+  /** How long to wait before the next try. */
   delay?: Duration | undefined;
-  /** The time to wait for; one that has passed means at once. */
+  /** When to start the next try. A time in the past means immediately. */
   schedule?: Date | undefined;
-  /** What went wrong. */
+  /** The error that made the task ask for another try. */
   cause?: unknown;
 }
 
 /**
- * Thrown by a task that wants to be tried again: after `delay`, at `schedule`, or by default after `tries ** 2` seconds.
- * With no try left the task fails.
+ * Asks for another try when a task throws it: after `delay`, at `schedule`, or after `tries ** 2` seconds if neither is
+ * given. A task that has no tries left fails.
  *
  * @example
  * ```ts
@@ -44,26 +44,29 @@ export interface RetryOptions {
  * ```
  */
 export class StreaqRetry extends StreaqError {
-  /** The name of the class, by which it is known again after a trip through Redis. */
+  /** Name of the class. A failure that is read from Redis is recognised by it. */
   override name = "StreaqRetry";
-  /** How long to wait, in milliseconds; `undefined` when that was not said. */
+  /** How long to wait before the next try, in milliseconds; `undefined` if not given. */
   readonly delay: number | undefined;
-  /** The time to wait for; `undefined` when that was not said. */
+  /** When to start the next try; `undefined` if not given. */
   readonly schedule: Date | undefined;
 
   /**
-   * Makes the error; throwing it is up to the task.
+   * Creates the error; the task has to throw it.
    *
-   * @throws {StreaqError} When both `delay` and `schedule` are given.
-   * @throws {RangeError | TypeError} When `delay` is no duration, or `schedule` no valid date.
+   * @param message Why the task asks for another try.
+   * @param options When to start the next try, and the `cause`.
+   * @throws {StreaqError} If both `delay` and `schedule` are given.
+   * @throws {RangeError} If `delay` is negative or not finite.
+   * @throws {TypeError} If `delay` is not a {@linkcode Duration}, or `schedule` not a valid `Date`.
    */
   constructor(message?: string, { delay, schedule, ...options }: RetryOptions = {}) {
     super(message, options);
     if (delay !== undefined && schedule !== undefined) {
-      throw new StreaqError("Invalid StreaqRetry, expected one of delay and schedule: both");
+      throw new StreaqError("Cannot create StreaqRetry: expected delay or schedule, got both");
     }
     if (schedule !== undefined && !(schedule instanceof Date && Number.isFinite(schedule.getTime()))) {
-      throw new TypeError(`Invalid schedule, expected a valid Date: ${schedule}`);
+      throw new TypeError(`Cannot use option "schedule": expected a valid Date, got ${schedule}`);
     }
     this.delay = delay === undefined ? undefined : milliseconds(delay, "delay");
     this.schedule = schedule;

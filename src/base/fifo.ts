@@ -1,12 +1,12 @@
-/** How many taken places are kept before the array is cut down. */
+/** How many slots of taken items are kept before the array is shortened. */
 const slack = 1024;
 
-/** A first-in, first-out queue; both ends in constant time. */
+/** A first-in, first-out queue that adds and takes items in constant time. */
 export class Fifo<T> {
   #items: (T | undefined)[] = [];
   #head = 0;
 
-  /** How many items wait. */
+  /** Number of items. */
   get size(): number {
     return this.#items.length - this.#head;
   }
@@ -16,12 +16,12 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
-  /** The oldest item, which stays; `undefined` when there is none. */
+  /** Returns the oldest item and keeps it; `undefined` if the queue is empty. */
   peek(): T | undefined {
     return this.#items[this.#head];
   }
 
-  /** Takes the oldest item; `undefined` when there is none. */
+  /** Takes the oldest item; `undefined` if the queue is empty. */
   shift(): T | undefined {
     if (this.#head === this.#items.length) return undefined;
     const item = this.#items[this.#head];
@@ -30,7 +30,7 @@ export class Fifo<T> {
       this.#items.length = 0;
       this.#head = 0;
     } else if (this.#head >= slack && this.#head * 2 >= this.#items.length) {
-      // Cutting half of the array at a time keeps the cost of one item constant.
+      // Removing half of the array at a time keeps the cost of each item constant.
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }

@@ -1,10 +1,10 @@
-/** What can be in a {@linkcode Heap}, in one at a time. */
+/** An item of a {@linkcode Heap}. It can be in one heap at a time. */
 export interface Heaped {
-  /** Where in the heap it is; kept by the heap. */
+  /** Position in the heap, which the heap maintains. */
   heapIndex: number;
 }
 
-/** Items of which the first is at hand; one comes, or goes from wherever it is, in logarithmic time. */
+/** A binary heap. Finds the first item in constant time; adds and removes any item in logarithmic time. */
 export class Heap<T extends Heaped> {
   readonly #isBefore: (a: T, b: T) => boolean;
   readonly #items: T[] = [];
@@ -13,21 +13,23 @@ export class Heap<T extends Heaped> {
     this.#isBefore = isBefore;
   }
 
+  /** Number of items. */
   get size(): number {
     return this.#items.length;
   }
 
-  /** The first item, which stays. */
+  /** Returns the first item and keeps it; `undefined` if the heap is empty. */
   peek(): T | undefined {
     return this.#items[0];
   }
 
+  /** Adds an item. */
   push(item: T): void {
     this.#items.push(item);
     this.#rise(item, this.#items.length - 1);
   }
 
-  /** Takes an item out, which has to be in it. */
+  /** Removes an item, which must be in the heap. */
   remove(item: T): void {
     const last = this.#items.pop()!;
     if (last === item) return;
@@ -36,19 +38,22 @@ export class Heap<T extends Heaped> {
     this.#sink(last, last.heapIndex);
   }
 
-  /** All items, the first one first, at the cost of those that are asked for. The heap must not change meanwhile. */
+  /**
+   * Iterates over the items in order. The cost depends on how many are read, not on the size of the heap, which must
+   * not change meanwhile.
+   */
   *inOrder(): Generator<T> {
     const next = new Heap<Branch<T>>((a, b) => this.#isBefore(a.item, b.item));
-    const look = (index: number) => {
+    const visit = (index: number) => {
       const item = this.#items[index];
       if (item) next.push({ item, index, heapIndex: 0 });
     };
-    look(0);
+    visit(0);
     for (let branch = next.peek(); branch; branch = next.peek()) {
       next.remove(branch);
       yield branch.item;
-      look(2 * branch.index + 1);
-      look(2 * branch.index + 2);
+      visit(2 * branch.index + 1);
+      visit(2 * branch.index + 2);
     }
   }
 
@@ -83,7 +88,7 @@ export class Heap<T extends Heaped> {
   }
 }
 
-/** An item of a heap, with its place there. */
+/** An item of another heap and its position there. */
 interface Branch<T> extends Heaped {
   readonly item: T;
   readonly index: number;

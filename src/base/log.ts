@@ -1,38 +1,38 @@
 import type { Clock } from "./clock.ts";
 
-/** Where log lines go: `console` will do, and so will most loggers. */
+/** Receives log lines. `console` and most logging libraries fit. */
 export interface Logger {
-  /** What only somebody who looks for a fault wants to know. */
+  /** Details for debugging. */
   debug(message: string): void;
-  /** What happens in the ordinary course of things. */
+  /** Normal events, such as a start or a shutdown. */
   info(message: string): void;
-  /** What is wrong, but is dealt with. */
+  /** Problems that are handled, such as an operation that will be retried. */
   warn(message: string): void;
-  /** What is wrong, and needs somebody. */
+  /** Problems that need attention. */
   error(message: string): void;
 }
 
-/** The lowest level that is written. */
+/** Level of a log line, from lowest to highest. A logger drops lines below its own level. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** A logger whose level can be changed. */
 export interface LeveledLogger extends Logger {
-  /** Lines below it are dropped. */
+  /** The lowest level that is written. */
   level: LogLevel;
 }
 
 /**
- * A logger that writes lines like `[INFO] 2026-11-23 09:14:35: message` to the console.
+ * Creates a logger that writes lines like `[INFO] 2026-11-23 09:14:35: message` to the console.
  *
- * @param options.level The level to begin with.
- * @param options.timeZone The IANA zone that the time is written in.
+ * @param options.level Its first level.
+ * @param options.timeZone IANA time zone of the time in each line.
  */
 export function consoleLogger(
   { clock, level = "info", timeZone = "UTC" }: { clock: Clock; level?: LogLevel; timeZone?: string },
 ): LeveledLogger {
-  // Swedish writes dates as ISO 8601 does, with a space between date and time.
+  // The Swedish format is that of ISO 8601, with a space between date and time.
   const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" });
   const line = (at: LogLevel) => (message: string): void => {
     if (levels.indexOf(at) < levels.indexOf(logger.level)) return;
@@ -42,13 +42,13 @@ export function consoleLogger(
   return logger;
 }
 
-/** A logger that never throws, whatever the one under it does. */
+/** Wraps a logger so that it never throws. */
 export function safeLogger(logger: Logger): Logger {
   const line = (level: LogLevel) => (message: string): void => {
     try {
       logger[level](message);
     } catch {
-      // There is nowhere left to tell it, and work goes on without a log.
+      // There is nowhere to report that logging fails, and the work continues without a log.
     }
   };
   return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };

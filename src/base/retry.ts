@@ -5,11 +5,11 @@ import type { Clock } from "./clock.ts";
 /** Options of {@linkcode retry}. */
 export interface RetryLoopOptions {
   readonly clock: Clock;
-  /** When aborted, the attempt in progress is the last one. */
+  /** When it is aborted, the attempt in progress is the last one; a pause ends with one more attempt. */
   readonly signal?: AbortSignal | undefined;
   /** Shortest and longest pause between two attempts, in milliseconds. */
   readonly pause: RetryLimits;
-  /** Whether an error may pass by itself; every error does unless given. */
+  /** Whether the operation may succeed after this error. Every error counts as transient unless given. */
   readonly isTransient?: ((error: unknown) => boolean) | undefined;
   /** How long after its first failure the operation is attempted again, in milliseconds; for ever unless given. */
   readonly giveUpAfter?: number | undefined;
@@ -17,29 +17,29 @@ export interface RetryLoopOptions {
   readonly ref?: boolean | undefined;
   /** Called with the first error. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
-  /** Called when the operation has succeeded after failures. */
-  readonly onRecovery?: ((attempts: number) => void) | undefined;
+  /** Called when the operation succeeds after failures, with their number. */
+  readonly onRecovery?: ((failures: number) => void) | undefined;
 }
 
 /**
- * Repeats an operation until it succeeds, with growing, jittered pauses.
+ * Attempts an operation until it succeeds, with pauses that grow and have jitter.
  *
- * @throws The last error, when it is not transient, the time is over, or the signal is aborted.
+ * @throws The last error, if it is not transient, `giveUpAfter` has passed, or the signal is aborted.
  */
 export async function retry<T>(operation: () => Promise<T>, options: RetryLoopOptions): Promise<T> {
   const { clock, signal, pause, isTransient, giveUpAfter = Infinity, ref, onFailure, onRecovery } = options;
   let deadline: number | undefined;
   for (let attempt = 0;; attempt++) {
     try {
-      const answer = await operation();
+      const result = await operation();
       if (attempt > 0) onRecovery?.(attempt);
-      return answer;
+      return result;
     } catch (error) {
       if (attempt === 0) onFailure?.(error);
       deadline ??= clock.monotonic() + giveUpAfter;
       if (signal?.aborted || isTransient?.(error) === false || clock.monotonic() > deadline) throw error;
     }
-    // An abort ends the pause, and the operation is attempted once more.
+    // An abort ends the pause; the operation is then attempted once more.
     await delay(backoff(attempt, pause), { clock, signal, ref }).catch(() => {});
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Time for tests: a clock that stands still until it is told to go on, for workers with `redisUrl: "memory://"`.
+ * A clock for tests, for workers with `redisUrl: "memory://"`: its time stands still until the test advances it.
  *
  * @example
  * ```ts
@@ -11,96 +11,100 @@
  * const remind = worker.task(function remind(): string {
  *   return "Time to go";
  * });
+ * const running = worker.run();
  *
- * const ended = worker.run();
  * const task = await remind.enqueue().start({ delay: "6h" });
- * await clock.advance("6h"); // takes milliseconds
- * console.log((await task.result()).result);
+ * await clock.advance("6h"); // takes milliseconds of real time
+ * console.log((await task.result()).result); // "Time to go"
+ *
  * await worker.close();
- * await ended;
+ * await running;
  * ```
  *
  * @module
  */
 import type { Activity, Clock, Timer } from "./clock.ts";
 import { systemClock } from "./clock.ts";
-import { type Duration, milliseconds } from "./duration.ts";
+import { type Duration, parseDuration } from "./duration.ts";
 import { Heap, type Heaped } from "./heap.ts";
 
 export type { Activity, Clock, Duration, Timer };
 
-/** How a {@linkcode TestClock} is made. */
+/** Options of a {@linkcode TestClock}. */
 export interface TestClockOptions {
-  /**
-   * The time that it shows at first.
-   *
-   * @default {the time of the machine}
-   */
+  /** The time at which the clock starts, as a `Date` or in Unix milliseconds; the current time unless given. */
   now?: Date | number | undefined;
   /**
-   * How long, in real time, it stands still for functions that run and wait for something other than this clock.
+   * How long the clock waits, in real time, for functions that are running before it advances. They may wait for
+   * something other than this clock, such as a file or a server.
    *
    * @default {100}
    */
   patience?: Duration | undefined;
 }
 
-/** After how many turns of the event loop in which nothing happens all is quiet. */
-const quietTurns = 4;
+/** Number of turns of the event loop without an event after which everything is idle. */
+const idleTurns = 4;
 
-interface SetTimer extends Timer, Heaped {
-  /** When it fires, by the monotonic clock. */
+interface PendingTimer extends Timer, Heaped {
+  /** When the timer fires, in monotonic time. */
   readonly time: number;
-  /** Of two at the same time the one that was set first fires first. */
-  readonly place: number;
+  /** Number of timers that were set before it: of two with the same time, the earlier one fires first. */
+  readonly order: number;
   readonly callback: () => void;
 }
 
 /**
- * A clock that stands still until it is told to go on. Everything of a worker that looks at the time looks at it: delays,
- * retries, timeouts, expiry, how long results are kept, cron jobs, leases. Tests that have one each share nothing, not even
- * the queue.
+ * A clock whose time stands still until {@linkcode TestClock.advance} is called. It controls everything in a worker
+ * that depends on time: delays, retries, timeouts, expiry, how long results are kept, cron jobs and leases.
+ *
+ * Workers with different clocks share nothing, not even the queue, so tests can run side by side.
  */
 export class TestClock implements Clock {
   readonly #patience: number;
-  /** What the time is when the monotonic clock shows 0. */
+  /** Unix milliseconds at monotonic time 0. */
   readonly #origin: number;
+  /** The monotonic time. */
   #elapsed = 0;
-  #set = 0;
-  /** How many waits were over. */
-  #delays = 0;
-  readonly #timers = new Heap<SetTimer>((a, b) => a.time === b.time ? a.place < b.place : a.time < b.time);
+  readonly #timers = new Heap<PendingTimer>((a, b) => a.time === b.time ? a.order < b.order : a.time < b.time);
+  #timersSet = 0;
+  /** Number of calls of `delay()` that have resolved. */
+  #delaysOver = 0;
   readonly #activities: Activity[] = [];
-  /** What had happened when functions that run were last waited for in vain: they are not waited for again. */
-  #awaited = -1;
-  /** The last call of {@linkcode TestClock.advance}, which the next one waits for. */
+  /**
+   * The version at which running functions had used up the patience: at that version, they are not waited for again.
+   */
+  #impatientVersion = -1;
+  /** Settles when the last call of `advance()` is done; the next one waits for it. */
   #advancing: Promise<void> = Promise.resolve();
 
   /**
-   * Makes a clock that stands still.
+   * Creates a clock. Its time stands still.
    *
-   * @throws {RangeError} When `now` is no time, or `patience` no span.
+   * @param options When the clock starts, and how long it waits for functions.
+   * @throws {RangeError} If `now` is not a valid time, or `patience` is negative.
+   * @throws {TypeError} If `patience` is not a {@linkcode Duration}.
    */
   constructor({ now = systemClock.now(), patience = 100 }: TestClockOptions = {}) {
-    this.#origin = timeOf(now);
-    this.#patience = milliseconds(patience, "patience");
+    this.#origin = parseTime(now);
+    this.#patience = parseDuration(patience, 'use option "patience"');
   }
 
-  /** The time that it shows, in Unix milliseconds. */
+  /** Returns the time of the clock in Unix milliseconds. */
   now(): number {
     return this.#origin + this.#elapsed;
   }
 
-  /** How far it has gone, in milliseconds. */
+  /** Returns by how many milliseconds the clock has advanced so far. */
   monotonic(): number {
     return this.#elapsed;
   }
 
-  /** Calls `callback` when it has gone `ms` milliseconds from now; it keeps no process alive. */
+  /** Calls `callback` once the clock has advanced by `ms` milliseconds. A timer does not keep the process alive. */
   timer(ms: number, callback: () => void): Timer {
-    const timer: SetTimer = {
+    const timer: PendingTimer = {
       time: this.#elapsed + Math.max(0, ms),
-      place: this.#set++,
+      order: this.#timersSet++,
       callback,
       heapIndex: -1,
       cancel: () => {
@@ -112,95 +116,109 @@ export class TestClock implements Clock {
   }
 
   /**
-   * Waits until it has gone on by a while: for functions that wait themselves.
+   * Waits until the clock has advanced by a duration, for task functions that wait.
    *
-   * @throws {RangeError} When it is no span, or a negative one.
+   * @throws {RangeError} If the duration is negative or not finite.
+   * @throws {TypeError} If it is not a {@linkcode Duration}.
    *
    * @example
    * ```ts
    * import { TestClock } from "@q/streaq/testing";
    *
    * const clock = new TestClock();
-   * const waiting = clock.delay("1h");
+   * async function poll(): Promise<void> {
+   *   await clock.delay("1h");
+   * }
+   *
+   * const polled = poll();
    * await clock.advance("1h");
-   * await waiting;
+   * await polled;
    * ```
    */
   delay(duration: Duration): Promise<void> {
-    const ms = milliseconds(duration, "duration");
+    const ms = parseDuration(duration, "wait");
     return new Promise((resolve) => {
       this.timer(ms, () => {
-        // Whoever goes on now is waited for.
-        this.#delays++;
+        // An event, so that the clock waits for what the caller does next.
+        this.#delaysOver++;
         resolve();
       });
     });
   }
 
-  /** Waits for what goes on before it moves; a queue in memory calls it. */
+  /**
+   * Registers work that the clock waits for before it advances. A `memory://` queue calls it.
+   *
+   * @internal
+   */
   watch(activity: Activity): void {
     this.#activities.push(activity);
   }
 
   /**
-   * Goes on by a while: whatever becomes due on the way happens in order, each at its time, and all that follows from it,
-   * before the time goes on.
+   * Advances the clock. Every timer that becomes due fires in order, each at its time, and the clock moves on when
+   * everything that follows from it is done.
    *
-   * @returns When all is quiet: what there was to do is done, but for functions that go on waiting for something else.
-   * @throws {RangeError} When it is no span, or a negative one.
+   * A second call starts from where the first one ends.
+   *
+   * @returns Resolves when everything is done, except for functions that wait for something other than this clock.
+   * @throws {RangeError} If the duration is negative or not finite.
+   * @throws {TypeError} If it is not a {@linkcode Duration}.
    *
    * @example
    * ```ts
    * import { TestClock } from "@q/streaq/testing";
    *
-   * const clock = new TestClock();
+   * const clock = new TestClock({ now: new Date("2027-03-27T12:00:00Z") });
    * await clock.advance("1h");
+   * console.log(new Date(clock.now()).toISOString()); // "2027-03-27T13:00:00.000Z"
    * ```
    */
   advance(duration: Duration): Promise<void> {
-    const ms = milliseconds(duration, "duration");
-    // A second call goes on from where the first one stops, even if a callback has thrown there.
+    const ms = parseDuration(duration, "advance the clock");
+    // A callback that throws rejects its own call only.
     return this.#advancing = this.#advancing.catch(() => {}).then(() => this.#advance(ms));
   }
 
   async #advance(ms: number): Promise<void> {
     const end = this.#elapsed + ms;
-    await this.#quiet();
+    await this.#becomeIdle();
     for (let next = this.#timers.peek(); next && next.time <= end; next = this.#timers.peek()) {
       this.#elapsed = next.time;
       this.#remove(next);
       next.callback();
-      await this.#quiet();
+      await this.#becomeIdle();
     }
     this.#elapsed = end;
-    await this.#quiet();
+    await this.#becomeIdle();
   }
 
-  #remove(timer: SetTimer): void {
+  #remove(timer: PendingTimer): void {
     this.#timers.remove(timer);
     timer.heapIndex = -1;
   }
 
-  /** Waits until nothing happens any more, but not for ever for functions that run. */
-  async #quiet(): Promise<void> {
+  /** Waits until events stop and no function is running; for running functions, only as long as the patience lasts. */
+  async #becomeIdle(): Promise<void> {
     let [version, turns, since] = [this.#version(), 0, systemClock.monotonic()];
-    while (turns < quietTurns) {
-      await turn();
+    while (turns < idleTurns) {
+      await nextTurn();
       const next = this.#version();
       if (next !== version) [version, turns, since] = [next, 0, systemClock.monotonic()];
       else turns++;
-      if (turns < quietTurns || version === this.#awaited || !this.#isRunning()) continue;
+      if (turns < idleTurns || version === this.#impatientVersion || !this.#isRunning()) continue;
       if (systemClock.monotonic() - since > this.#patience) {
-        this.#awaited = version;
+        this.#impatientVersion = version;
         return;
       }
-      await pause();
+      await realMillisecond();
       turns = 0;
     }
   }
 
+  /** A number that changes with each event. */
   #version(): number {
-    return this.#activities.reduce((sum, { version = 0 }) => sum + version, this.#delays);
+    return this.#activities.reduce((sum, { version = 0 }) => sum + version, this.#delaysOver);
   }
 
   #isRunning(): boolean {
@@ -208,18 +226,16 @@ export class TestClock implements Clock {
   }
 }
 
-function timeOf(now: Date | number): number {
+function parseTime(now: Date | number): number {
   const time = now instanceof Date ? now.getTime() : now;
   if (Number.isFinite(time)) return time;
-  throw new RangeError(`Invalid time, expected a valid Date or Unix milliseconds: ${now}`);
+  throw new RangeError(`Cannot use option "now": expected a valid Date or Unix milliseconds, got ${now}`);
 }
 
-/** The next turn of the event loop. */
-function turn(): Promise<void> {
+function nextTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
-/** A moment of real time, for what is waited for really. */
-function pause(): Promise<void> {
+function realMillisecond(): Promise<void> {
   return new Promise((resolve) => void systemClock.timer(1, resolve));
 }

@@ -1,2 +1,2 @@
-/** The version of this package; a check holds it to the two manifests. */
+/** Version of this package. `npm run check` compares it with deno.json and package.json. */
 export const VERSION = "0.1.0";

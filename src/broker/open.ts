@@ -8,16 +8,16 @@ import { isMemoryUrl, parseMemoryUrl } from "./memory/memory_url.ts";
 import { queueAt } from "./memory/process_queues.ts";
 import { RedisBroker } from "./redis/redis_broker.ts";
 
-/** Where a queue is and how its records look. */
+/** Options of {@linkcode openBroker}: where the queue is, and how its records are stored. */
 export interface OpenOptions {
   readonly redisUrl: string;
   readonly redisOptions: ClientOptions;
-  /** An existing client to use instead of a URL; it is left open at the end. */
+  /** An existing client to use instead of the URL; closing the broker leaves it open. */
   readonly redis: RedisClient | undefined;
   readonly queueName: string;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
-  /** Whether records are bytes, not text. */
+  /** Whether records are bytes instead of text. */
   readonly binary: boolean;
   readonly reader: RecordReader;
   /** Whether this is a thread that tasks run in. */
@@ -27,9 +27,9 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the broker of a queue. Nothing connects before the first operation.
+ * Opens the broker of a queue. It connects at the first operation.
  *
- * @throws {TypeError} When the URL or an option is none.
+ * @throws {TypeError} When the URL or an option is invalid.
  */
 export function openBroker(options: OpenOptions): Broker {
   return isMemoryUrl(options.redisUrl) ? openInMemory(options) : openOnRedis(options);
@@ -46,8 +46,12 @@ function openOnRedis({ redis, redisUrl, redisOptions, clock, logger, ...queue }:
 
 function openInMemory({ redis, redisUrl, redisOptions, queueName, clock, ...options }: OpenOptions): Broker {
   const url = parseMemoryUrl(redisUrl);
-  if (redis) throw new TypeError(`Invalid redis, a queue in memory has none: ${url}`);
+  if (redis) throw new TypeError(`Cannot use option "redis" with ${url}: a queue in memory uses no client`);
   const names = Object.keys(redisOptions);
-  if (names.length > 0) throw new TypeError(`Invalid redisOptions, a queue in memory has none: ${names.join(", ")}`);
+  if (names.length > 0) {
+    throw new TypeError(
+      `Cannot use option "redisOptions" with ${url}: a queue in memory uses no client, got ${names.join(", ")}`,
+    );
+  }
   return new MemoryBroker({ ...options, queue: queueAt(clock, url, queueName) });
 }

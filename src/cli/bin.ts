@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `deno run -A jsr:@q/streaq/cli --help`, `bunx streaq --help`, `npx streaq --help`.
+ * The command-line program: `deno run -A jsr:@q/streaq/cli --help`, `bunx streaq --help`, `npx streaq --help`.
  *
  * @module
  */

@@ -1,57 +1,56 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
+import { onAbort } from "../base/abort.ts";
 
-/** A process that runs this program. */
+/** A child process that runs this program. */
 export interface Child {
-  /** The number of the process. */
+  /** Process id. */
   readonly pid: number;
-  /** Resolves when it has ended. */
-  readonly ended: Promise<Completion>;
+  /** Resolves when the process has exited. */
+  readonly exited: Promise<Exit>;
 }
 
-/** How a child process ended. */
-export interface Completion {
-  /** Its exit code; 128 and the number of the signal that ended it, as in a shell. */
+/** How a child process has exited. */
+export interface Exit {
+  /** Exit code; after a signal 128 plus its number, as in a shell. */
   readonly code: number;
-  /** Whether it has printed why it failed. A process that crashes has no time for that. */
-  readonly explained: boolean;
+  /** Whether the process has reported that it printed why it failed. A process that crashes does not. */
+  readonly isExplained: boolean;
 }
 
-/** What a process sends through its channel when it ends for a reason that it has printed. */
+/** Message of a child process that is about to exit with an error that it has printed. */
 export const EXPLAINED = "explained";
 
 /**
- * Starts a process that shares our output and has a channel to us. It shuts down gracefully when the channel is closed,
- * as it also is when we are gone. A signal would do the same, but one from the terminal reaches every process by itself,
- * and a second one means haste.
+ * Starts a child process that shares the output of this process. An IPC channel connects both.
  *
- * @param options.stop When to shut it down.
- * @param options.kill When to end it at once.
+ * The child shuts down gracefully when the channel is closed, which also happens when this process dies. A signal would
+ * not do: one from the terminal reaches every process anyway, and a second one would exit the child immediately.
+ *
+ * @param options.stop When it is aborted, the child is shut down.
+ * @param options.kill When it is aborted, the child is killed.
  */
 export function startChild(
   [command, ...args]: readonly [command: string, ...args: string[]],
   { stop, kill }: { stop: AbortSignal; kill: AbortSignal },
 ): Child {
   const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-  let explained = false;
-  child.on("message", (message) => explained ||= message === EXPLAINED);
-  const onStop = () => child.connected && child.disconnect();
-  const onKill = () => child.kill("SIGKILL");
-  stop.addEventListener("abort", onStop);
-  kill.addEventListener("abort", onKill);
-  if (stop.aborted) onStop();
-  if (kill.aborted) onKill();
+  let isExplained = false;
+  child.on("message", (message) => isExplained ||= message === EXPLAINED);
+  const removeCallbacks = [
+    onAbort(stop, () => child.connected && child.disconnect()),
+    onAbort(kill, () => child.kill("SIGKILL")),
+  ];
 
-  async function end(): Promise<Completion> {
+  async function waitForExit(): Promise<Exit> {
     try {
-      // What it has sent comes before the end of the channel.
+      // Messages arrive before the channel is closed.
       const [[code, signal]] = await Promise.all([once(child, "exit"), once(child, "disconnect")]);
-      return { code: code ?? 128 + constants.signals[signal as NodeJS.Signals], explained };
+      return { code: code ?? 128 + constants.signals[signal as NodeJS.Signals], isExplained };
     } finally {
-      stop.removeEventListener("abort", onStop);
-      kill.removeEventListener("abort", onKill);
+      for (const remove of removeCallbacks) remove();
     }
   }
-  return { pid: child.pid ?? 0, ended: end() };
+  return { pid: child.pid ?? 0, exited: waitForExit() };
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../base/clock.ts";
 import { consoleLogger } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
+import { listenForSignals } from "../queue/run/signals.ts";
 import { EXPLAINED } from "./child.ts";
 import { run } from "./run.ts";
 import { type Host, UsageError, type Verb } from "./verb.ts";
@@ -11,21 +12,21 @@ const verbs: ReadonlyMap<string, Verb> = new Map([["run", run]]);
 
 const help = `streaq ${VERSION}: a distributed task queue on Redis streams
 
-Usage: streaq <verb> [options]
+Usage: streaq <command> [options]
 
 ${[...verbs].map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`).join("\n")}
 
-  --help      explains this, or the verb before it
+  --help      prints this help, or that of a command
   --version   prints the version
 `;
 
-/** How long a process may go on after its work is done, in milliseconds. */
-const afterwork = 1000;
+/** How long the process may take to exit by itself after its work is done, in milliseconds. */
+const exitTimeout = 1000;
 
 /**
- * Runs the command line of this process, and sets its exit code: 0 for success, 1 for failure, 2 for wrong usage.
+ * Runs the command line of this process and sets the exit code: 0 for success, 1 for failure, 2 for wrong usage.
  *
- * @param program The module that was run, to run it again.
+ * @param program URL of the main module, with which child processes are started.
  */
 export async function main(program: string): Promise<void> {
   const args = process.argv.slice(2);
@@ -39,12 +40,12 @@ export async function main(program: string): Promise<void> {
     console.error(`streaq: ${verbose && error instanceof Error ? error.stack : reasonOf(error)}`);
     if (error instanceof UsageError) console.error('Try "streaq --help"');
   }
-  systemClock.timer(afterwork, () => {
-    console.error("streaq: Something keeps the process alive, perhaps a task that ignores its signal: it is ended now");
+  systemClock.timer(exitTimeout, () => {
+    console.error("streaq: Exiting although the process is still busy, perhaps with a task that ignores its signal");
     process.exit();
   }, { ref: false });
   if (failure && process.connected) await new Promise((resolve) => process.send?.(EXPLAINED, resolve));
-  // The other side may have closed the channel meanwhile.
+  // The parent process may have closed the channel meanwhile.
   if (process.connected) process.disconnect?.();
 }
 
@@ -53,9 +54,11 @@ async function dispatch(args: readonly string[], host: Host): Promise<number> {
   if (name === "--help") host.print(help);
   else if (name === "--version") host.print(`${VERSION}\n`);
   else {
-    if (name === undefined) throw new UsageError(`Expected a verb: ${[...verbs.keys()].join(", ")}`);
-    const verb = verbs.get(name);
-    if (!verb) throw new UsageError(`Unknown ${name.startsWith("-") ? "option" : "verb"}: ${name}`);
+    const verb = verbs.get(name ?? "");
+    if (!verb) {
+      const commands = [...verbs.keys()].join(", ");
+      throw new UsageError(`Cannot run streaq: expected a command (${commands}), got ${name ?? "none"}`);
+    }
     if (!rest.includes("--help")) return await verb.run(rest, host);
     host.print(verb.help);
   }
@@ -65,7 +68,7 @@ async function dispatch(args: readonly string[], host: Host): Promise<number> {
 function newHost(program: string, verbose: boolean): Host {
   const stop = new AbortController();
   const kill = new AbortController();
-  // Whoever started this process with a channel to it, and has closed it or is gone, wants nothing more of it.
+  // A parent process that has started this one with an IPC channel shuts it down by closing the channel, or by dying.
   if (process.connected) process.once("disconnect", () => stop.abort());
   else if (process.send) stop.abort();
   return {
@@ -74,13 +77,7 @@ function newHost(program: string, verbose: boolean): Host {
     stop: stop.signal,
     kill: kill.signal,
     takeSignals() {
-      let asked = false;
-      const listener = () => {
-        if (asked) kill.abort();
-        else stop.abort();
-        asked = true;
-      };
-      process.on("SIGINT", listener).on("SIGTERM", listener);
+      listenForSignals(() => stop.abort(), { clock: systemClock, onSecond: () => kill.abort() });
     },
     print: (text) => void process.stdout.write(text),
   };

@@ -7,7 +7,7 @@ import { reload } from "./reload.ts";
 import { supervise, type SupervisorOptions } from "./supervise.ts";
 import { type Host, UsageError, type Verb } from "./verb.ts";
 
-/** What was asked for. */
+/** Parsed arguments of `streaq run`. */
 interface RunOptions {
   readonly location: Location;
   readonly workers: number;
@@ -22,14 +22,14 @@ export const run: Verb = {
 
   help: `Usage: streaq run path/to/module.ts[:export] [options]
 
-Runs the worker that the module exports as "worker", or else "default", or under the name after the colon. SIGINT and
-SIGTERM shut it down gracefully, a second one at once.
+Runs the worker that a module exports: the export after the colon, or else "worker", or else "default". SIGINT and
+SIGTERM shut the worker down gracefully; a second signal exits immediately.
 
-  --workers N   runs N processes; one that crashes is replaced
-  --burst       ends when nothing is left to do
-  --reload      starts anew when a source file in the module's folder, or below it, changes
-  --verbose     prints more, and the stack of an error
-  --help        explains this
+  --workers N   runs N processes, and replaces those that crash
+  --burst       exits when no tasks are left
+  --reload      restarts when a source file in the folder of the module, or below it, changes
+  --verbose     prints debug messages, and the stack of an error
+  --help        prints this help
 `,
 
   async run(args, host) {
@@ -59,13 +59,13 @@ async function runHere({ location, burst, verbose }: RunOptions, { stop, logger 
 function parse(args: readonly string[]): RunOptions {
   const { values, positionals } = parseStrictly(args);
   const [module, ...rest] = positionals;
-  if (!module) throw new UsageError("Expected the path of a module: streaq run path/to/module.ts");
-  if (rest.length > 0) throw new UsageError(`Expected one module, and found more: ${rest.join(" ")}`);
+  if (!module) throw new UsageError("Cannot run a worker: expected the path of its module, got none");
+  if (rest.length > 0) throw new UsageError(`Cannot run a worker: expected one module, got ${positionals.join(" ")}`);
   const { workers = "1", burst = false, reload = false, verbose = false } = values;
   if (!/^[1-9]\d{0,2}$/.test(workers)) {
-    throw new UsageError(`Invalid --workers, expected a whole number from 1 to 999: ${workers}`);
+    throw new UsageError(`Cannot use option --workers: expected an integer from 1 to 999, got ${workers}`);
   }
-  if (burst && reload) throw new UsageError("Expected --burst or --reload, and found both");
+  if (burst && reload) throw new UsageError("Cannot run a worker: expected --burst or --reload, got both");
   return { location: parseLocation(module), workers: Number(workers), burst, reload, verbose };
 }
 
@@ -82,7 +82,7 @@ function parseStrictly(args: readonly string[]) {
       },
     });
   } catch (cause) {
-    // Its first sentence says what is wrong; the others are about how to write an argument that begins with a dash.
+    // The first sentence is the error; the rest explains how to write an argument that begins with a dash.
     const message = cause instanceof Error ? cause.message.replace(/\.? To specify .*/s, "") : String(cause);
     throw new UsageError(message, { cause });
   }
@@ -105,6 +105,6 @@ function supervisorOptions({ location, workers, burst, verbose }: RunOptions, ho
 
 function folderOf(location: Location): string {
   const file = fileOf(location);
-  if (!file) throw new UsageError(`Expected a file, as --reload watches its folder: ${location.module}`);
+  if (!file) throw new UsageError(`Cannot use option --reload: expected the path of a file, got ${location.module}`);
   return dirname(fileURLToPath(file));
 }

@@ -1,66 +1,72 @@
+import { onAbort } from "../base/abort.ts";
 import { delay } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { startChild } from "./child.ts";
 
-/** What {@linkcode supervise} needs. */
+/** Options of {@linkcode supervise}. */
 export interface SupervisorOptions {
-  /** What each process runs. */
+  /** Command line of each worker process. */
   readonly commandLine: readonly [command: string, ...args: string[]];
-  /** How many processes there are. */
+  /** Number of worker processes. */
   readonly count: number;
-  /** When to shut them down. */
+  /** When it is aborted, the processes are shut down. */
   readonly stop: AbortSignal;
-  /** When to end them at once. */
+  /** When it is aborted, the processes are killed. */
   readonly kill: AbortSignal;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** How long to wait before a process that crashed is replaced, in milliseconds; it doubles with each crash. */
-const pause = { first: 1000, last: 30_000 };
-/** A process that ran this long was sound, and its crash counts as the first one; in milliseconds. */
-const soundAfter = 60_000;
+/** Shortest and longest pause before a crashed process is replaced, in milliseconds. It doubles with each crash. */
+const pause = { min: 1000, max: 30_000 };
+/** After a process has run this long, its next crash counts as the first one; in milliseconds. */
+const stableAfter = 60_000;
 
 /**
- * Keeps processes running until each has come to an end, or they are told to.
+ * Runs worker processes until all have finished, or `stop` is aborted.
  *
- * One that crashes is replaced. One that fails for a reason that it has printed would fail in the same way without us,
- * so it takes the others with it; unless it is a replacement, which is tried again.
+ * A process that crashes is replaced. If a process fails with an error that it has printed, such as a module that does
+ * not exist, the others would fail too, so all are shut down. A replacement that fails in this way is replaced again.
  *
- * @returns The worst of their exit codes.
+ * @returns The highest exit code.
  */
 export async function supervise(options: SupervisorOptions): Promise<number> {
   const { count, stop, logger } = options;
   if (stop.aborted) return 0;
-  const ending = new AbortController();
-  const end = () => ending.abort();
-  stop.addEventListener("abort", end);
+  const shutdown = new AbortController();
+  const removeCallback = onAbort(stop, () => shutdown.abort());
   try {
     logger.info(`starting ${count} worker processes`);
-    const codes = await Promise.all(Array.from({ length: count }, () => keep(options, ending)));
-    logger.info(`all ${count} worker processes have ended`);
+    const codes = await Promise.all(Array.from({ length: count }, () => keepRunning(options, shutdown)));
+    logger.info(`all ${count} worker processes have exited`);
     return Math.max(...codes);
   } finally {
-    stop.removeEventListener("abort", end);
+    removeCallback();
   }
 }
 
-/** Keeps one process running, until `ending` is aborted, which it may do itself. Resolves to the last exit code. */
-async function keep({ commandLine, kill, clock, logger }: SupervisorOptions, ending: AbortController): Promise<number> {
-  const { signal } = ending;
+/**
+ * Runs one process, and replaces it when it crashes, until `shutdown` is aborted.
+ *
+ * @param shutdown Aborted here if the process fails with an error that it has printed.
+ * @returns The last exit code.
+ */
+async function keepRunning(options: SupervisorOptions, shutdown: AbortController): Promise<number> {
+  const { commandLine, kill, clock, logger } = options;
+  const { signal } = shutdown;
   for (let crashes = 0;;) {
-    const started = clock.now();
+    const started = clock.monotonic();
     const child = startChild(commandLine, { stop: signal, kill });
-    const { code, explained } = await child.ended;
+    const { code, isExplained } = await child.exited;
     if (code === 0 || signal.aborted) return code;
-    if (explained && crashes === 0) {
-      ending.abort();
+    if (isExplained && crashes === 0) {
+      shutdown.abort();
       return code;
     }
-    if (clock.now() - started > soundAfter) crashes = 0;
-    const ms = Math.min(pause.first * 2 ** crashes++, pause.last);
-    logger.error(`worker process ${child.pid} ended with exit code ${code}, another one starts in ${ms / 1000} s`);
+    if (clock.monotonic() - started > stableAfter) crashes = 0;
+    const ms = Math.min(pause.min * 2 ** crashes++, pause.max);
+    logger.error(`worker process ${child.pid} exited with code ${code} and will be replaced in ${ms / 1000} s`);
     await delay(ms, { clock, signal }).catch(() => {});
     if (signal.aborted) return code;
   }

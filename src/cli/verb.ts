@@ -1,38 +1,38 @@
 import type { Logger } from "../base/log.ts";
 
-/** One thing that the command line can do. */
+/** A command of the program, such as `streaq run`. */
 export interface Verb {
-  /** What it does, in a line. */
+  /** Summary in one line. */
   readonly summary: string;
-  /** How to use it: the answer to `--help`. */
+  /** The text that `--help` prints. */
   readonly help: string;
   /**
-   * Does it.
+   * Runs the command.
    *
-   * @param args What follows the verb.
+   * @param args Arguments after the name of the command.
    * @returns The exit code of the process.
-   * @throws {UsageError} When the arguments make no sense.
+   * @throws {UsageError} If the arguments are invalid.
    */
   run(args: readonly string[], host: Host): Promise<number>;
 }
 
 /** The process that a {@linkcode Verb} runs in. */
 export interface Host {
-  /** The command line that starts this program again; arguments may follow. */
+  /** Command line that starts this program again; arguments may follow. */
   readonly self: readonly [command: string, ...args: string[]];
-  /** Lines about the run itself, beside those of its worker. */
+  /** Logs lines about processes; a worker has a logger of its own. */
   readonly logger: Logger;
-  /** Aborted when it is time to come to an end: the process that started this one is gone or has let go of it. */
+  /** Aborted when the process shall shut down: after a signal, or because its parent process requests it or is dead. */
   readonly stop: AbortSignal;
-  /** Aborted when there is no more time. */
+  /** Aborted when the process shall exit immediately, after a second signal. */
   readonly kill: AbortSignal;
-  /** From now on the first SIGINT or SIGTERM aborts `stop` and the second one `kill`, instead of ending the process. */
+  /** Makes the first SIGINT or SIGTERM abort `stop`, and the second one `kill`, instead of terminating the process. */
   takeSignals(): void;
   /** Writes to standard output. */
   print(text: string): void;
 }
 
-/** The command line makes no sense. */
+/** The arguments of the command line are invalid. */
 export class UsageError extends Error {
   override name = "UsageError";
 }

@@ -2,18 +2,19 @@ import { existsSync, type FSWatcher, readdirSync, statSync, watch } from "node:f
 import { extname, join } from "node:path";
 import type { Clock, Timer } from "../base/clock.ts";
 
-/** Folders that hold no source of the user's. */
+/** Folders without source files of the user. */
 const ignored: ReadonlySet<string> = new Set(["node_modules", ".git", "dist"]);
 const extensions: ReadonlySet<string> = new Set([
   ...[".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".jsonc"],
 ]);
-/** Editors and version control write several times in a row; in milliseconds. */
-const calm = 150;
+/** How long no file may change before changes are reported, in milliseconds: editors and git write several times. */
+const quietPeriod = 150;
 
 /**
  * Watches the source files in a folder and below it.
  *
- * What the system reports differs from one to the next, and includes what changes nothing; it only says when to look.
+ * The events of the operating system differ between systems and may not mean a change, so an event only triggers a scan
+ * for files whose time or size has changed.
  */
 export class SourceWatcher {
   readonly #root: string;
@@ -23,7 +24,7 @@ export class SourceWatcher {
   #files: ReadonlyMap<string, string>;
   #timer: Timer | undefined;
 
-  /** @param onChange Called with a file that is new, gone or different, once for all that change together. */
+  /** @param onChange Called once for all files that change together, with a file that is new, changed or deleted. */
   constructor(root: string, { clock, onChange }: { clock: Clock; onChange: (path: string) => void }) {
     this.#root = root;
     this.#clock = clock;
@@ -38,7 +39,7 @@ export class SourceWatcher {
     this.#watchers.clear();
   }
 
-  /** The files with a mark of what is in each; also begins to watch folders that are new. */
+  /** Returns the files with their time and size, and starts to watch new folders. */
   #scan(): ReadonlyMap<string, string> {
     const files = new Map<string, string>();
     const folders = [this.#root];
@@ -62,18 +63,18 @@ export class SourceWatcher {
 
   #watch(folder: string): void {
     if (this.#watchers.has(folder) || !existsSync(folder)) return;
-    const watcher = watch(folder, () => this.#lookSoon());
-    // Such as that the folder is gone, which the next look finds out.
-    watcher.on("error", () => this.#lookSoon());
+    const watcher = watch(folder, () => this.#checkSoon());
+    // For example, the folder was deleted, which the scan notices.
+    watcher.on("error", () => this.#checkSoon());
     this.#watchers.set(folder, watcher);
   }
 
-  #lookSoon(): void {
+  #checkSoon(): void {
     this.#timer?.cancel();
-    this.#timer = this.#clock.timer(calm, () => this.#look());
+    this.#timer = this.#clock.timer(quietPeriod, () => this.#check());
   }
 
-  #look(): void {
+  #check(): void {
     const before = this.#files;
     const now = this.#files = this.#scan();
     const paths = [...now.keys(), ...before.keys()];
@@ -86,7 +87,7 @@ function entriesOf(folder: string) {
   try {
     return readdirSync(folder, { withFileTypes: true });
   } catch {
-    // Gone meanwhile, or not ours to read.
+    // The folder was deleted meanwhile, or may not be read.
     return [];
   }
 }

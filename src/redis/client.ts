@@ -11,33 +11,31 @@ import { type Listener, Subscriber } from "./subscriber.ts";
 import { type Message, subscribe, type SubscribeOptions } from "./subscription.ts";
 
 /**
- * A client of one server. It connects on first use, and again when the connection is lost.
+ * A client of a Redis server. It connects on first use, and reconnects when the connection is lost.
  *
- * All commands share one connection: those of one tick leave together, and nobody waits for the reply to somebody
- * else's. A command that was sent when the connection is lost rejects with a {@linkcode ConnectionError}, as nobody
- * knows whether the server has executed it; one that was not waits for the next connection.
+ * All commands share one connection and are pipelined: the commands of one tick are sent together. When the connection
+ * is lost, commands in flight reject with a {@linkcode ConnectionError}, as the server may or may not have executed
+ * them. Commands that were not sent yet wait for the next connection.
  */
 export interface RedisClient extends AsyncDisposable {
   /**
-   * Connects now rather than with the first command.
+   * Connects now instead of with the first command.
    *
-   * @throws {ConnectionError} When there is no connection within `connectTimeout`, and at once when it is refused.
+   * @throws {ConnectionError} If there is no connection within `connectTimeout`, or the server refuses it.
    */
   connect(options?: { signal?: AbortSignal | undefined }): Promise<void>;
 
   /**
-   * Sends one command.
+   * Sends a command. Byte arguments must not be changed before the promise settles.
    *
-   * The arguments must not be changed before the promise settles.
-   *
-   * @param args The name of the command, then its arguments: strings (sent as UTF-8), numbers, bigints and bytes.
+   * @param args Name of the command, then its arguments: strings (sent as UTF-8), numbers, bigints and bytes.
    * @param options See {@linkcode CommandOptions}.
-   * @returns The reply: string (or bytes, with `binary`), number (bigint beyond 2^53), boolean, `null`, `Map`, `Set`
-   * or array. An error inside an array is a value.
-   * @throws {ReplyError} When the server answers with an error.
-   * @throws {ConnectionError} When there is no connection, or it is lost.
-   * @throws {TimeoutError} When there is no reply within `timeout`.
-   * @throws {TypeError} When the command is one that only a dedicated connection can run.
+   * @returns The reply: string (bytes with `binary`), number (bigint from 2^53), boolean, `null`, `Map`, `Set` or
+   * array. An error inside an array is a value.
+   * @throws {ReplyError} If the server replies with an error.
+   * @throws {ConnectionError} If there is no connection, or it is lost.
+   * @throws {TimeoutError} If there is no reply within `timeout`.
+   * @throws {TypeError} If an argument has a wrong type, or the command needs a dedicated connection.
    *
    * @example
    * ```ts
@@ -51,25 +49,24 @@ export interface RedisClient extends AsyncDisposable {
   command<T extends Reply = Reply>(args: CommandArguments, options?: CommandOptions): Promise<T>;
 
   /**
-   * Runs commands in a transaction (`MULTI`, `EXEC`), sent in one piece.
+   * Runs commands in a transaction (`MULTI`, `EXEC`), without other commands in between.
    *
-   * @returns The replies, in order; an error of one command is a value there. `null` when a key that was watched has
-   * changed, which needs a dedicated connection.
-   * @throws {ReplyError} When the server refuses a command, before any is executed.
+   * @returns The replies in order, in which the error of a command is a value. `null` if a watched key has changed,
+   * which is possible on a dedicated connection only.
+   * @throws {ReplyError} If the server refuses a command. None is executed then.
    */
   transaction(commands: readonly CommandArguments[], options?: CommandOptions): Promise<Reply[] | null>;
 
   /**
-   * Subscribes to channels, on a connection of its own that all subscriptions share. It begins with the call, not with
-   * the first message asked for.
+   * Subscribes to channels immediately, before the iteration starts. All subscriptions share a second connection.
    *
-   * Messages that are not taken yet wait in a buffer, of {@linkcode SubscribeOptions.buffer} messages. While the
-   * connection is lost, messages are too; `onSubscribed` is called when it is back.
+   * Messages are buffered until the iteration takes them. Messages that are published while the connection is lost are
+   * missed; `onSubscribed` is called when the channels are subscribed again.
    *
-   * @returns The messages. They end when the client is closed.
-   * @throws {ReplyError} When the server refuses the subscription.
-   * @throws {ConnectionError} When there is no connection.
-   * @throws {SlowConsumerError} When the buffer is full.
+   * @returns Iterates over the messages. The iteration ends when the client is closed.
+   * @throws {ReplyError} If the server refuses the subscription.
+   * @throws {ConnectionError} If there is no connection.
+   * @throws {SlowConsumerError} If the buffer is full.
    *
    * @example
    * ```ts
@@ -86,36 +83,44 @@ export interface RedisClient extends AsyncDisposable {
   subscribe(channels: readonly string[], options?: SubscribeOptions): AsyncIterableIterator<Message>;
 
   /**
-   * The same for one channel, by callback and in bytes: made for very many channels that live shortly. What is asked
-   * for in one tick is sent in one command. Listeners stay through lost connections, also before the first one.
+   * Subscribes to a channel with callbacks, which receive messages as bytes. It is made for a large number of
+   * short-lived channels: the subscriptions of one tick are sent in one command. Listeners survive lost connections,
+   * and may be added before the first one.
    *
-   * @returns Stops listening. Harmless when called again.
+   * @returns Removes the listener. Safe to call repeatedly.
+   * @throws {ConnectionError} If the client is closed.
    */
   listen(channel: string, listener: Listener): () => void;
 
   /**
-   * Opens a connection with one owner, for what cannot be shared: blocking commands, `WATCH`, `SELECT`, `MONITOR`.
-   * It is closed with this client at the latest.
+   * Opens a connection that is not shared, for blocking commands, `WATCH`, `SELECT` and `MONITOR`. Closing the client
+   * closes it too.
    *
-   * @throws {ConnectionError} When there is no connection within `connectTimeout`, and at once when it is refused.
+   * @throws {ConnectionError} If there is no connection within `connectTimeout`, or the server refuses it.
    */
   dedicated(options?: { signal?: AbortSignal | undefined }): Promise<DedicatedClient>;
 
   /**
-   * Closes every connection. What has no reply yet rejects with a {@linkcode ConnectionError}, subscriptions end.
-   * Resolves when the sockets are closed.
+   * Lets the process exit by itself while no command is in flight, though connections are open. Commands still work.
+   */
+  unref(): void;
+
+  /**
+   * Closes every connection. Commands without a reply reject with a {@linkcode ConnectionError}, and subscriptions end.
+   *
+   * @returns Resolves when the sockets are closed.
    */
   close(): Promise<void>;
 }
 
 /**
- * Makes a client. Nothing connects before it is first used.
+ * Creates a client. It connects on first use.
  *
- * @param url `redis://user:password@host:6379/0`, `rediss://` for TLS, `unix:///path/to/socket?db=0`. Everything but
- * the scheme may be left out; user name and password are percent-encoded.
+ * @param url `redis://user:password@host:6379/0`, `rediss://` for TLS, or `unix:///path/to/socket?db=0`. Everything
+ * except the scheme is optional; user name and password are percent-encoded.
  * @param options See {@linkcode ClientOptions}.
- * @throws {TypeError} When the URL or an option is invalid.
- * @throws {RangeError} When a number or a duration is out of range.
+ * @throws {TypeError} If the URL or an option is invalid.
+ * @throws {RangeError} If a number or a duration is out of range.
  *
  * @example
  * ```ts
@@ -129,16 +134,16 @@ export function createClient(url = "redis://localhost:6379", options: ClientOpti
   return new Client(settingsOf(url, options));
 }
 
-/** Whoever makes up more names of commands than this pays for each. */
-const maxNames = 1000;
+/** Maximum number of names in `#harmless`. */
+const maxHarmless = 1000;
 
 class Client implements RedisClient {
   readonly #settings: Settings;
   readonly #pipeline: Pipeline;
   readonly #subscriber: Subscriber;
-  /** Dedicated connections that are open. */
+  /** Open dedicated connections. */
   readonly #dedicated = new Set<Pipeline>();
-  /** Names of commands, as callers spell them, that need no second look. */
+  /** Names of commands, as callers spell them, that are known to be allowed: a cache of `isHarmless()`. */
   readonly #harmless = new Set<string>();
   #closing: Promise<void> | undefined;
 
@@ -188,6 +193,10 @@ class Client implements RedisClient {
     return await openDedicated(this.#settings, this.#dedicated, signal);
   }
 
+  unref(): void {
+    this.#settings.hold.release();
+  }
+
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
@@ -197,7 +206,7 @@ class Client implements RedisClient {
   }
 
   #refusal(args: CommandArguments): TypeError | undefined {
-    if (this.#harmless.size < maxNames && isHarmless(args[0])) this.#harmless.add(args[0]);
+    if (this.#harmless.size < maxHarmless && isHarmless(args[0])) this.#harmless.add(args[0]);
     return sharedRefusal(args);
   }
 
@@ -208,5 +217,5 @@ class Client implements RedisClient {
 }
 
 function closedError(): ConnectionError {
-  return new ConnectionError("CLOSED", "Client closed");
+  return new ConnectionError("CLOSED", "The client was closed");
 }

@@ -1,27 +1,28 @@
 import type { Duration } from "../base/duration.ts";
 import type { Argument, Reply } from "../resp/reply.ts";
 
-/** A command as it is given: its name, then its arguments. */
+/** A command: its name, then its arguments. */
 export type CommandArguments = readonly [string, ...Argument[]];
 
-/** Options of one command. */
+/** Options of a command. */
 export interface CommandOptions {
   /**
-   * Give text as `Uint8Array` instead of string.
+   * Whether to return text as `Uint8Array` instead of string.
    *
    * @default {false}
    */
   binary?: boolean | undefined;
-  /** Rejects with the signal's reason when aborted; a command that was not sent yet then never is. */
+  /** When it is aborted, the command rejects with its reason. A command that was not sent yet is never sent. */
   signal?: AbortSignal | undefined;
-  /** Rejects with a `TimeoutError` when there is no reply after this long. */
+  /** How long to wait for the reply before the command rejects with a `TimeoutError`; for ever unless given. */
   timeout?: Duration | undefined;
 }
 
 /**
- * A command on its way. It is `waiting` for a connection until it is `sent`, or `withdrawn` because its caller has
- * given up. Its promise settles once; settling it again does nothing, as promises have it, so that the reply to a
- * command that was given up is simply dropped.
+ * A command on its way to the server.
+ *
+ * It is `waiting` for a connection until it is `sent`, or `withdrawn` because its caller has given up. Its promise
+ * settles once. Settling it again has no effect, so the reply to a withdrawn command is simply dropped.
  */
 export class Command {
   readonly args: readonly Argument[];
@@ -29,13 +30,13 @@ export class Command {
   resolve: (reply: Reply) => void;
   reject: (reason: unknown) => void;
   state: "waiting" | "sent" | "withdrawn" = "waiting";
-  /** Its size: a guess while it waits for a connection, exact once it is sent. */
+  /** Size: an estimate while it waits for a connection, exact once it is sent. */
   bytes = 0;
-  /** How many replies it is yet to get. */
+  /** Number of replies that are still to come. */
   replies = 1;
-  /** For how many milliseconds the server may block on it. */
-  blocks = 0;
-  /** What goes out right behind it, on the same connection or not at all. */
+  /** How long the server may block on it, in milliseconds. */
+  blockingTime = 0;
+  /** A command that is sent right after it on the same connection, or not at all. */
   next: Command | undefined = undefined;
 
   constructor(
@@ -51,8 +52,8 @@ export class Command {
   }
 }
 
-/** About how many bytes a command takes; never less than half. */
-export function roughSize(args: readonly Argument[]): number {
+/** Estimates the size of a command in bytes, with one byte for each character. */
+export function estimateSize(args: readonly Argument[]): number {
   let bytes = 0;
   for (const arg of args) bytes += 16 + (typeof arg === "string" || arg instanceof Uint8Array ? arg.length : 8);
   return bytes;

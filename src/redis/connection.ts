@@ -7,59 +7,59 @@ import { ConnectionError, reasonOf } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import { greet, type Greeting } from "./handshake.ts";
 import type { Settings } from "./options.ts";
-import { Pulse } from "./pulse.ts";
 import { Transport } from "./transport.ts";
 import { displayUrl } from "./url.ts";
+import type { HoldingConnection } from "./process_hold.ts";
+import { Watchdog } from "./watchdog.ts";
 
-/** What happens to a connection. */
+/** Events of a {@linkcode Connection}. */
 export interface ConnectionEvents {
-  /** It takes commands. */
+  /** The connection accepts commands. */
   ready(): void;
-  /** It takes commands again after it was full. */
+  /** The connection accepts commands again after it was full. */
   drained(): void;
-  /** It is closed, and every command sent on it has settled. Comes once, and last. */
+  /** The connection is closed and every command sent on it has settled. The last event, emitted once. */
   closed(reason: Error): void;
 }
 
-/** How many bytes are written at a time: what the system takes at once. More costs twice the time in the kernel. */
-const piece = 64 * 1024;
-/** How long a connection that is being ended waits for the other side, in milliseconds. */
-const farewell = 200;
+/** How many bytes are written to the socket at a time. Larger writes take the kernel twice as long for each byte. */
+const writeBytes = 64 * 1024;
+/** How long a graceful close waits for the server before the socket is destroyed, in milliseconds. */
+const closeTimeout = 200;
 
 /**
- * One live connection, from the first packet to the last. It dies once, and is never used again.
+ * A connection to a server, from opening its socket until it is closed. It is not reused after that.
  *
- * It is `opening` until the socket is connected, `greeting` while it logs in, and `ready` from then on, which is when
- * its owner may send commands. `retiring` means that the server has become a replica: nothing more is sent, and once
- * everything is answered it closes, so that its owner looks for the server that takes writes. `ending` means that it
- * was told to close and waits for what was written to leave; whatever it was owed is rejected by then. It ends up
- * `closed`.
+ * It is `opening` until the socket is connected, `greeting` during the handshake, and then `ready` for the commands of
+ * its owner. `retiring` means that the server has become a replica: no more commands are sent, and the connection
+ * closes after the last reply, so that its owner can look for the new primary. `ending` means that its owner has closed
+ * it: the commands in flight are rejected, but written bytes are still delivered. The last state is `closed`.
  */
-export class Connection {
+export class Connection implements HoldingConnection {
   readonly #settings: Settings;
   readonly #events: ConnectionEvents;
-  /** Whether somebody waits for what comes unasked. */
-  #atStake: () => boolean = () => false;
+  /** Whether a loss must be noticed within seconds, although no command is in flight. */
+  #isUrgent: () => boolean = () => false;
   readonly #exchange: Exchange;
   readonly #transport: Transport;
-  readonly #pulse: Pulse;
-  readonly #gone = deferred<void>();
+  readonly #watchdog: Watchdog;
+  readonly #closed = deferred<void>();
   #state: "opening" | "greeting" | "ready" | "retiring" | "ending" | "closed" = "opening";
-  /** Why it retires, ends or is closed. */
+  /** Why it is retiring, ending or closed. */
   #reason: Error | undefined;
-  /** The end of the time that it may take to get ready, or to end. */
+  /** Closes the connection if it takes too long to become ready, or to end. */
   #deadline: Timer;
   #greeting: Greeting = { clientId: 0 };
-  /** When it got ready. */
-  #since = 0;
-  /** Whether the socket has asked for a pause. */
-  #blocked = false;
+  /** When it became ready, by the monotonic clock. */
+  #readySince = 0;
+  /** Whether the buffer of the socket is full. */
+  #isBlocked = false;
 
   /**
-   * Begins to connect.
+   * Starts to connect.
    *
-   * @param options.timeout How long it may take until it is ready, in milliseconds.
-   * @param options.protocol The version of RESP that it speaks, if the server does too.
+   * @param options.timeout How long it may take to become ready, in milliseconds.
+   * @param options.protocol Version of RESP to use, if the server supports it.
    */
   constructor(
     settings: Settings,
@@ -69,18 +69,21 @@ export class Connection {
     this.#settings = settings;
     this.#events = events;
     this.#exchange = new Exchange(settings.limits, {
-      owes: () => this.#pulse.owes(),
-      misplaced: (refusal) => this.#retire(refusal),
+      waiting: () => {
+        this.#watchdog.sent();
+        if (settings.hold.isReleased) this.#transport.hold(true);
+      },
+      readOnly: (refusal) => this.#retire(refusal),
     });
-    this.#pulse = new Pulse(settings.clock, settings, {
-      atStake: () => this.#atStake(),
-      owed: () => this.#exchange.owed,
-      blocks: () => this.#exchange.blocks,
+    this.#watchdog = new Watchdog(settings.clock, settings, {
+      isUrgent: () => this.#isUrgent(),
+      inFlight: () => this.#exchange.inFlight,
+      blockingTime: () => this.#exchange.blockingTime,
       ping: () => this.#call(["PING"]).catch(() => {}),
-      dead: (silence) => this.destroy(new TimeoutError(`No byte received for ${silence} ms`)),
+      onSilence: (ms) => this.destroy(new TimeoutError(`The server sent nothing for ${ms} ms`)),
     });
     this.#deadline = settings.clock.timer(timeout, () => {
-      this.destroy(new TimeoutError(`${this.lacks} within ${timeout} ms`));
+      this.destroy(new TimeoutError(`${this.unfinished} within ${timeout} ms`));
     });
     this.#transport = new Transport(settings.target, settings.tls, {
       open: () => this.#greet(protocol),
@@ -88,66 +91,80 @@ export class Connection {
       drain: () => this.#drain(),
       close: (error) => this.destroy(error ?? new Error("The server closed the connection")),
     });
+    settings.hold.add(this);
   }
 
-  /** What the server said about it. */
+  /** Information of the server about the connection, after the handshake. */
   get greeting(): Greeting {
     return this.#greeting;
   }
 
   /** Resolves when the socket is closed. */
   get closed(): Promise<void> {
-    return this.#gone.promise;
+    return this.#closed.promise;
   }
 
-  /** What a connection that is not ready yet waits for. */
-  get lacks(): string {
-    return this.#state === "opening" ? "No connection" : "No answer";
+  /** The step that an unready connection has not completed, for the error of a timeout. */
+  get unfinished(): string {
+    return this.#state === "opening" ? "The connection was not established" : "The server did not reply";
   }
 
-  /** Whether to wait for `drained` before anything more is sent. */
+  /** Whether to send no more commands until `drained`. */
   get full(): boolean {
-    return this.#blocked || this.#exchange.bytes >= this.#settings.maxInFlightBytes || this.#state !== "ready";
+    return this.#isBlocked || this.#exchange.bytesInFlight >= this.#settings.maxInFlightBytes ||
+      this.#state !== "ready";
   }
 
   /**
-   * Sends a command, and what follows it, with the next `flush` at the latest.
+   * Sends a command and those that follow it, with the next `flush` at the latest.
    *
-   * @throws {TypeError} When an argument is none. Nothing of the command is sent then.
+   * @throws {TypeError} If an argument has a wrong type. Nothing of the command is sent then.
    */
   send(command: Command): void {
     this.#exchange.send(command);
-    if (this.#exchange.pending >= piece) this.flush();
+    if (this.#exchange.unwritten >= writeBytes) this.flush();
   }
 
-  /** Writes what was sent to the socket. */
+  /** See {@linkcode HoldingConnection}. A connection that is being opened holds the process. */
+  updateHold(): void {
+    const isIdle = this.#state === "ready" && this.#exchange.inFlight === 0;
+    this.#transport.hold(!(this.#settings.hold.isReleased && isIdle));
+  }
+
+  /** Writes the commands sent so far to the socket. */
   flush(): void {
-    if (this.#exchange.pending > 0) this.#blocked = !this.#transport.write(this.#exchange.take());
+    if (this.#exchange.unwritten > 0) this.#isBlocked = !this.#transport.write(this.#exchange.take());
   }
 
-  /** Offers each reply to somebody else first, who waits for it: the connection is watched more closely from now on. */
+  /**
+   * Passes each further value to `take` first, for messages that the server sends by itself.
+   *
+   * @param take Returns whether it has taken the value, because it is not the reply to a command.
+   * @param options.binary Whether strings are decoded as bytes.
+   * @param options.isUrgent Whether a loss must be noticed within seconds; it always must unless given.
+   */
   divert(
     take: (value: Reply) => boolean,
-    { binary, atStake = () => true }: { binary: boolean; atStake?: () => boolean },
+    { binary, isUrgent = () => true }: { binary: boolean; isUrgent?: () => boolean },
   ): void {
-    this.#atStake = atStake;
+    this.#isUrgent = isUrgent;
     this.#exchange.divert(take, { binary });
   }
 
-  /** What was diverted is one of the replies to the command that is next in line. */
+  /** Counts the value that `take` has just taken as one of the replies to the next command. */
   acknowledge(): void {
     this.#exchange.acknowledge();
   }
 
-  /** Closes it: what was written still leaves, what is in flight is rejected now. */
+  /** Closes the connection gracefully: rejects the commands in flight, but delivers written bytes. */
   end(reason: Error): void {
     if (this.#state !== "ready") return this.destroy(reason);
     this.#move("ending", reason);
     this.#transport.end();
-    this.#deadline = this.#settings.clock.timer(farewell, () => this.destroy(reason));
+    this.#deadline = this.#settings.clock.timer(closeTimeout, () => this.destroy(reason));
   }
 
-  /** Closes it now. */
+  /** Closes the connection immediately. */
   destroy(reason: Error): void {
     this.#move("closed", reason);
   }
@@ -159,15 +176,18 @@ export class Connection {
     if (state === "greeting" || state === "retiring") return;
     this.#deadline.cancel();
     if (state === "ready") {
-      this.#since = this.#settings.clock.now();
-      this.#pulse.start();
-      return this.#events.ready();
+      this.#readySince = this.#settings.clock.monotonic();
+      this.#watchdog.start();
+      this.#events.ready();
+      if (this.#settings.hold.isReleased) this.updateHold();
+      return;
     }
-    this.#pulse.stop();
-    if (this.#exchange.owed > 0) this.#exchange.abandon(this.#loss());
+    this.#watchdog.stop();
+    if (this.#exchange.inFlight > 0) this.#exchange.abandon(this.#inFlightError());
     if (state === "ending") return;
+    this.#settings.hold.remove(this);
     this.#transport.destroy();
-    this.#gone.resolve();
+    this.#closed.resolve();
     this.#events.closed(this.#reason as Error);
   }
 
@@ -179,7 +199,7 @@ export class Connection {
     }, (error) => this.destroy(error));
   }
 
-  /** Sends a command of the connection's own. */
+  /** Sends a command of the connection itself. */
   #call(args: CommandArguments): Promise<Reply> {
     return new Promise((resolve, reject) => {
       this.send(new Command(args, false, resolve, reject));
@@ -189,31 +209,32 @@ export class Connection {
 
   #receive(chunk: Uint8Array): void {
     if (this.#state === "ending") return;
-    this.#pulse.heard();
-    const full = this.full;
+    this.#watchdog.received();
+    const wasFull = this.full;
     try {
       this.#exchange.receive(chunk);
     } catch (error) {
       return this.destroy(error as Error);
     }
-    if (this.#state === "retiring" && this.#exchange.owed === 0) return this.destroy(this.#reason as Error);
-    if (full && !this.full) this.#events.drained();
+    if (this.#state === "retiring" && this.#exchange.inFlight === 0) return this.destroy(this.#reason as Error);
+    if (wasFull && !this.full) this.#events.drained();
+    if (this.#settings.hold.isReleased && this.#exchange.inFlight === 0) this.updateHold();
   }
 
   #drain(): void {
-    this.#blocked = false;
+    this.#isBlocked = false;
     if (!this.full) this.#events.drained();
   }
 
   #retire(refusal: Error): void {
     const { clock, retry } = this.#settings;
-    // One that was only just chosen would be chosen again.
-    if (this.#state !== "ready" || retry === false || clock.now() - this.#since < retry.max) return;
+    // A server that was chosen a moment ago would only be chosen again.
+    if (this.#state !== "ready" || retry === false || clock.monotonic() - this.#readySince < retry.max) return;
     this.#move("retiring", refusal);
   }
 
-  /** What is in flight is rejected with; nobody knows what became of it. */
-  #loss(): ConnectionError {
+  /** Error of the commands in flight, which the server may have executed. */
+  #inFlightError(): ConnectionError {
     const cause = this.#reason as Error;
     const options = { cause, maybeExecuted: true };
     if (cause instanceof ConnectionError) {

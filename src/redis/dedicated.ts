@@ -10,10 +10,11 @@ import { blockingTime, dedicatedRefusal, transactionRefusal } from "./rules.ts";
 import { BoundedStream, type StreamOptions } from "./stream.ts";
 
 /**
- * A connection with one owner, made by {@linkcode RedisClient.dedicated}, for what cannot be shared.
+ * A connection that is not shared, for blocking commands, `WATCH`, `SELECT` and `MONITOR`. It is opened with
+ * {@linkcode RedisClient.dedicated}.
  *
- * What it was told (`WATCH`, `SELECT`) lives on the server's side of the connection, so it is not replaced when it is
- * lost: every command then rejects with a {@linkcode ConnectionError}, and its owner opens another one.
+ * The server keeps the state of the connection, such as watched keys and the selected database. A lost connection is
+ * therefore not replaced: every command rejects with a {@linkcode ConnectionError}, and the caller has to open another.
  *
  * @example
  * ```ts
@@ -24,52 +25,52 @@ import { BoundedStream, type StreamOptions } from "./stream.ts";
  * await own.command(["WATCH", "balance"]);
  * const balance = Number(await own.command(["GET", "balance"]));
  * const replies = await own.transaction([["SET", "balance", balance + 1]]);
- * if (replies === null) console.log("somebody else was faster");
+ * if (replies === null) console.log("Another client has changed the balance");
  * ```
  */
 export interface DedicatedClient extends AsyncDisposable {
-  /** The server's number for the connection, for `CLIENT UNBLOCK` and `CLIENT KILL`; 0 when it would not tell. */
+  /** Id of the connection for `CLIENT UNBLOCK` and `CLIENT KILL`; 0 if the server does not report it. */
   readonly clientId: number;
 
   /**
-   * Sends one command, as {@linkcode RedisClient.command} does.
+   * Sends a command like {@linkcode RedisClient.command}.
    *
-   * A command that was sent and has no reply after `timeout` takes the connection with it. Without a timeout a
-   * blocking command may take as long as it says, and `silenceTimeout` on top.
+   * If there is no reply within `timeout`, the connection is closed. Without `timeout`, a blocking command may block
+   * for its own timeout plus `silenceTimeout`.
    *
-   * @throws {ReplyError} When the server answers with an error.
-   * @throws {ConnectionError} When the connection is lost.
-   * @throws {TimeoutError} When there is no reply within `timeout`.
-   * @throws {TypeError} When the command is one that a method is for.
+   * @throws {ReplyError} If the server replies with an error.
+   * @throws {ConnectionError} If the connection is lost or closed.
+   * @throws {TimeoutError} If there is no reply within `timeout`.
+   * @throws {TypeError} If the command is not allowed, because a method of the client exists for it.
    */
   command<T extends Reply = Reply>(args: CommandArguments, options?: CommandOptions): Promise<T>;
 
   /**
-   * Runs commands in a transaction, as {@linkcode RedisClient.transaction} does.
+   * Runs commands in a transaction like {@linkcode RedisClient.transaction}.
    *
-   * @returns The replies; `null` when a key that was watched has changed.
+   * @returns The replies in order, or `null` if a watched key has changed.
    */
   transaction(commands: readonly CommandArguments[], options?: CommandOptions): Promise<Reply[] | null>;
 
   /**
-   * Every command that the server executes, as `MONITOR` tells it, from now on. The connection is closed when the
-   * iteration ends.
+   * Iterates over the commands that the server executes, with `MONITOR`. The connection is closed when the iteration
+   * ends.
    *
-   * @returns Lines like `1763892000.123456 [0 127.0.0.1:50000] "GET" "key"`.
-   * @throws {ReplyError} When the server refuses.
-   * @throws {ConnectionError} When the connection is lost.
-   * @throws {SlowConsumerError} When the buffer is full.
+   * @returns Lines such as `1763892000.123456 [0 127.0.0.1:50000] "GET" "key"`.
+   * @throws {ReplyError} If the server refuses.
+   * @throws {ConnectionError} If the connection is lost.
+   * @throws {SlowConsumerError} If the buffer is full.
    */
   monitor(options?: StreamOptions): AsyncIterableIterator<string>;
 
-  /** Closes the connection. What has no reply yet rejects with a {@linkcode ConnectionError}. */
+  /** Closes the connection. Commands without a reply reject with a {@linkcode ConnectionError}. */
   close(): Promise<void>;
 }
 
 /**
  * Opens a dedicated connection.
  *
- * @param open Holds it until it is closed or lost.
+ * @param open Set of the open connections, from which it is removed when it is closed or lost.
  */
 export async function openDedicated(
   settings: Settings,
@@ -95,7 +96,7 @@ export async function openDedicated(
 }
 
 function closedError(): ConnectionError {
-  return new ConnectionError("CLOSED", "Connection closed");
+  return new ConnectionError("CLOSED", "The connection was closed");
 }
 
 class Dedicated implements DedicatedClient {
@@ -125,7 +126,7 @@ class Dedicated implements DedicatedClient {
   }
 
   monitor(options: StreamOptions = {}): AsyncIterableIterator<string> {
-    if (this.#lines) throw new TypeError("MONITOR runs on this connection already");
+    if (this.#lines) throw new TypeError("Cannot run MONITOR: it is already running on this connection");
     const lines = this.#lines = new BoundedStream<string>(options, () => void this.close());
     this.#connection.divert((value) => {
       const isLine = typeof value === "string" && /^\d+\.\d+ \[/.test(value);
@@ -136,7 +137,7 @@ class Dedicated implements DedicatedClient {
     return lines;
   }
 
-  /** The connection is gone. */
+  /** Ends `monitor()` after the connection was closed or lost. */
   closed(reason: ConnectionError): void {
     this.#lines?.end(reason.code === "CLOSED" ? undefined : { reason });
   }

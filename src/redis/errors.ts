@@ -1,17 +1,17 @@
 /**
- * Why a {@linkcode ConnectionError}:
+ * Reason of a {@linkcode ConnectionError}:
  *
- * - `UNREACHABLE`: there is no connection yet, within the time that connecting may take.
- * - `REFUSED`: the server will not serve this client. The credentials or the database are wrong, its certificate is not
- *   trusted, or it is no Redis.
+ * - `UNREACHABLE`: no connection was established within `connectTimeout`.
+ * - `REFUSED`: the server does not serve this client: the credentials or the database are wrong, its certificate is not
+ *   trusted, or it is not Redis.
  * - `LOST`: the connection was lost.
- * - `FULL`: too much waits for the connection already.
- * - `CLOSED`: the client was closed.
+ * - `FULL`: too many commands wait for a connection already.
+ * - `CLOSED`: the client or the connection was closed.
  */
 export type ConnectionErrorCode = "UNREACHABLE" | "REFUSED" | "LOST" | "FULL" | "CLOSED";
 
 /**
- * There is no connection to the server, or it was lost.
+ * A command failed because there is no connection to the server, or because it was lost.
  *
  * @example
  * ```ts
@@ -22,13 +22,13 @@ export type ConnectionErrorCode = "UNREACHABLE" | "REFUSED" | "LOST" | "FULL" | 
  *   await redis.command(["INCR", "visits"]);
  * } catch (error) {
  *   if (error instanceof ConnectionError && !error.maybeExecuted) {
- *     // The server has never seen it: it is safe to send it again.
+ *     // The server has not received the command, so it is safe to send it again.
  *   }
  * }
  * ```
  */
 export class ConnectionError extends Error {
-  /** The name of the class. */
+  /** Name of the class. */
   override name = "ConnectionError";
   /** Why there is no connection. */
   readonly code: ConnectionErrorCode;
@@ -36,11 +36,11 @@ export class ConnectionError extends Error {
   readonly maybeExecuted: boolean;
 
   /**
-   * Makes an error that says what was attempted.
+   * Creates an error.
    *
    * @param code Why there is no connection.
    * @param message What was attempted, and why it failed.
-   * @param options The `cause`, and whether the command was sent (`maybeExecuted`, `false` when left out).
+   * @param options The `cause`, and whether the command was sent (`maybeExecuted`, `false` unless given).
    */
   constructor(code: ConnectionErrorCode, message: string, options: { cause?: unknown; maybeExecuted?: boolean } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -50,17 +50,17 @@ export class ConnectionError extends Error {
 }
 
 /**
- * Messages came in faster than they were taken from {@linkcode RedisClient.subscribe}, until its buffer was full. The
- * subscription has ended; what was buffered can still be taken, before this error comes in place of the missing messages.
+ * The buffer of a subscription is full, because messages arrived faster than they were taken. The subscription has
+ * ended. The iteration still yields the buffered messages before it rejects with this error.
  */
 export class SlowConsumerError extends Error {
-  /** The name of the class. */
+  /** Name of the class. */
   override name = "SlowConsumerError";
 }
 
 /**
- * Why something failed, in a few words. A connection that was tried on several addresses fails with an
- * `AggregateError`, whose own message is empty.
+ * Returns the message of an error for use in another message. A connection that was attempted on several addresses
+ * fails with an `AggregateError`, whose own message is empty.
  */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

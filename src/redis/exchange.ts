@@ -6,130 +6,132 @@ import type { Reply } from "../resp/reply.ts";
 import type { Command } from "./command.ts";
 import { codeOf } from "./failure.ts";
 
-/** What an {@linkcode Exchange} notices. */
+/** Events of an {@linkcode Exchange}. */
 export interface ExchangeEvents {
-  /** The server, which owed nothing, now owes a reply. */
-  owes(): void;
-  /** The server has refused a write, as it is a replica. */
-  misplaced(refusal: ReplyError): void;
+  /** A command was sent while none was in flight. */
+  waiting(): void;
+  /** The server has refused a write because it is a replica. */
+  readOnly(refusal: ReplyError): void;
 }
 
 /**
- * Commands out, replies in, over one connection that somebody else looks after.
+ * Encodes commands and decodes replies for one connection, without a socket.
  *
- * Commands that were sent sit in a queue, in the order in which they are answered.
+ * Commands in flight are in a queue, in the order in which their replies arrive.
  */
 export class Exchange {
   readonly #events: ExchangeEvents;
   readonly #encoder = new Encoder();
   readonly #decoder: Decoder;
   readonly #inFlight = new Fifo<Command>();
-  #bytes = 0;
-  /** Takes the replies that answer no command. */
-  #diverted: ((value: Reply) => boolean) | undefined;
-  #binary = false;
+  #bytesInFlight = 0;
+  /** Takes values that are not the reply to a command. */
+  #diversion: ((value: Reply) => boolean) | undefined;
+  #isBinary = false;
 
   constructor(limits: DecoderLimits | undefined, events: ExchangeEvents) {
     this.#events = events;
     this.#decoder = new Decoder({
-      binary: () => this.#binary || (this.#inFlight.peek()?.binary ?? false),
-      reply: (value) => this.#reply(value),
-      // Such as those of CLIENT TRACKING, which nobody listens to.
+      binary: () => this.#isBinary || (this.#inFlight.peek()?.binary ?? false),
+      reply: (value) => this.#receiveReply(value),
+      // Pushes, such as those of CLIENT TRACKING, are not supported.
       push: () => {},
     }, limits);
   }
 
-  /** How many commands have no reply yet. */
-  get owed(): number {
+  /** Number of commands that have no reply yet. */
+  get inFlight(): number {
     return this.#inFlight.size;
   }
 
-  /** How many bytes they are. */
-  get bytes(): number {
-    return this.#bytes;
+  /** Size of the commands that have no reply yet. */
+  get bytesInFlight(): number {
+    return this.#bytesInFlight;
   }
 
-  /** How many bytes wait to be taken. */
-  get pending(): number {
+  /** Number of encoded bytes that have not been taken yet. */
+  get unwritten(): number {
     return this.#encoder.size;
   }
 
-  /** For how many milliseconds the server may block on what it works on. */
-  get blocks(): number {
-    return this.#inFlight.peek()?.blocks ?? 0;
+  /** How long the server may block on the command whose reply is next, in milliseconds. */
+  get blockingTime(): number {
+    return this.#inFlight.peek()?.blockingTime ?? 0;
   }
 
   /**
-   * Sends a command, and what follows it.
+   * Sends a command and those that follow it.
    *
-   * @throws {TypeError} When an argument is none. Nothing of the command is sent then.
+   * @throws {TypeError} If an argument has a wrong type. Nothing of the command is sent then.
    */
-  send(command: Command): void {
-    const before = this.#encoder.size;
-    this.#encoder.write(command.args);
-    command.bytes = this.#encoder.size - before;
-    command.state = "sent";
-    this.#bytes += command.bytes;
-    if (this.#inFlight.size === 0) this.#events.owes();
-    this.#inFlight.push(command);
-    if (command.next !== undefined) this.send(command.next);
+  send(first: Command): void {
+    // Not by recursion: a transaction may have any number of commands.
+    for (let command: Command | undefined = first; command; command = command.next) {
+      const before = this.#encoder.size;
+      this.#encoder.write(command.args);
+      command.bytes = this.#encoder.size - before;
+      command.state = "sent";
+      this.#bytesInFlight += command.bytes;
+      if (this.#inFlight.size === 0) this.#events.waiting();
+      this.#inFlight.push(command);
+    }
   }
 
-  /** What was sent, for the wire. */
+  /** Takes the encoded commands, to be written to the socket. */
   take(): (string | Uint8Array)[] {
     return this.#encoder.take();
   }
 
   /**
-   * Takes bytes from the wire, and settles the commands that they answer.
+   * Decodes bytes from the socket, and settles the commands that they are replies to.
    *
-   * @throws {ProtocolError} When they make no sense. Nothing can be received any more then.
+   * @throws {ProtocolError} If the bytes are malformed. Nothing can be received after that.
    */
   receive(chunk: Uint8Array): void {
     this.#decoder.push(chunk);
   }
 
   /**
-   * From now on, offers each reply to somebody else first.
+   * Passes each further value to `take` first.
    *
-   * @param take Says whether it was one that answers no command.
-   * @param options.binary Whether replies are read in bytes.
+   * @param take Returns whether it has taken the value, because it is not the reply to a command.
+   * @param options.binary Whether strings are decoded as bytes.
    */
   divert(take: (value: Reply) => boolean, { binary }: { binary: boolean }): void {
-    this.#diverted = take;
-    this.#binary = binary;
+    this.#diversion = take;
+    this.#isBinary = binary;
   }
 
-  /** What was diverted is one of the replies to the command that is next in line. */
+  /** Counts the value that `take` has just taken as one of the replies to the next command. */
   acknowledge(): void {
     const command = this.#inFlight.peek();
-    if (command === undefined) throw unasked();
+    if (command === undefined) throw unexpectedReply();
     if (--command.replies > 0) return;
     this.#inFlight.shift();
-    this.#bytes -= command.bytes;
+    this.#bytesInFlight -= command.bytes;
     command.resolve(null);
   }
 
-  /** Rejects what is in flight. */
+  /** Rejects the commands in flight. */
   abandon(reason: Error): void {
     for (const command of this.#inFlight.drain()) command.reject(reason);
   }
 
-  #reply(value: Reply): void {
-    if (this.#diverted !== undefined && this.#diverted(value)) return;
+  #receiveReply(value: Reply): void {
+    if (this.#diversion !== undefined && this.#diversion(value)) return;
     const command = this.#inFlight.shift();
-    if (command === undefined) throw unasked();
-    this.#bytes -= command.bytes;
-    if (value instanceof Error) this.#refuse(command, value);
+    if (command === undefined) throw unexpectedReply();
+    this.#bytesInFlight -= command.bytes;
+    if (value instanceof Error) this.#reject(command, value);
     else command.resolve(value);
   }
 
-  #refuse(command: Command, error: Error): void {
+  #reject(command: Command, error: Error): void {
     command.reject(error);
-    if (error instanceof ReplyError && codeOf(error) === "READONLY") this.#events.misplaced(error);
+    if (error instanceof ReplyError && codeOf(error) === "READONLY") this.#events.readOnly(error);
   }
 }
 
-function unasked(): ProtocolError {
-  return new ProtocolError("Expected no reply, as no command was sent");
+function unexpectedReply(): ProtocolError {
+  return new ProtocolError("Cannot match a reply: expected none, as no command is in flight, got one");
 }

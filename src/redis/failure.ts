@@ -2,14 +2,14 @@ import { ReplyError } from "../resp/errors.ts";
 import { ConnectionError } from "./errors.ts";
 
 /**
- * What to do about an error:
+ * How to react to an error:
  *
- * - `retry`: it passes by itself, here or on another server.
- * - `reload`: the server does not know the script (any more).
- * - `regroup`: the stream or its consumer group is gone.
- * - `full`: the server is out of memory; what frees memory still works.
- * - `refused`: the credentials are wrong, or do not allow it.
- * - `fail`: the same again would fail again.
+ * - `retry`: the error is transient; try again, here or on another server.
+ * - `reload`: the server does not have the script in its cache; send it in full.
+ * - `regroup`: the stream or its consumer group does not exist; create it.
+ * - `full`: the server is out of memory; commands that free memory still work.
+ * - `refused`: the credentials are wrong or lack a permission.
+ * - `fail`: the same command would fail again.
  */
 export type Advice = "retry" | "reload" | "regroup" | "full" | "refused" | "fail";
 
@@ -32,10 +32,10 @@ const advice: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ["DENIED", "refused"],
 ]);
 
-/** Redis 6.2 puts what a command in a script failed with behind `ERR Error running script (call to f_...): `. */
+/** Redis 6.2 puts the error of a command in a script after `ERR Error running script (call to f_...): `. */
 const wrapped = /^ERR Error (?:running|compiling) script .*?@\w+: ?\d+: (?:@\w+: ?\d+: )?-?([A-Z]{2,})\b/s;
 
-/** What to do about an error of a command. */
+/** Returns how to react to the error of a command. */
 export function adviceFor(error: unknown): Advice {
   if (error instanceof ConnectionError) {
     if (error.code === "CLOSED") return "fail";
@@ -47,7 +47,10 @@ export function adviceFor(error: unknown): Advice {
   return /^ERR max number of clients reached/.test(error.message) ? "retry" : "fail";
 }
 
-/** The error code of a reply; of an error raised inside a script the code of that one, also as Redis 6.2 wraps it. */
+/**
+ * Returns the code of an error reply. If a command in a script has failed, that is the code of the command, also on
+ * Redis 6.2, which wraps the error.
+ */
 export function codeOf(error: ReplyError): string {
   if (error.code !== "ERR") return error.code;
   return wrapped.exec(error.message)?.[1] ?? error.code;

@@ -8,26 +8,31 @@ import { adviceFor } from "./failure.ts";
 import type { Settings } from "./options.ts";
 import { displayUrl } from "./url.ts";
 
-/** Who a {@linkcode Link} connects for. */
+/** The owner of a {@linkcode Link}. */
 export interface LinkOwner {
-  /** There is a connection. */
+  /** Called with each new connection. */
   ready(connection: Connection): void;
-  /** The connection takes commands again after it was full. */
+  /** Called when the connection accepts commands again after it was full. */
   drained(): void;
-  /** The connection is gone. */
+  /** Called when the connection is lost. */
   lost(reason: Error): void;
-  /** There is none within `connectTimeout`, or there will be none; what waits for it should be rejected. */
+  /** Called when there is no connection within `connectTimeout`, or none is possible: reject what waits for it. */
   failed(reason: ConnectionError): void;
-  /** Whether to go on trying after that, and after a loss; `proven` if there has been a connection. */
-  wanted(proven: boolean): boolean;
+  /**
+   * Whether to continue connecting after a loss or after `failed`.
+   *
+   * @param hasConnected Whether there has ever been a connection.
+   */
+  shouldReconnect(hasConnected: boolean): boolean;
 }
 
 /**
- * Keeps one connection to a server: makes it when it is first asked to, and makes a new one when it is lost.
+ * Maintains one connection to a server: opens it on demand, and replaces it when it is lost.
  *
- * It is `idle` until `open`. From then on it is `connecting` or, between two attempts, `waiting`, until it is `ready`.
- * A loss makes it `waiting` again. What it cannot do within `connectTimeout`, counted from `open` or from the loss, has
- * `failed`: it goes back to `idle`, or tries on while its owner wants it to. `closed` is for good.
+ * A link is `idle` until it is opened. It is then `connecting` or, between two attempts, `waiting`, until it is
+ * `ready`. When the connection is lost, it is `waiting` again. If there is no connection within `connectTimeout` of the
+ * call of `open()` or of the loss, the link reports that it has failed; it then becomes `idle`, or keeps connecting if
+ * its owner wants it to. `closed` is final.
  */
 export class Link {
   readonly #settings: Settings;
@@ -35,20 +40,21 @@ export class Link {
   readonly #protocol: 2 | 3;
   #state: "idle" | "connecting" | "waiting" | "ready" | "closed" = "idle";
   #connection: Connection | undefined;
-  /** The wait before the next attempt. */
+  /** Starts the next attempt. */
   #pause: Timer | undefined;
-  /** The end of the time that connecting may take. */
+  /** Reports a failure after `connectTimeout`. */
   #deadline: Timer | undefined;
   #attempts = 0;
-  /** Whether there has ever been a connection: what is refused from then on may be allowed again later. */
-  #proven = false;
-  #latest: Error | undefined;
+  /** Whether there has ever been a connection: a server that has accepted this client may do so again. */
+  #hasConnected = false;
+  /** Why the last attempt failed. */
+  #lastReason: Error | undefined;
   #failure: ConnectionError | undefined;
 
   /**
-   * Nothing connects yet.
+   * Creates a link. It does not connect yet.
    *
-   * @param options.protocol The version of RESP to speak, where the server does too.
+   * @param options.protocol Version of RESP to use, if the server supports it.
    */
   constructor(settings: Settings, owner: LinkOwner, { protocol }: { protocol: 2 | 3 }) {
     this.#settings = settings;
@@ -56,24 +62,24 @@ export class Link {
     this.#protocol = protocol;
   }
 
-  /** Why there is no connection, once that has taken too long. */
+  /** Why there is no connection, once `connectTimeout` has passed or none is possible. */
   get failure(): ConnectionError | undefined {
     return this.#failure;
   }
 
-  /** Begins to connect, unless it does already. */
+  /** Starts to connect, unless it has already. */
   open(): void {
     if (this.#state !== "idle") return;
-    this.#begin();
+    this.#startDeadline();
     this.#attempt();
   }
 
-  /** Gives the connection up until the next `open`. */
+  /** Closes the connection until the next call of `open()`. */
   rest(reason: Error): void {
     if (this.#state !== "closed") this.#move("idle", reason);
   }
 
-  /** Closes for good; resolves when the socket is closed. */
+  /** Closes the link for good; resolves when the socket is closed. */
   async close(reason: Error): Promise<void> {
     const connection = this.#connection;
     this.#move("closed", reason);
@@ -93,90 +99,96 @@ export class Link {
     connection?.end(reason as Error);
   }
 
-  #begin(): void {
+  #startDeadline(): void {
     const { connectTimeout, clock } = this.#settings;
-    this.#latest = undefined;
-    this.#deadline = clock.timer(connectTimeout, () => this.#late(connectTimeout));
+    this.#lastReason = undefined;
+    this.#deadline = clock.timer(connectTimeout, () => this.#onDeadline(connectTimeout), {
+      ref: !this.#settings.hold.isReleased,
+    });
   }
 
   #attempt(): void {
     this.#move("connecting");
     const connection = new Connection(this.#settings, {
-      ready: () => this.#ready(connection),
+      ready: () => this.#onReady(connection),
       drained: () => this.#owner.drained(),
-      closed: (reason) => this.#closed(connection, reason),
+      closed: (reason) => this.#onClosed(connection, reason),
     }, { timeout: this.#settings.connectTimeout, protocol: this.#protocol });
     this.#connection = connection;
   }
 
-  #ready(connection: Connection): void {
+  #onReady(connection: Connection): void {
     const { logger, target } = this.#settings;
-    if (this.#proven) logger?.info(`Connected to ${displayUrl(target)} again`);
-    this.#proven = true;
+    if (this.#hasConnected) logger?.info(`Reconnected to ${displayUrl(target)}`);
+    this.#hasConnected = true;
     this.#move("ready");
     this.#owner.ready(connection);
   }
 
-  #closed(connection: Connection, reason: Error): void {
+  #onClosed(connection: Connection, reason: Error): void {
     if (connection !== this.#connection) return;
     this.#connection = undefined;
-    if (this.#state === "ready") this.#lost(reason);
-    else this.#refused(reason);
+    if (this.#state === "ready") this.#onLost(reason);
+    else this.#onAttemptFailed(reason);
   }
 
-  #lost(reason: Error): void {
+  #onLost(reason: Error): void {
     const { logger, target, retry } = this.#settings;
     this.#move("waiting");
     this.#owner.lost(reason);
-    // The owner may have closed it.
+    // The owner may have closed the link.
     if (this.#state !== "waiting") return;
-    if (retry === false || !this.#owner.wanted(this.#proven)) return this.#move("idle");
+    if (retry === false || !this.#owner.shouldReconnect(this.#hasConnected)) return this.#move("idle");
     logger?.warn(`Connection to ${displayUrl(target)} lost: ${reasonOf(reason)}`);
-    this.#begin();
+    this.#startDeadline();
     this.#wait(backoff(this.#attempts++, retry));
   }
 
-  /** An attempt has failed. */
-  #refused(reason: Error): void {
+  #onAttemptFailed(reason: Error): void {
     const { logger, target, retry } = this.#settings;
-    const news = this.#latest?.message !== reason.message;
-    this.#latest = reason;
+    const isNewReason = this.#lastReason?.message !== reason.message;
+    this.#lastReason = reason;
     if (retry === false) return this.#fail("");
     if (!isFinal(reason)) {
-      if (news && !this.#proven) logger?.warn(`Cannot connect to ${displayUrl(target)} yet: ${reasonOf(reason)}`);
+      if (isNewReason && !this.#hasConnected) {
+        logger?.warn(`Connecting to ${displayUrl(target)} failed and will be retried: ${reasonOf(reason)}`);
+      }
       return this.#wait(backoff(this.#attempts++, retry));
     }
-    if (news) logger?.error(`Cannot connect to ${displayUrl(target)}: ${reasonOf(reason)}`);
+    if (isNewReason) logger?.error(`Cannot connect to ${displayUrl(target)}: ${reasonOf(reason)}`);
     this.#wait(retry.max);
-    if (!this.#proven) this.#fail("");
+    if (!this.#hasConnected) this.#fail("");
   }
 
   #wait(ms: number): void {
     this.#move("waiting");
-    this.#pause = this.#settings.clock.timer(ms, () => this.#attempt());
+    // A released client keeps no process alive to reconnect.
+    this.#pause = this.#settings.clock.timer(ms, () => this.#attempt(), { ref: !this.#settings.hold.isReleased });
   }
 
-  #late(timeout: number): void {
-    this.#latest ??= new TimeoutError(this.#connection?.lacks ?? "No connection");
+  #onDeadline(timeout: number): void {
+    this.#lastReason ??= new TimeoutError(this.#connection?.unfinished ?? "The connection was not established");
     this.#fail(` within ${timeout} ms`);
   }
 
-  #fail(when: string): void {
+  /** @param span How long the link has tried to connect, for the message. */
+  #fail(span: string): void {
     const { target, retry } = this.#settings;
-    const cause = this.#latest as Error;
+    const cause = this.#lastReason as Error;
     const failure = new ConnectionError(
       isFinal(cause) ? "REFUSED" : "UNREACHABLE",
-      `Cannot connect to ${displayUrl(target)}${when}: ${reasonOf(cause)}`,
+      `Cannot connect to ${displayUrl(target)}${span}: ${reasonOf(cause)}`,
       { cause },
     );
     this.#deadline?.cancel();
     this.#failure = failure;
     this.#owner.failed(failure);
-    if (this.#state !== "closed" && (retry === false || !this.#owner.wanted(this.#proven))) this.#move("idle", failure);
+    if (this.#state === "closed") return;
+    if (retry === false || !this.#owner.shouldReconnect(this.#hasConnected)) this.#move("idle", failure);
   }
 }
 
-/** Whether the same attempt would fail again: wrong credentials, or no Redis at all. */
+/** Whether every further attempt would fail in the same way: wrong credentials, or a server that is not Redis. */
 function isFinal(reason: Error): boolean {
   if (reason instanceof ProtocolError || reason instanceof TypeError) return true;
   if (reason instanceof ReplyError) return adviceFor(reason) !== "retry";

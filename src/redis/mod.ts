@@ -1,5 +1,5 @@
 /**
- * A Redis client for Deno, Bun and Node that speaks RESP3.
+ * A Redis client for Deno, Bun and Node. It uses RESP3 and pipelines every command.
  *
  * @example
  * ```ts

@@ -4,86 +4,87 @@ import type { Logger } from "../base/log.ts";
 import type { DecoderLimits } from "../resp/decoder.ts";
 import type { RetryLimits } from "../base/backoff.ts";
 import type { TlsOptions } from "./transport.ts";
+import { ProcessHold } from "./process_hold.ts";
 import { parseUrl, type Target } from "./url.ts";
 
-/** Options of {@linkcode createClient}. What is also in the URL is taken from here. */
+/** Options of {@linkcode createClient}. They override the URL. */
 export interface ClientOptions {
-  /** The user to log in as. Without one but with a password, the server's user `default`. */
+  /** User name. With a password only, it is the user `default` of the server. */
   username?: string | undefined;
-  /** The password to log in with. */
+  /** Password. */
   password?: string | undefined;
   /**
-   * The number of the database.
+   * Number of the database.
    *
    * @default {0}
    */
   database?: number | undefined;
   /**
-   * Options of `node:tls`, such as `ca`, `cert`, `key`, `servername` and `rejectUnauthorized`. Encrypts the
-   * connection, as `rediss://` does.
+   * Options of `node:tls`, such as `ca`, `cert`, `key`, `servername` and `rejectUnauthorized`. Like `rediss://`, they
+   * enable TLS.
    */
   tls?: TlsOptions | undefined;
   /**
-   * How long to try to connect, before commands that wait for the connection are rejected.
+   * How long to try to connect before the commands that wait for a connection are rejected.
    *
    * @default {"10s"}
    */
   connectTimeout?: Duration | undefined;
   /**
-   * The shortest and the longest wait between two attempts to connect; it doubles each time, and is drawn at random
-   * from that range. `false`: a failed attempt rejects at once, and a lost connection is not replaced.
+   * Shortest and longest wait between two attempts to connect. The wait is random, with an upper bound that doubles
+   * with each attempt. With `false`, a failed attempt rejects immediately and a lost connection is not replaced.
    *
    * @default {{ min: 50, max: 2000 }}
    */
   retry?: false | { readonly min?: Duration | undefined; readonly max?: Duration | undefined } | undefined;
-  /** The name of the connections, as `CLIENT LIST` shows it. Without spaces. */
+  /** Name of the connections in `CLIENT LIST`: visible ASCII characters without spaces. */
   name?: string | undefined;
   /**
-   * How long a connection that somebody waits for may be silent before it is asked for a sign of life.
+   * How long a connection may be silent before it is pinged, if a caller waits for messages on it.
    *
    * @default {"5s"}
    */
   pingInterval?: Duration | undefined;
   /**
-   * The same for a connection that nobody waits for.
+   * How long an idle connection may be silent before it is pinged.
    *
    * @default {"30s"}
    */
   idlePingInterval?: Duration | undefined;
   /**
-   * How long a server that owes an answer may be silent before the connection is given up. It must be longer than the
-   * slowest command.
+   * How long a server may be silent while a command has no reply, before the connection is considered lost. It must be
+   * longer than the slowest command takes.
    *
    * @default {"10s"}
    */
   silenceTimeout?: Duration | undefined;
   /**
-   * How many commands may wait for a lost connection to come back.
+   * Maximum number of commands that wait for a connection. Further ones reject with the code `FULL`.
    *
    * @default {100_000}
    */
   maxQueued?: number | undefined;
   /**
-   * How many bytes of commands may wait for a lost connection to come back.
+   * Maximum size in bytes of the commands that wait for a connection. Further ones reject with the code `FULL`.
    *
    * @default {67_108_864}
    */
   maxQueuedBytes?: number | undefined;
   /**
-   * How many bytes of commands may be sent ahead of their replies. More wait in the client.
+   * Maximum size in bytes of the commands that are in flight. Further ones wait in the client.
    *
    * @default {16_777_216}
    */
   maxInFlightBytes?: number | undefined;
-  /** How large a reply may be. */
+  /** Upper limits for replies. */
   limits?: DecoderLimits | undefined;
-  /** Told about lost and restored connections; nobody when left out. */
+  /** Receives log lines about failed, lost and restored connections; without one, nothing is logged. */
   logger?: Logger | undefined;
-  /** Where time comes from; for tests. */
+  /** Source of time, for tests; the clock of the machine unless given. */
   clock?: Clock | undefined;
 }
 
-/** {@linkcode ClientOptions} with every default filled in. */
+/** {@linkcode ClientOptions}, checked and with defaults. Durations are in milliseconds. */
 export interface Settings {
   readonly target: Target;
   readonly tls: TlsOptions | undefined;
@@ -97,15 +98,16 @@ export interface Settings {
   readonly maxQueuedBytes: number;
   readonly maxInFlightBytes: number;
   readonly limits: DecoderLimits | undefined;
+  readonly hold: ProcessHold;
   readonly logger: Logger | undefined;
   readonly clock: Clock;
 }
 
 /**
- * Fills in the defaults.
+ * Checks a URL and options, and fills in the defaults.
  *
- * @throws {TypeError} When the URL or an option is of no use.
- * @throws {RangeError} When a number or a duration is out of range.
+ * @throws {TypeError} If the URL or an option is invalid.
+ * @throws {RangeError} If a number or a duration is out of range.
  */
 export function settingsOf(url: string, options: ClientOptions): Settings {
   const {
@@ -126,18 +128,20 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
   const target = parseUrl(url);
   const { username = target.username, password = target.password, database = target.database } = options;
   if (username !== undefined && password === undefined) {
-    throw new TypeError("A user name needs a password");
+    throw new TypeError(`Cannot use user name ${JSON.stringify(username)}: expected a password too, got none`);
   }
   if (name !== undefined && !/^[!-~]+$/.test(name)) {
-    throw new TypeError(`Invalid name, expected visible ASCII without spaces: ${JSON.stringify(name)}`);
+    const expected = "expected visible ASCII characters without spaces";
+    throw new TypeError(`Cannot use option "name": ${expected}, got ${JSON.stringify(name)}`);
   }
   return {
+    hold: new ProcessHold(),
     target: {
       ...target,
       tls: target.tls || tls !== undefined,
       username,
       password,
-      database: whole(database, "database", 0),
+      database: integer(database, "database", 0),
     },
     tls,
     connectTimeout: positive(connectTimeout, "connectTimeout"),
@@ -146,9 +150,9 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
     pingInterval: positive(pingInterval, "pingInterval"),
     idlePingInterval: positive(idlePingInterval, "idlePingInterval"),
     silenceTimeout: positive(silenceTimeout, "silenceTimeout"),
-    maxQueued: whole(maxQueued, "maxQueued", 0),
-    maxQueuedBytes: whole(maxQueuedBytes, "maxQueuedBytes", 0),
-    maxInFlightBytes: whole(maxInFlightBytes, "maxInFlightBytes", 1),
+    maxQueued: integer(maxQueued, "maxQueued", 0),
+    maxQueuedBytes: integer(maxQueuedBytes, "maxQueuedBytes", 0),
+    maxInFlightBytes: integer(maxInFlightBytes, "maxInFlightBytes", 1),
     limits,
     logger,
     clock,
@@ -160,20 +164,22 @@ function retryLimits(
 ): RetryLimits {
   const limits = { min: milliseconds(min, "retry.min"), max: milliseconds(max, "retry.max") };
   if (limits.min > limits.max) {
-    throw new RangeError(`Invalid retry, expected min to be at most max: ${limits.min} and ${limits.max}`);
+    throw new RangeError(
+      `Cannot use option "retry": expected min <= max, got min ${limits.min} ms and max ${limits.max} ms`,
+    );
   }
   return limits;
 }
 
-function positive(duration: Duration, name: string): number {
-  const ms = milliseconds(duration, name);
-  if (ms === 0) throw new RangeError(`Invalid ${name}, expected a duration above 0: ${duration}`);
+function positive(duration: Duration, option: string): number {
+  const ms = milliseconds(duration, option);
+  if (ms === 0) throw new RangeError(`Cannot use option "${option}": expected a duration > 0, got ${duration}`);
   return ms;
 }
 
-function whole(value: number, name: string, least: number): number {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new RangeError(`Invalid ${name}, expected a whole number from ${least} on: ${value}`);
+function integer(value: number, option: string, minimum: number): number {
+  if (!Number.isSafeInteger(value) || value < minimum) {
+    throw new RangeError(`Cannot use option "${option}": expected an integer >= ${minimum}, got ${value}`);
   }
   return value;
 }

@@ -1,46 +1,48 @@
 import { nextTick } from "node:process";
 import { type Deferred, deferred } from "../base/async.ts";
 import { Fifo } from "../base/fifo.ts";
-import { type Command, roughSize } from "./command.ts";
+import { type Command, estimateSize } from "./command.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionError, reasonOf } from "./errors.ts";
 import { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
 import { displayUrl } from "./url.ts";
 
-/** How many commands wait for the end of the tick; with more, they leave at once, so that the server can begin. */
-const batch = 256;
+/** Number of commands at which a tick sends them without waiting for its end, so that the server can start. */
+const batchSize = 256;
 
 /**
- * The commands for one server, in order, over one connection after another.
+ * Sends the commands for one server in order, over one connection after another.
  *
- * A command waits here until it is sent, and with the connection from then on. While the pipeline is `online`, what
- * came in during a tick leaves at its end, in one write. While it is `offline`, commands wait for the connection, as
- * many as the limits allow. `closed` is for good; nothing waits then.
+ * While the pipeline is `online`, the commands of a tick are sent at its end in one write. While it is `offline`,
+ * commands wait for the connection, up to the limits `maxQueued` and `maxQueuedBytes`. `closed` is final, and no
+ * command waits then.
  */
 export class Pipeline {
   readonly settings: Settings;
-  /** Whether it outlives its connection. */
+  /** Whether a lost connection is replaced. */
   readonly #reconnect: boolean;
   readonly #closed: ((reason: ConnectionError) => void) | undefined;
   readonly #link: Link;
   readonly #waiting = new Fifo<Command>();
   #state: "offline" | "online" | "closed" = "offline";
   #connection: Connection | undefined;
-  /** Given to those who wait for the connection itself. */
+  /** Settles the calls of `connect()`. */
   #arrival: Deferred<Connection> | undefined;
   #reason: ConnectionError | undefined;
-  /** How many bytes wait for the connection. */
+  /** Estimated size of the commands that wait for the connection. */
   #bytes = 0;
-  /** How many of those who wait do so no longer. */
+  /** Number of withdrawn commands in `#waiting`. */
   #withdrawn = 0;
+  /** Whether `#flush` will be called at the end of the tick. */
   #scheduled = false;
 
   /**
-   * Nothing connects yet.
+   * Creates a pipeline. It does not connect yet.
    *
-   * @param options.reconnect Whether it outlives its connection.
-   * @param options.closed Called when it is closed, because it was told to or has lost its connection.
+   * @param options.reconnect Whether to replace a lost connection.
+   * @param options.closed Called when the pipeline is closed: by its owner, or because a connection that is not
+   * replaced was lost.
    */
   constructor(
     settings: Settings,
@@ -54,15 +56,15 @@ export class Pipeline {
       drained: () => this.#flush(),
       lost: (reason) => this.#lost(reason),
       failed: (reason) => this.#reject(reason),
-      wanted: (proven) => proven && this.#reconnect,
+      shouldReconnect: (hasConnected) => hasConnected && this.#reconnect,
     }, { protocol: 3 });
   }
 
-  /** Queues a command for sending, and connects where needed. */
+  /** Queues a command, and connects if necessary. */
   send(command: Command): void {
     if (this.#state !== "online" && !this.#admit(command)) return;
     this.#waiting.push(command);
-    if (this.#waiting.size >= batch) this.#flush();
+    if (this.#waiting.size >= batchSize) this.#flush();
     else if (!this.#scheduled) {
       this.#scheduled = true;
       nextTick(this.#flush);
@@ -70,9 +72,9 @@ export class Pipeline {
   }
 
   /**
-   * The connection, as soon as there is one.
+   * Resolves to the connection, and connects if necessary.
    *
-   * @throws {ConnectionError} When there is none within `connectTimeout`.
+   * @throws {ConnectionError} If there is no connection within `connectTimeout`.
    */
   connect(): Promise<Connection> {
     if (this.#connection) return Promise.resolve(this.#connection);
@@ -83,7 +85,7 @@ export class Pipeline {
     return this.#arrival.promise;
   }
 
-  /** Rejects a command for a reason of its caller. It is never sent, unless it is already. */
+  /** Rejects a command whose caller has given up. Unless it was sent already, it is never sent. */
   withdraw(command: Command, reason: unknown): void {
     if (command.state === "waiting") {
       command.state = "withdrawn";
@@ -92,14 +94,14 @@ export class Pipeline {
     command.reject(reason);
   }
 
-  /** Like `withdraw`, after a timeout: a connection of which nobody knows when it answers is of no use to one owner. */
+  /** Withdraws a command after its timeout. A dedicated connection is closed: later commands would wait for the reply. */
   expire(command: Command, reason: Error): void {
-    const stuck = command.state === "sent" && !this.#reconnect;
+    const isBlocked = command.state === "sent" && !this.#reconnect;
     this.withdraw(command, reason);
-    if (stuck) this.#connection?.destroy(reason);
+    if (isBlocked) this.#connection?.destroy(reason);
   }
 
-  /** Rejects everything and closes the connection; resolves when the socket is closed. */
+  /** Rejects every command and closes the connection; resolves when the socket is closed. */
   close(reason: ConnectionError): Promise<void> {
     if (this.#state !== "closed") this.#move("closed", undefined, reason);
     return this.#link.close(reason);
@@ -127,7 +129,7 @@ export class Pipeline {
     this.close(new ConnectionError("LOST", message, { cause: reason }));
   }
 
-  /** Sends what waits, as far as the connection takes it. */
+  /** Sends the waiting commands until the connection is full. */
   readonly #flush = (): void => {
     this.#scheduled = false;
     const connection = this.#connection;
@@ -142,24 +144,27 @@ export class Pipeline {
       try {
         connection.send(command);
       } catch (error) {
+        // Half a transaction would leave the connection in MULTI for every command behind it.
+        if (command.state === "sent") return connection.destroy(error as Error);
         command.reject(error);
       }
     }
     connection.flush();
   };
 
-  /** Whether a command may wait for the connection; rejects it otherwise. */
+  /** Lets a command wait for the connection, or rejects it. Returns whether it may wait. */
   #admit(command: Command): boolean {
-    const refusal = this.#reason ?? this.#link.failure ?? this.#excess(command);
+    const refusal = this.#reason ?? this.#link.failure ?? this.#reserve(command);
     if (refusal) command.reject(refusal);
     else this.#link.open();
     return !refusal;
   }
 
-  #excess(command: Command): ConnectionError | undefined {
+  /** Counts the bytes of a command that has to wait; returns an error if it would exceed a limit. */
+  #reserve(command: Command): ConnectionError | undefined {
     const { maxQueued, maxQueuedBytes } = this.settings;
     command.bytes = 0;
-    for (let part: Command | undefined = command; part; part = part.next) command.bytes += roughSize(part.args);
+    for (let part: Command | undefined = command; part; part = part.next) command.bytes += estimateSize(part.args);
     const fits = () => this.#waiting.size < maxQueued && this.#bytes + command.bytes <= maxQueuedBytes;
     if (!fits() && this.#withdrawn > 0) this.#recount();
     if (fits()) {
@@ -167,16 +172,16 @@ export class Pipeline {
       return undefined;
     }
     const limit = this.#waiting.size < maxQueued ? `maxQueuedBytes ${maxQueuedBytes}` : `maxQueued ${maxQueued}`;
-    return new ConnectionError("FULL", `Too many commands wait for the connection, the limit is reached: ${limit}`);
+    return new ConnectionError("FULL", `Cannot queue the command until there is a connection: ${limit} is reached`);
   }
 
-  /** Drops what was withdrawn, and counts the rest anew. */
+  /** Removes withdrawn commands, and counts the bytes of the others. */
   #recount(): void {
     this.#bytes = this.#withdrawn = 0;
     for (const command of this.#waiting.drain()) {
       if (command.state === "withdrawn") continue;
       this.#waiting.push(command);
-      command.bytes ||= roughSize(command.args);
+      command.bytes ||= estimateSize(command.args);
       this.#bytes += command.bytes;
     }
   }

@@ -1,3 +1,4 @@
+import { onAbort } from "../base/abort.ts";
 import { milliseconds } from "../base/duration.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { Encoder } from "../resp/encoder.ts";
@@ -7,35 +8,36 @@ import { Command, type CommandArguments, type CommandOptions } from "./command.t
 import type { Pipeline } from "./pipeline.ts";
 
 /**
- * Sends a command that its caller may lose patience with, and promises its reply.
+ * Sends a command with a signal or a timeout; resolves to its reply.
  *
- * @param blocks For how many milliseconds the server may block on it.
+ * @param blockingTime How long the server may block on it, in milliseconds.
  */
 export function request(
   pipeline: Pipeline,
   args: CommandArguments,
   options: CommandOptions,
-  blocks = 0,
+  blockingTime = 0,
 ): Promise<Reply> {
-  return patiently(pipeline, args[0], options, (resolve, reject) => {
+  return send(pipeline, args[0], options, (resolve, reject) => {
     const command = new Command(args, options.binary ?? false, resolve, reject);
-    command.blocks = blocks;
+    command.blockingTime = blockingTime;
     return command;
   });
 }
 
 /**
- * Sends a transaction in one piece, and promises the replies to its commands; `null` when a watched key was changed.
+ * Sends a transaction without other commands in between; resolves to the replies to its commands, or to `null` if a
+ * watched key has changed.
  *
- * @throws {ReplyError} When a command was refused while they were queued; nothing was executed then.
+ * @throws {ReplyError} If the server refused to queue a command. Nothing was executed then.
  */
 export function transaction(
   pipeline: Pipeline,
   commands: readonly CommandArguments[],
   options: CommandOptions,
 ): Promise<Reply[] | null> {
-  return patiently(pipeline, "EXEC", options, (resolve, reject) => {
-    // What cannot be encoded must be known before anything of it is sent.
+  return send(pipeline, "EXEC", options, (resolve, reject) => {
+    // Encodes all commands first, so that an invalid argument throws before any of them is sent.
     const draft = new Encoder();
     for (const args of commands) draft.write(args);
 
@@ -55,32 +57,35 @@ export function transaction(
   });
 }
 
-/** Sends what `make` makes, until it is settled, its signal is aborted, or its time is over. */
-function patiently<T extends Reply>(
+/**
+ * Creates a command and sends it; withdraws it when its signal is aborted or its timeout is over.
+ *
+ * @param name Name of the command, for the error of a timeout.
+ */
+function send<T extends Reply>(
   pipeline: Pipeline,
   name: string,
   { signal, timeout }: CommandOptions,
-  make: (resolve: (reply: Reply) => void, reject: (reason: unknown) => void) => Command,
+  create: (resolve: (reply: Reply) => void, reject: (reason: unknown) => void) => Command,
 ): Promise<T> {
   if (signal?.aborted) return Promise.reject(signal.reason);
   return new Promise<T>((resolve, reject) => {
     const ms = timeout === undefined ? undefined : milliseconds(timeout, "timeout");
-    const command = make((reply) => {
-      done();
+    const command = create((reply) => {
+      cleanUp();
       resolve(reply as T);
     }, (reason) => {
-      done();
+      cleanUp();
       reject(reason);
     });
-    const abort = (): void => pipeline.withdraw(command, signal?.reason);
     const timer = ms === undefined ? undefined : pipeline.settings.clock.timer(ms, () => {
       pipeline.expire(command, new TimeoutError(`No reply to ${name} within ${ms} ms`));
     });
-    const done = (): void => {
+    const removeCallback = signal && onAbort(signal, () => pipeline.withdraw(command, signal.reason));
+    const cleanUp = (): void => {
       timer?.cancel();
-      signal?.removeEventListener("abort", abort);
+      removeCallback?.();
     };
-    signal?.addEventListener("abort", abort);
     pipeline.send(command);
   });
 }

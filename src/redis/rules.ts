@@ -1,7 +1,7 @@
 import type { Argument } from "../resp/reply.ts";
 import type { CommandArguments } from "./command.ts";
 
-/** What is special about a command; `details` where its arguments tell. */
+/** Why a command is special, or `none`; `details` means that its arguments decide. */
 type Rule = "none" | "details" | "blocks" | "state" | "transaction" | "subscribe" | "monitor" | "option" | "never";
 
 const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
@@ -17,52 +17,51 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
   ] as const).flatMap(([rule, names]) => names.split(" ").map((name): [string, Rule] => [name, rule])),
 );
 
-const dedicated = "its connection, which is shared: use dedicated()";
-const advice: Readonly<Record<Exclude<Rule, "none" | "details">, string>> = {
-  blocks: `blocks ${dedicated}`,
-  state: `changes ${dedicated}`,
-  transaction: "cannot be sent on its own: use transaction()",
-  subscribe: "takes a connection of its own: use subscribe()",
-  monitor: "takes a connection of its own: use monitor() of dedicated()",
-  option: "is for the client to send: use the options of createClient(), and close()",
-  never: "makes replies come without a command, or not at all",
+const explanations: Readonly<Record<Exclude<Rule, "none" | "details">, string>> = {
+  blocks: "it blocks the connection, which is shared; use dedicated()",
+  state: "it changes the state of the connection, which is shared; use dedicated()",
+  transaction: "it is part of a transaction; use transaction()",
+  subscribe: "it needs a connection of its own; use subscribe()",
+  monitor: "it needs a connection of its own; use monitor() of dedicated()",
+  option: "only the client itself may send it; use the options of createClient(), or close()",
+  never: "the server then sends replies without a command, or none at all",
 };
 
-/** Whether a command of that name may run on any connection, whatever its arguments. */
+/** Whether a command of this name may run on any connection, whatever its arguments. */
 export function isHarmless(name: string): boolean {
   return !rules.has(upper(name));
 }
 
-/** Why a command may not run on a connection that others use too; `undefined` when it may. */
+/** Error of a command that may not run on a shared connection; `undefined` if it may. */
 export function sharedRefusal(args: CommandArguments): TypeError | undefined {
   const rule = ruleOf(args);
   return rule === "none" ? undefined : refusal(args, rule);
 }
 
-/** Why a command may not run even on a connection that has one owner; `undefined` when it may. */
+/** Error of a command that may not even run on a dedicated connection; `undefined` if it may. */
 export function dedicatedRefusal(args: CommandArguments): TypeError | undefined {
   const rule = ruleOf(args);
   const allowed = rule === "none" || rule === "blocks" || rule === "state" || rule === "transaction";
   return allowed ? undefined : refusal(args, rule);
 }
 
-/** Why a command may not be part of a transaction; `undefined` when it may. Nothing blocks there. */
+/** Error of a command that may not be part of a transaction; `undefined` if it may. No command blocks there. */
 export function transactionRefusal(args: CommandArguments): TypeError | undefined {
   const rule = ruleOf(args);
   return rule === "none" || rule === "blocks" ? undefined : refusal(args, rule);
 }
 
-/** For how many milliseconds the server may block on a command; `Infinity` where it may for ever. */
+/** How long the server may block on a command, in milliseconds; `Infinity` if there is no limit. */
 export function blockingTime(args: CommandArguments): number {
   if (ruleOf(args) !== "blocks") return 0;
   const time = Number(args[timeoutAt(args)]) * (inMilliseconds.has(upper(args[0])) ? 1 : 1000);
-  // What is no time at all, the server refuses at once.
+  // The server refuses an invalid timeout immediately.
   return time === 0 ? Infinity : time || 0;
 }
 
 const inMilliseconds: ReadonlySet<string> = new Set(["XREAD", "XREADGROUP", "WAIT", "WAITAOF"]);
 
-/** The place of the timeout among the arguments of a blocking command. */
+/** Index of the timeout in the arguments of a blocking command. */
 function timeoutAt(args: CommandArguments): number {
   switch (upper(args[0])) {
     case "XREAD":
@@ -76,13 +75,13 @@ function timeoutAt(args: CommandArguments): number {
   }
 }
 
-/** The place of the option `BLOCK` of a read, which stands before the streams; -1 when it is not there. */
+/** Index of the option `BLOCK` of a stream read, which precedes `STREAMS`; -1 if it is not given. */
 function blockAt(args: CommandArguments): number {
   for (let i = 1; i < args.length; i++) {
     const word = upper(args[i]);
     if (word === "BLOCK") return i;
     if (word === "STREAMS") return -1;
-    // XREADGROUP GROUP group consumer: names that may read like options.
+    // XREADGROUP GROUP <group> <consumer>: the names may equal options.
     if (word === "GROUP") i += 2;
   }
   return -1;
@@ -100,7 +99,7 @@ function ruleOfDetails(args: CommandArguments): Rule {
 
 function refusal(args: CommandArguments, rule: Rule): TypeError {
   const name = upper(args[0]) === "CLIENT" ? "CLIENT REPLY" : upper(args[0]);
-  return new TypeError(`${name} ${advice[rule as keyof typeof advice]}`);
+  return new TypeError(`Cannot send ${name}: ${explanations[rule as keyof typeof explanations]}`);
 }
 
 function upper(arg: Argument | undefined): string {

@@ -6,7 +6,7 @@ import type { RedisClient } from "./client.ts";
 import type { CommandOptions } from "./command.ts";
 
 /**
- * A Lua script that is sent as its hash, and in full only where the server does not know it (any more).
+ * A Lua script. It is sent as its hash, and in full only if the server does not have it in its cache.
  *
  * @example
  * ```ts
@@ -18,15 +18,15 @@ import type { CommandOptions } from "./command.ts";
  * ```
  */
 export class Script {
-  /** The text of the script. */
+  /** The Lua source. */
   readonly source: string;
-  /** The SHA-1 of the text, 40 hexadecimal digits: its name on the server. */
+  /** SHA-1 of the source in 40 hexadecimal digits, which identifies the script on the server. */
   readonly sha: string;
 
   /**
-   * Makes a script; nothing is sent yet.
+   * Creates a script. Nothing is sent yet.
    *
-   * @param source Lua.
+   * @param source Lua source.
    */
   constructor(source: string) {
     this.source = source;
@@ -36,13 +36,13 @@ export class Script {
   /**
    * Runs the script.
    *
-   * @param client Where to run it: the client, or a dedicated connection.
-   * @param keys What the script finds in `KEYS`.
-   * @param args What the script finds in `ARGV`.
+   * @param client The client, or a dedicated connection.
+   * @param keys Values of `KEYS`.
+   * @param args Values of `ARGV`.
    * @param options As for {@linkcode RedisClient.command}.
-   * @returns What the script returns.
-   * @throws {ReplyError} When the script fails.
-   * @throws {ConnectionError} When the connection is lost.
+   * @returns The value that the script returns.
+   * @throws {ReplyError} If the script fails.
+   * @throws {ConnectionError} If there is no connection, or it is lost.
    */
   async run<T extends Reply = Reply>(
     client: Pick<RedisClient, "command">,

@@ -1,33 +1,37 @@
+import { onAbort } from "../base/abort.ts";
 import { type Deferred, deferred } from "../base/async.ts";
 import { Fifo } from "../base/fifo.ts";
 import { SlowConsumerError } from "./errors.ts";
 
-/** Options of a {@linkcode BoundedStream}. */
+/** Options of an iteration over messages. */
 export interface StreamOptions {
-  /** Ends the stream; the iteration rejects with the signal's reason. */
+  /** When it is aborted, the iteration rejects with its reason. */
   signal?: AbortSignal | undefined;
   /**
-   * How many messages may wait to be taken.
+   * Maximum number of messages that are buffered until the iteration takes them. When there are more, it rejects with a
+   * {@linkcode SlowConsumerError}.
    *
    * @default {10_000}
    */
   buffer?: number | undefined;
 }
 
-/** Why a stream has ended, unless it simply has. */
+/** The error that has ended a stream. */
 export interface Failure {
   readonly reason: unknown;
 }
 
 /**
- * Values that come by themselves, taken one after another: values wait in a buffer for takers, or takers for values.
+ * An async iterator over values that a source pushes. Values wait in a buffer for the consumer, or calls of `next()`
+ * wait for values.
  *
- * It is `open` until its consumer returns, its signal is aborted, its source ends it or the buffer is full; then it is
- * `ended`. What is in the buffer can still be taken, except after an abort; behind it comes the reason, once.
+ * A stream is `open` until its consumer returns, its signal is aborted, its source ends it, or the buffer is full; then
+ * it is `ended`. Buffered values can still be taken, except after an abort. After them, `next()` rejects once with the
+ * error, if there is one.
  */
 export class BoundedStream<T> implements AsyncIterableIterator<T> {
   readonly #limit: number;
-  readonly #signal: AbortSignal | undefined;
+  readonly #removeCallback: (() => void) | undefined;
   readonly #ended: () => void;
   readonly #values = new Fifo<{ readonly value: T }>();
   readonly #takers = new Fifo<Deferred<IteratorResult<T, undefined>>>();
@@ -37,21 +41,19 @@ export class BoundedStream<T> implements AsyncIterableIterator<T> {
   /**
    * Opens a stream.
    *
-   * @param ended Called once, when it has ended.
-   * @throws {RangeError} When the size of the buffer is none.
+   * @param ended Called once, when the stream has ended.
+   * @throws {RangeError} If `buffer` is not a positive integer.
    */
   constructor({ signal, buffer = 10_000 }: StreamOptions, ended: () => void) {
     if (!Number.isSafeInteger(buffer) || buffer < 1) {
-      throw new RangeError(`Invalid buffer, expected a whole number from 1 on: ${buffer}`);
+      throw new RangeError(`Cannot use option "buffer": expected an integer >= 1, got ${buffer}`);
     }
     this.#limit = buffer;
-    this.#signal = signal;
     this.#ended = ended;
-    if (signal?.aborted) this.#abort();
-    else signal?.addEventListener("abort", this.#abort);
+    this.#removeCallback = signal && onAbort(signal, () => this.#abort(signal.reason));
   }
 
-  /** Whether it takes values. */
+  /** Whether the stream accepts values. */
   get open(): boolean {
     return this.#state === "open";
   }
@@ -62,23 +64,24 @@ export class BoundedStream<T> implements AsyncIterableIterator<T> {
     const taker = this.#takers.shift();
     if (taker) return taker.resolve({ value, done: false });
     if (this.#values.size < this.#limit) return this.#values.push({ value });
-    const reason = new SlowConsumerError(
-      `Messages came faster than they were taken, the buffer is full: ${this.#limit}`,
-    );
-    this.end({ reason });
+    this.end({
+      reason: new SlowConsumerError(
+        `Messages arrived faster than they were taken: the buffer of ${this.#limit} messages is full`,
+      ),
+    });
   }
 
-  /** Adds no more values. */
+  /** Ends the stream, with an error if one is given. */
   end(failure?: Failure): void {
     if (!this.open) return;
     this.#state = "ended";
-    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#removeCallback?.();
     this.#failure = failure;
     for (const taker of this.#takers.drain()) this.next().then(taker.resolve, taker.reject);
     this.#ended();
   }
 
-  /** The next value. */
+  /** Resolves to the next value. */
   next(): Promise<IteratorResult<T, undefined>> {
     const item = this.#values.shift();
     if (item) return Promise.resolve({ value: item.value, done: false });
@@ -92,7 +95,7 @@ export class BoundedStream<T> implements AsyncIterableIterator<T> {
     return failure ? Promise.reject(failure.reason) : Promise.resolve({ value: undefined, done: true });
   }
 
-  /** Ends it, and drops what is in the buffer. */
+  /** Ends the stream and drops the buffered values. */
   return(): Promise<IteratorResult<T, undefined>> {
     this.#values.drain();
     this.end();
@@ -104,8 +107,8 @@ export class BoundedStream<T> implements AsyncIterableIterator<T> {
     return this;
   }
 
-  readonly #abort = (): void => {
+  #abort(reason: unknown): void {
     this.#values.drain();
-    this.end({ reason: this.#signal?.reason });
-  };
+    this.end({ reason });
+  }
 }

@@ -9,60 +9,80 @@ import { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
 import { displayUrl } from "./url.ts";
 
-/** Who hears what is published on a channel. None of these should throw; what they throw is logged. */
+/**
+ * Callbacks for the messages of a channel, for {@linkcode RedisClient.listen}. They must not throw: the client logs the
+ * error and continues.
+ */
 export interface Listener {
-  /** A message was published. */
+  /** Called with each message that is published on the channel. */
   message(payload: Uint8Array): void;
-  /** The subscription holds, for the first time or again: what was published before was missed. */
+  /**
+   * Called when the subscription is confirmed, and again after each lost connection. Messages that were published
+   * before that are missed.
+   */
   subscribed?(): void;
-  /** The subscription does not hold, as the server refuses it or cannot be reached. With the server back, it is tried again. */
+  /**
+   * Called when there is no subscription, because the server refuses it or cannot be reached. The client subscribes
+   * again when the server is back.
+   */
   failed?(reason: Error): void;
-  /** Whether it may take half a minute, instead of seconds, until a connection is found to be silent: it costs fewer pings. */
+  /**
+   * Returns whether the listener tolerates that a half-open connection is detected after half a minute instead of
+   * seconds, which saves pings. A listener without this method does not.
+   */
   isPatient?(): boolean;
-  /** No more messages come, as the client was closed or its connection is not replaced. */
+  /** Called when no more messages will arrive: the client was closed, or a lost connection is not replaced. */
   closed?(reason: ConnectionError): void;
 }
 
-/** A channel, and what the server knows of it: nothing, that we `asked` for it, or it has confirmed it (`live`). */
+/**
+ * A channel with listeners, or that had some a moment ago.
+ *
+ * It is `unsubscribed` until the command is sent, `pending` until the server confirms it, and then `subscribed`.
+ */
 interface Channel {
   readonly name: string;
   readonly listeners: Listener[];
-  state: "unknown" | "asked" | "live";
+  state: "unsubscribed" | "pending" | "subscribed";
 }
 
-/** How many channels go in one command; the server does nothing else meanwhile. */
-const chunk = 1000;
-/** How long the connection stays when nobody listens, in milliseconds. */
-const linger = 10_000;
-/** How long a channel may stay that nobody listens to; meanwhile the server may be told together with other news. */
-const forget = 50;
+/** Maximum number of channels in one command: the server does nothing else while it executes it. */
+const channelsPerCommand = 1000;
+/** How long a connection without channels is kept open, in milliseconds. */
+const idleTime = 10_000;
+/** How long a channel without listeners stays subscribed, in milliseconds, so that several are left with one write. */
+const unsubscribeDelay = 50;
 
 const decoder: { decode(bytes: Uint8Array): string } = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * All subscriptions of a client, over one connection that is there while somebody listens.
+ * The subscriptions of a client, over one connection that is open while there are listeners.
  *
- * The connection speaks RESP2 on purpose: there, messages are replies like any other, so that they can be had in bytes,
- * and every server knows it.
+ * The connection uses RESP2 on purpose. Every server supports it, and messages are replies there, so they can be
+ * decoded as bytes.
  *
- * A channel is in the table while it has listeners, and a little longer. Those whose listeners changed are looked at
- * when the server is told what came and what went: at the end of the tick in which one came. The subscriber is `offline` without a connection, `online` with one, and
- * `closed` for good.
+ * Listeners that are added within a tick are subscribed at its end, with one command for all channels. Channels that
+ * have no listeners any more are unsubscribed with the next such command, or after a short delay.
+ *
+ * The subscriber is `offline` without a connection and `online` with one; `closed` is final.
  */
 export class Subscriber {
   readonly #settings: Settings;
   readonly #link: Link;
   readonly #channels = new Map<string, Channel>();
-  /** Those that may have come or gone in this tick. */
+  /** Channels to subscribe or unsubscribe. */
   readonly #changed = new Set<Channel>();
-  /** Those that the server was asked for, in the order in which it confirms them. */
-  #asked = new Fifo<Channel>();
+  /** Channels in a `SUBSCRIBE` command, in the order in which the server confirms them. */
+  #unconfirmed = new Fifo<Channel>();
   #state: "offline" | "online" | "closed" = "offline";
   #connection: Connection | undefined;
   #reason: ConnectionError | undefined;
+  /** Whether `#flush()` will be called at the end of the tick. */
   #scheduled = false;
-  #linger: Timer | undefined;
-  #forgetting: Timer | undefined;
+  /** Closes an idle connection. */
+  #idleTimer: Timer | undefined;
+  /** Unsubscribes channels without listeners. */
+  #unsubscribeTimer: Timer | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -70,35 +90,35 @@ export class Subscriber {
       ready: (connection) => this.#ready(connection),
       drained: () => {},
       lost: (reason) => this.#lost(reason),
-      failed: (reason) => this.#tellAll((listener) => listener.failed?.(reason)),
-      wanted: () => this.#channels.size > 0,
+      failed: (reason) => this.#notifyAll((listener) => listener.failed?.(reason)),
+      shouldReconnect: () => this.#channels.size > 0,
     }, { protocol: 2 });
   }
 
   /**
-   * Listens to a channel.
+   * Adds a listener to a channel.
    *
-   * @returns Stops listening.
-   * @throws {ConnectionError} When it is closed.
+   * @returns Removes the listener.
+   * @throws {ConnectionError} If the subscriber is closed.
    */
   listen(name: string, listener: Listener): () => void {
     if (this.#reason) throw this.#reason;
-    const channel = this.#channels.get(name) ?? { name, listeners: [], state: "unknown" };
+    const channel = this.#channels.get(name) ?? { name, listeners: [], state: "unsubscribed" };
     this.#channels.set(name, channel);
     channel.listeners.push(listener);
-    this.#touch(channel);
+    this.#flushLater(channel);
     this.#link.open();
-    let listening = true;
-    if (channel.state === "live" || this.#link.failure) {
+    let isListening = true;
+    if (channel.state === "subscribed" || this.#link.failure) {
       nextTick(() => {
-        if (listening) this.#catchUp(channel, listener);
+        if (isListening) this.#notifyNew(channel, listener);
       });
     }
     return () => {
-      if (!listening) return;
-      listening = false;
+      if (!isListening) return;
+      isListening = false;
       channel.listeners.splice(channel.listeners.indexOf(listener), 1);
-      if (channel.listeners.length === 0) this.#forget(channel);
+      if (channel.listeners.length === 0) this.#unsubscribeLater(channel);
     };
   }
 
@@ -112,29 +132,31 @@ export class Subscriber {
     this.#state = state;
     this.#connection = connection;
     this.#reason = reason;
-    this.#asked = new Fifo();
+    this.#unconfirmed = new Fifo();
     for (const channel of [...this.#channels.values()]) {
-      channel.state = "unknown";
+      channel.state = "unsubscribed";
       if (channel.listeners.length === 0) this.#channels.delete(channel.name);
       if (state === "online") this.#changed.add(channel);
     }
     if (state === "online") return this.#flush();
-    this.#forgetting?.cancel();
-    this.#forgetting = undefined;
-    this.#linger?.cancel();
+    this.#unsubscribeTimer?.cancel();
+    this.#unsubscribeTimer = undefined;
+    this.#idleTimer?.cancel();
     if (state === "offline") return;
-    this.#tellAll((listener) => listener.closed?.(reason as ConnectionError));
+    this.#notifyAll((listener) => listener.closed?.(reason as ConnectionError));
     this.#channels.clear();
     this.#changed.clear();
   }
 
   #ready(connection: Connection): void {
-    const atStake = () => this.#isUrgent();
-    connection.divert((value) => Array.isArray(value) && this.#receive(value), { binary: true, atStake });
+    connection.divert((value) => Array.isArray(value) && this.#receive(value), {
+      binary: true,
+      isUrgent: () => this.#isUrgent(),
+    });
     this.#move("online", connection);
   }
 
-  /** Whether somebody listens who wants to know soon that the connection is gone. */
+  /** Whether a listener needs to know within seconds that the connection is lost. */
   #isUrgent(): boolean {
     for (const { listeners } of this.#channels.values()) {
       if (listeners.some((listener) => !listener.isPatient?.())) return true;
@@ -148,7 +170,8 @@ export class Subscriber {
     this.close(new ConnectionError("LOST", message, { cause: reason }));
   }
 
-  #touch(channel: Channel): void {
+  /** Subscribes to a channel at the end of the tick. */
+  #flushLater(channel: Channel): void {
     this.#changed.add(channel);
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -158,67 +181,67 @@ export class Subscriber {
     });
   }
 
-  /** Leaves a channel soon. A write costs more than anything else here, and the next newcomer needs one anyway. */
-  #forget(channel: Channel): void {
+  /** Unsubscribes from a channel soon. A write is expensive, and the next listener that is added needs one anyway. */
+  #unsubscribeLater(channel: Channel): void {
     this.#changed.add(channel);
-    this.#forgetting ??= this.#settings.clock.timer(forget, () => this.#flush(), { ref: false });
+    this.#unsubscribeTimer ??= this.#settings.clock.timer(unsubscribeDelay, () => this.#flush(), { ref: false });
   }
 
-  /** Tells the server what came and what went. */
+  /** Subscribes to the changed channels that have listeners, and unsubscribes from those that have none. */
   #flush(): void {
-    this.#forgetting?.cancel();
-    this.#forgetting = undefined;
+    this.#unsubscribeTimer?.cancel();
+    this.#unsubscribeTimer = undefined;
     if (this.#state === "closed") return;
-    const come: Channel[] = [];
-    const gone: Channel[] = [];
+    const added: Channel[] = [];
+    const removed: Channel[] = [];
     for (const channel of this.#changed) {
       const { name, listeners, state } = channel;
       if (listeners.length === 0) {
         if (this.#channels.get(name) === channel) this.#channels.delete(name);
-        if (state !== "unknown") gone.push(channel);
-      } else if (state === "unknown") come.push(channel);
+        if (state !== "unsubscribed") removed.push(channel);
+      } else if (state === "unsubscribed") added.push(channel);
     }
     this.#changed.clear();
-    this.#send("UNSUBSCRIBE", gone);
-    this.#send("SUBSCRIBE", come);
+    this.#send("UNSUBSCRIBE", removed);
+    this.#send("SUBSCRIBE", added);
     this.#connection?.flush();
-    this.#linger?.cancel();
-    if (this.#channels.size === 0) this.#rest();
+    this.#idleTimer?.cancel();
+    if (this.#channels.size === 0) this.#closeLater();
   }
 
-  /** Gives the connection up when nobody has come back for a while. */
-  #rest(): void {
-    this.#linger = this.#settings.clock.timer(linger, () => {
+  /** Closes the connection if no listener is added for a while. */
+  #closeLater(): void {
+    this.#idleTimer = this.#settings.clock.timer(idleTime, () => {
       this.#move("offline");
-      this.#link.rest(new ConnectionError("CLOSED", "Nobody listens any more"));
+      this.#link.rest(new ConnectionError("CLOSED", "The connection was closed, as no listeners are left"));
     }, { ref: false });
   }
 
   #send(name: "SUBSCRIBE" | "UNSUBSCRIBE", channels: readonly Channel[]): void {
     const connection = this.#connection;
     if (!connection) return;
-    for (let i = 0; i < channels.length; i += chunk) {
-      const some = channels.slice(i, i + chunk);
-      for (const channel of some) {
-        channel.state = name === "SUBSCRIBE" ? "asked" : "unknown";
-        if (name === "SUBSCRIBE") this.#asked.push(channel);
+    for (let i = 0; i < channels.length; i += channelsPerCommand) {
+      const chunk = channels.slice(i, i + channelsPerCommand);
+      for (const channel of chunk) {
+        channel.state = name === "SUBSCRIBE" ? "pending" : "unsubscribed";
+        if (name === "SUBSCRIBE") this.#unconfirmed.push(channel);
       }
-      const args = [name, ...some.map((channel) => channel.name)];
-      const command = new Command(args, true, () => {}, (reason) => this.#refused(some, reason));
-      command.replies = some.length;
+      const args = [name, ...chunk.map((channel) => channel.name)];
+      const command = new Command(args, true, () => {}, (reason) => this.#refused(chunk, reason));
+      command.replies = chunk.length;
       connection.send(command);
     }
   }
 
-  /** The server refuses one of these channels. To find out which, they are asked for one by one. */
+  /** Handles the refusal of a command: subscribes to its channels one by one, to find out which are refused. */
   #refused(channels: readonly Channel[], reason: unknown): void {
     if (reason instanceof ConnectionError) return;
     for (const channel of channels) {
-      this.#asked.shift();
-      if (channel.state !== "asked") continue;
-      channel.state = "unknown";
+      this.#unconfirmed.shift();
+      if (channel.state !== "pending") continue;
+      channel.state = "unsubscribed";
       if (channels.length > 1) this.#send("SUBSCRIBE", [channel]);
-      else this.#tell(channel.listeners, (listener) => listener.failed?.(reason as Error));
+      else this.#notify(channel.listeners, (listener) => listener.failed?.(reason as Error));
     }
     this.#connection?.flush();
   }
@@ -229,44 +252,45 @@ export class Subscriber {
         this.#deliver(name as Uint8Array, payload as Uint8Array);
         return true;
       case 0x73: // subscribe
-        this.#confirm(this.#asked.shift());
+        this.#confirm(this.#unconfirmed.shift());
         break;
     }
-    // That, like "unsubscribe", is one of the replies to a command. The reply to a PING is an array here too.
+    // "subscribe" and "unsubscribe" are replies to a command. So is "pong": with subscriptions, the reply to PING is an
+    // array.
     this.#connection?.acknowledge();
     return true;
   }
 
   #confirm(channel: Channel | undefined): void {
-    // It may have been given up meanwhile.
-    if (channel?.state !== "asked") return;
-    channel.state = "live";
-    this.#tell(channel.listeners, (listener) => listener.subscribed?.());
+    // The last listener may have been removed meanwhile.
+    if (channel?.state !== "pending") return;
+    channel.state = "subscribed";
+    this.#notify(channel.listeners, (listener) => listener.subscribed?.());
   }
 
   #deliver(name: Uint8Array, payload: Uint8Array): void {
     const channel = this.#channels.get(decoder.decode(name));
-    if (channel) this.#tell(channel.listeners, (listener) => listener.message(payload));
+    if (channel) this.#notify(channel.listeners, (listener) => listener.message(payload));
   }
 
-  /** Tells a newcomer what the others know already. */
-  #catchUp(channel: Channel, listener: Listener): void {
+  /** Notifies a new listener of a state that the other listeners of the channel know already. */
+  #notifyNew(channel: Channel, listener: Listener): void {
     const { failure } = this.#link;
-    if (failure) this.#tell([listener], (listener) => listener.failed?.(failure));
-    else if (channel.state === "live") this.#tell([listener], (listener) => listener.subscribed?.());
+    if (failure) this.#notify([listener], (listener) => listener.failed?.(failure));
+    else if (channel.state === "subscribed") this.#notify([listener], (listener) => listener.subscribed?.());
   }
 
-  #tellAll(event: (listener: Listener) => void): void {
-    for (const channel of [...this.#channels.values()]) this.#tell(channel.listeners, event);
+  #notifyAll(call: (listener: Listener) => void): void {
+    for (const channel of [...this.#channels.values()]) this.#notify(channel.listeners, call);
   }
 
-  #tell(listeners: readonly Listener[], event: (listener: Listener) => void): void {
-    // A copy, as listeners come and go while they are told.
+  #notify(listeners: readonly Listener[], call: (listener: Listener) => void): void {
+    // A copy, as a listener may add or remove listeners.
     for (const listener of [...listeners]) {
       try {
-        event(listener);
+        call(listener);
       } catch (error) {
-        this.#settings.logger?.error(`A listener of a channel has failed: ${reasonOf(error)}`);
+        this.#settings.logger?.error(`A channel listener has thrown an error: ${reasonOf(error)}`);
       }
     }
   }

@@ -3,39 +3,39 @@ import type { Subscriber } from "./subscriber.ts";
 
 /** A message that was published on a channel. */
 export interface Message {
-  /** The channel. */
+  /** Name of the channel. */
   readonly channel: string;
-  /** What was published, as text. */
+  /** The message as text. */
   readonly message: string;
 }
 
 /** Options of {@linkcode RedisClient.subscribe}. */
 export interface SubscribeOptions extends StreamOptions {
   /**
-   * Called when all channels are subscribed, and again each time they are after a lost connection. What it throws, or
-   * what a promise that it returns rejects with, ends the iteration.
+   * Called when all channels are subscribed, and again after each lost connection. If it throws, or returns a promise
+   * that rejects, the iteration rejects with that error.
    */
   onSubscribed?: (() => unknown) | undefined;
 }
 
 const decoder: { decode(bytes: Uint8Array): string } = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** The messages of some channels, from now on. */
+/** Subscribes to channels, and iterates over their messages. */
 export function subscribe(
   subscriber: Subscriber,
   channels: readonly string[],
   { onSubscribed, ...options }: SubscribeOptions,
 ): AsyncIterableIterator<Message> {
   const names = new Set(channels);
-  /** Those that are yet to be confirmed. */
-  const missing = new Set(names);
+  /** Channels whose subscription is not confirmed yet. */
+  const unconfirmed = new Set(names);
   const stops: (() => void)[] = [];
   const stream = new BoundedStream<Message>(options, () => stops.forEach((stop) => stop()));
 
   const confirm = async (channel: string): Promise<void> => {
-    if (!missing.delete(channel) || missing.size > 0) return;
-    // The next confirmations will be those after a lost connection.
-    for (const name of names) missing.add(name);
+    if (!unconfirmed.delete(channel) || unconfirmed.size > 0) return;
+    // Every channel is confirmed again after a lost connection.
+    for (const name of names) unconfirmed.add(name);
     await onSubscribed?.();
   };
   try {

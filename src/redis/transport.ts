@@ -5,29 +5,29 @@ import type { Target } from "./url.ts";
 /** Options of `node:tls`, such as `ca`, `cert`, `key`, `servername` and `rejectUnauthorized`. */
 export type TlsOptions = ConnectionOptions;
 
-/** What happens to a socket. */
+/** Events of a {@linkcode Transport}. */
 export interface TransportEvents {
-  /** It is connected and, where asked for, encrypted. */
+  /** The socket is connected and, with TLS, encrypted. */
   open(): void;
-  /** Bytes came in. */
+  /** Bytes have arrived. */
   data(chunk: Uint8Array): void;
-  /** What was written has left; more may be written. */
+  /** The written bytes are sent; more may be written. */
   drain(): void;
-  /** It is closed, for the reason given if any. Comes once, and last. */
+  /** The socket is closed, because of an error if one is given. The last event, emitted once. */
   close(error: Error | undefined): void;
 }
 
-/** How many bytes may wait in a socket before it asks to stop. Fewer would cost a pause in each large batch. */
+/** How many bytes a socket buffers before it is full. A smaller buffer would interrupt every large batch. */
 const writableHighWaterMark = 1024 * 1024;
 const keepAliveInitialDelay = 10_000;
 
-/** One socket: TCP, TLS or Unix. The only place that knows of `node:net` and `node:tls`. */
+/** A TCP, TLS or Unix socket. No other module uses `node:net` or `node:tls`. */
 export class Transport {
   readonly #socket: Socket;
   readonly #events: TransportEvents;
   #closed = false;
 
-  /** Begins to connect. */
+  /** Starts to connect. */
   constructor(target: Target, tls: TlsOptions | undefined, events: TransportEvents) {
     this.#events = events;
     this.#socket = open(target, tls);
@@ -35,29 +35,35 @@ export class Transport {
     socket.on(target.tls ? "secureConnect" : "connect", () => this.#closed || events.open());
     socket.on("data", (chunk: Uint8Array) => this.#closed || events.data(chunk));
     socket.on("drain", () => this.#closed || events.drain());
-    // The listener stays, as a socket may report errors after its end, which nobody else would catch.
+    // Not removed on close: a socket may emit errors after it is closed, and an unhandled one would end the process.
     socket.on("error", (error) => this.#close(error));
     socket.on("end", () => this.#close(undefined));
     socket.on("close", () => this.#close(undefined));
   }
 
-  /** Writes, in one system call where possible. Returns `false` when nothing more should be written before `drain`. */
+  /** Writes, in one system call if possible. Returns `false` if no more should be written until `drain`. */
   write(chunks: readonly (string | Uint8Array)[]): boolean {
     const socket = this.#socket;
     if (chunks.length === 1) return socket.write(chunks[0] as string | Uint8Array);
-    let room = true;
+    let hasRoom = true;
     socket.cork();
-    for (const chunk of chunks) room = socket.write(chunk);
+    for (const chunk of chunks) hasRoom = socket.write(chunk);
     socket.uncork();
-    return room;
+    return hasRoom;
   }
 
-  /** Closes it once everything written has left. */
+  /** Keeps the process alive, or lets it exit. */
+  hold(isHeld: boolean): void {
+    if (isHeld) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
+  /** Closes the socket after the written bytes are sent. */
   end(): void {
     this.#socket.end();
   }
 
-  /** Closes it now. */
+  /** Closes the socket immediately. */
   destroy(): void {
     this.#closed = true;
     this.#socket.destroy();
@@ -73,12 +79,12 @@ export class Transport {
 function open({ address, tls }: Target, options: TlsOptions | undefined): Socket {
   const common = { ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay, writableHighWaterMark };
   if (!tls) return connect(common);
-  // A certificate is asked for by name (SNI); an IP address is none.
+  // The server chooses its certificate by host name (SNI), which an IP address is not.
   const named = "host" in address && !isIP(address.host) ? { servername: address.host } : {};
   try {
     return connectTls({ ...common, ...named, ...options });
   } catch (error) {
-    // Options of no use, such as a certificate that is none: told like any other failure, a moment later.
+    // Invalid options, such as a malformed certificate, are reported like any other error of the socket.
     return new Socket().destroy(error as Error);
   }
 }

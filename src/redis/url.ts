@@ -1,4 +1,4 @@
-/** Where a server listens, and as whom to talk to it. */
+/** Address of a server, and the user and database to use. */
 export interface Target {
   /** A host and a port, or the path of a Unix socket. */
   readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
@@ -13,38 +13,40 @@ const schemes = ["redis:", "rediss:", "unix:"];
 const queryKeys = ["db", "username", "password"];
 
 /**
- * Reads `redis://`, `rediss://` (TLS) and `unix://` URLs.
+ * Parses `redis://`, `rediss://` (TLS) and `unix://` URLs.
  *
- * - `redis://user:password@host:6379/1`: everything but the scheme may be left out; credentials are percent-encoded.
+ * - `redis://user:password@host:6379/1`: everything except the scheme is optional; credentials are percent-encoded.
  * - `unix://user:password@/run/redis.sock?db=1`
  *
- * `db`, `username` and `password` may also stand in the query.
+ * `db`, `username` and `password` may also be query parameters.
  *
- * @throws {TypeError} When it is no such URL. The error names the URL without its password.
+ * @throws {TypeError} If the URL is invalid. The error contains the URL without its password.
  */
 export function parseUrl(text: string): Target {
-  const invalid = (why: string): TypeError => new TypeError(`Invalid Redis URL, ${why}: ${withoutSecrets(text)}`);
+  const invalid = (why: string): TypeError => new TypeError(`Cannot use Redis URL ${withoutSecrets(text)}: ${why}`);
 
-  // The URL standard wants a host where there is a user; a socket has none.
+  // The URL standard requires a host after user information; the path of a socket has none.
   const whole = String(text).replace(/^(unix:\/\/[^/]*@)(?=\/)/i, "$1localhost");
   const url = URL.canParse(whole) ? new URL(whole) : null;
-  if (!url) throw invalid("expected one like redis://user:password@localhost:6379/0");
+  if (!url) throw invalid("expected a URL such as redis://user:password@localhost:6379/0");
   if (!schemes.includes(url.protocol)) throw invalid("expected the scheme redis, rediss or unix");
-  if (url.hash) throw invalid('expected no fragment (a "#" in a password is written %23)');
+  if (url.hash) throw invalid('expected no fragment; write "#" in a password as %23');
 
   const query = new Map(url.searchParams);
   for (const key of query.keys()) {
-    if (!queryKeys.includes(key)) throw invalid(`the query key ${JSON.stringify(key)} is not known`);
+    if (!queryKeys.includes(key)) {
+      throw invalid(`expected the query parameters db, username or password, got ${JSON.stringify(key)}`);
+    }
   }
   const once = (name: string, one: string | undefined, other: string | undefined): string | undefined => {
-    if (one !== undefined && other !== undefined) throw invalid(`the ${name} is given twice`);
+    if (one !== undefined && other !== undefined) throw invalid(`expected one ${name}, got two`);
     return one ?? other;
   };
   const decoded = (part: string): string => {
     try {
       return decodeURIComponent(part);
     } catch {
-      throw invalid('a "%" is not followed by two hexadecimal digits');
+      throw invalid('expected two hexadecimal digits after each "%"');
     }
   };
 
@@ -52,8 +54,8 @@ export function parseUrl(text: string): Target {
   const path = decoded(url.pathname);
   const inPath = unix || path === "" || path === "/" ? undefined : path.slice(1);
   const database = once("database", inPath, query.get("db")) ?? "0";
-  if (!/^\d{1,9}$/.test(database)) throw invalid("expected a database number");
-  if (unix && url.host !== "" && whole === text) throw invalid("expected three slashes before the path of a socket");
+  if (!/^\d{1,9}$/.test(database)) throw invalid("expected an integer >= 0 as the database");
+  if (unix && url.host !== "" && whole === text) throw invalid("expected three slashes before the path of the socket");
   if (unix && path.length < 2) throw invalid("expected the path of a socket");
   if (url.port === "0") throw invalid("expected a port from 1 to 65535");
 
@@ -69,7 +71,7 @@ export function parseUrl(text: string): Target {
   };
 }
 
-/** How a target is called in errors and log lines: a URL without the password. */
+/** Formats a target for errors and log lines, as a URL without the password. */
 export function displayUrl({ address, tls, username, database }: Target): string {
   const user = username ? `${encodeURIComponent(username)}@` : "";
   if ("path" in address) return `unix://${user}${address.path}${database ? `?db=${database}` : ""}`;
@@ -77,7 +79,7 @@ export function displayUrl({ address, tls, username, database }: Target): string
   return `${tls ? "rediss" : "redis"}://${user}${host}:${address.port}${database ? `/${database}` : ""}`;
 }
 
-/** A URL that could not be read, without whatever may be a password: it may stand where a host or a port should. */
+/** Formats an invalid URL without anything that may be a password, which may be in the place of a host or a port. */
 function withoutSecrets(text: unknown): string {
   if (typeof text !== "string") return String(text);
   return JSON.stringify(

@@ -2,26 +2,27 @@ import { Buffer } from "node:buffer";
 import { ProtocolError } from "./errors.ts";
 import { text } from "./text.ts";
 
-/** How much text is decoded at once, where it comes in several chunks. */
-const BLOCK = 256 * 1024;
+/** How many bytes of a string that arrives in several chunks are decoded at a time. */
+const BLOCK_BYTES = 256 * 1024;
 
-/** Gathers a string that comes in pieces. */
+/** Collects a string that arrives in pieces. */
 export interface Body {
-  /** Takes the next bytes. */
+  /** Adds the next bytes. */
   add(bytes: Buffer, start: number, end: number): void;
-  /** Gives the string, after the last bytes. */
+  /** Returns the string, after the last bytes. */
   finish(): string | Uint8Array;
 }
 
 /**
- * Gathers bytes in one array of the announced size, whose pages the system provides as they are written: memory follows
- * what came, not what was promised. A size that is not known doubles as needed.
+ * Collects bytes in one array of the announced size. The operating system provides its pages as they are written, so
+ * memory grows with the bytes that have arrived, not with those that were announced. An array of unknown size doubles
+ * when it is full.
  */
 export class BinaryBody implements Body {
   #bytes: Uint8Array;
   #length = 0;
 
-  /** @param size How many bytes will come, as far as that is known. */
+  /** @param size Number of bytes to expect: the announced size, or an estimate. */
   constructor(size: number) {
     this.#bytes = allocate(size);
   }
@@ -43,17 +44,17 @@ export class BinaryBody implements Body {
 }
 
 /**
- * Gathers text, and decodes it block by block: all the bytes beside the finished string would take up to three times
- * its size in memory.
+ * Collects text and decodes it block by block: keeping all bytes until the end would take up to three times the memory
+ * of the finished string.
  */
 export class TextBody implements Body {
   readonly #block: Buffer;
   #length = 0;
   #text = "";
 
-  /** @param size How many bytes will come, as far as that is known. */
+  /** @param size Number of bytes to expect: the announced size, or an estimate. */
   constructor(size: number) {
-    this.#block = Buffer.allocUnsafe(Math.min(size, BLOCK));
+    this.#block = Buffer.allocUnsafe(Math.min(size, BLOCK_BYTES));
   }
 
   add(bytes: Buffer, start: number, end: number): void {
@@ -74,7 +75,7 @@ export class TextBody implements Body {
     try {
       this.#text += text(this.#block, 0, end);
     } catch (cause) {
-      throw new ProtocolError("Expected text that fits into a string, found more", { cause });
+      throw new ProtocolError("Cannot decode a reply: expected text that fits into a string, got more", { cause });
     }
     this.#block.copyWithin(0, end, this.#length);
     this.#length -= end;
@@ -82,8 +83,9 @@ export class TextBody implements Body {
 }
 
 /**
- * Finds where to cut bytes so that no character is cut. A byte that begins a character begins one whatever came before
- * it, so decoding both sides gives what decoding the whole would have given, in broken text too.
+ * Finds the last index at which bytes can be split without splitting a character. In UTF-8 the first byte of a
+ * character is recognised whatever comes before it, so decoding both parts gives the same text as decoding the whole,
+ * even if it is malformed.
  */
 function wholeCharacters(bytes: Uint8Array): number {
   const end = bytes.length;
@@ -98,6 +100,8 @@ function allocate(size: number): Uint8Array {
   try {
     return new Uint8Array(size);
   } catch (cause) {
-    throw new ProtocolError(`Expected a string that fits into memory, found one of ${size} bytes`, { cause });
+    throw new ProtocolError(`Cannot decode a reply: expected a string that fits into memory, got ${size} bytes`, {
+      cause,
+    });
   }
 }

@@ -2,30 +2,33 @@ import { BinaryBody, type Body, TextBody } from "./body.ts";
 import type { Input } from "./input.ts";
 import { BULK_ERROR, COLON, CR, LF, VERBATIM_STRING } from "./bytes.ts";
 
-/** The format in front of a verbatim string, such as `txt:`. */
+/** Length of the format at the start of a verbatim string, such as `txt:`. */
 export const FORMAT_BYTES = 4;
 
-/** A first guess at a size that is not announced. */
+/** Estimated size of a string whose size is not announced. */
 const STREAMED_BYTES = 16 * 1024;
 
-/** A string of which bytes are still to come: the end of a chunk cut it, or it comes in parts. */
+/** A string that is not complete yet: a chunk ended in the middle of it, or it is streamed in parts. */
 export class Bulk {
-  /** The byte that says what the string is. */
+  /** Type byte of the string. */
   readonly type: number;
-  /** Whether it comes in parts, of which an empty one is the last. */
+  /** Whether the string is sent in parts, the last of which is empty. */
   readonly streamed: boolean;
 
   readonly #body: Body;
-  #size = 0; // all that was announced
-  #missing = 0; // what of it is still to come, and the CRLF after it
-  #format: number; // what of the format is still to come
+  /** Number of bytes announced so far. */
+  #size = 0;
+  /** How many of them, with the CRLF after them, have not arrived. */
+  #missing = 0;
+  /** How many bytes of the format have not arrived. */
+  #format: number;
 
   /**
-   * Opens a string.
+   * Starts a string.
    *
-   * @param type The byte that says what the string is.
-   * @param size Its announced size, or `undefined` if it comes in parts.
-   * @param binary Whether it becomes bytes.
+   * @param type Type byte of the string.
+   * @param size Announced size, or `undefined` if the string is streamed.
+   * @param binary Whether to return bytes instead of text.
    */
   constructor(type: number, size: number | undefined, binary: boolean) {
     this.type = type;
@@ -36,23 +39,23 @@ export class Bulk {
     if (size !== undefined) this.expect(size);
   }
 
-  /** All that was announced so far, in bytes. */
+  /** Number of bytes announced so far. */
   get size(): number {
     return this.#size;
   }
 
-  /** Whether all that was announced so far has come. */
+  /** Whether all bytes announced so far have arrived. */
   get complete(): boolean {
     return this.#missing === 0;
   }
 
-  /** Expects so many bytes more, and a CRLF. */
+  /** Announces `size` more bytes, followed by CRLF. */
   expect(size: number): void {
     this.#size += size;
     this.#missing = size + 2;
   }
 
-  /** Reads what of the announced bytes and their CRLF has come. */
+  /** Reads as many of the announced bytes, and the CRLF after them, as the input has. */
   read(input: Input): void {
     const stop = Math.min(input.end, input.at + this.#missing - 2);
     if (stop > input.at) {
@@ -68,7 +71,7 @@ export class Bulk {
     }
   }
 
-  /** Gives the string, once it is complete. */
+  /** Returns the string, once it is complete. */
   finish(): string | Uint8Array {
     return this.#body.finish();
   }
@@ -76,7 +79,9 @@ export class Bulk {
   #skipFormat(input: Input, stop: number): void {
     while (this.#format > 0 && input.at < stop) {
       this.#format--;
-      if (this.#format === 0 && input.bytes[input.at] !== COLON) input.fail("a colon after a format", input.at);
+      if (this.#format === 0 && input.bytes[input.at] !== COLON) {
+        input.fail("a colon after the format of a verbatim string", input.at);
+      }
       input.at++;
     }
   }

@@ -1,4 +1,4 @@
-/** The bytes that mean something in RESP: the first byte of a value, and what is around it. */
+/** The bytes with a meaning in RESP: the type bytes of values, and delimiters. */
 
 export const CR = 0x0d;
 export const LF = 0x0a;

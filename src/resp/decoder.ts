@@ -27,38 +27,38 @@ import {
   VERBATIM_STRING,
 } from "./bytes.ts";
 
-/** Takes what a {@linkcode Decoder} finds. */
+/** Receives the replies that a {@linkcode Decoder} decodes. */
 export interface ReplySink {
-  /** Asked once at the start of each reply: shall its strings be bytes? */
+  /** Called at the start of each reply: returns whether its strings are decoded as bytes. */
   binary(): boolean;
-  /** Takes the next reply, in the order of the commands. An error from the server is a value like any other. */
+  /** Receives the next reply, in the order of the commands. An error reply is a value like any other. */
   reply(value: Reply): void;
-  /** Takes a message that answers no command. Its strings are text. */
+  /** Receives a push message, which is not a reply to a command. Its strings are text. */
   push(message: Reply[]): void;
 }
 
-/** What a {@linkcode Decoder} accepts at most. More is a `ProtocolError`. */
+/** Upper limits for replies. A reply that exceeds one is a {@linkcode ProtocolError} and closes the connection. */
 export interface DecoderLimits {
   /**
-   * The bytes of one string.
+   * Maximum size of a string in bytes. The default is the limit of Redis.
    *
-   * @default {536_870_912} which is Redis's own limit
+   * @default {536_870_912}
    */
   readonly bulkBytes?: number;
   /**
-   * How deep aggregates may lie in each other.
+   * Maximum nesting depth of arrays, maps and sets.
    *
    * @default {128}
    */
   readonly depth?: number;
   /**
-   * The elements of one aggregate; a pair of a map is one.
+   * Maximum number of elements of an array or set, or of pairs of a map. The default is the limit of a `Map`.
    *
-   * @default {16_777_216} which is what a `Map` can hold
+   * @default {16_777_216}
    */
   readonly elements?: number;
   /**
-   * The bytes of one line: a simple string, an error, a number.
+   * Maximum length of a line in bytes: a simple string, an error or a number.
    *
    * @default {65_536}
    */
@@ -66,15 +66,15 @@ export interface DecoderLimits {
 }
 
 /**
- * Turns bytes into replies, over all of RESP2 and RESP3, in time linear in the bytes however they are cut.
+ * Decodes RESP2 and RESP3 from chunks of bytes. The time is linear in the number of bytes, wherever the chunks end.
  *
- * Between two chunks there is at most one unfinished thing: a line, which {@linkcode Input} keeps, or a string, which a
- * {@linkcode Bulk} gathers. The aggregates around it are a chain of {@linkcode Frame}s, so no depth can exhaust the
- * stack. What is complete is delivered to the innermost frame; a frame that it completes is delivered in turn, and what
- * no frame surrounds goes to the sink.
+ * Between two chunks at most one value is incomplete: a line, whose start {@linkcode Input} keeps, or a string, which a
+ * {@linkcode Bulk} collects. The aggregates around it are a linked list of {@linkcode Frame}s, so no nesting depth
+ * overflows the stack. A complete value is added to the innermost frame. If that completes the frame, the value of the
+ * frame is added to the next one in turn. A value outside of any frame goes to the sink.
  *
- * Strings are text, in which U+FFFD stands for what is not UTF-8, or bytes where the sink asks for them. Attributes are
- * read and dropped.
+ * Strings are decoded as text, with U+FFFD for malformed UTF-8, or as bytes if the sink asks for them. Attributes are
+ * skipped.
  *
  * @example
  * ```ts ignore
@@ -88,7 +88,7 @@ export class Decoder {
   readonly #limits: Required<DecoderLimits>;
   readonly #input: Input;
 
-  /** The top level: before a reply or a push, between the attribute and what it belongs to, or in a reply. */
+  /** At the top level: before a reply or push, after the attribute of one, or within a reply. */
   #state: "idle" | "annotated" | "reply" = "idle";
   #binary = false;
   #frame: Frame | null = null;
@@ -96,10 +96,10 @@ export class Decoder {
   #failure: { readonly error: unknown } | undefined = undefined;
 
   /**
-   * Makes a decoder for one connection.
+   * Creates a decoder for one connection.
    *
-   * @param sink Takes the replies. It must not call the decoder, and what it throws ends the decoder.
-   * @param limits What is accepted at most.
+   * @param sink Receives the replies. It must not call the decoder; if it throws, the decoder cannot be used any more.
+   * @param limits Upper limits for replies.
    * @throws {RangeError} If a limit is not positive.
    */
   constructor(sink: ReplySink, limits: DecoderLimits = {}) {
@@ -109,16 +109,16 @@ export class Decoder {
     this.#input = new Input(lineBytes);
   }
 
-  /** Whether all that came is complete, so that the next byte would begin a reply or a push. */
+  /** Whether every value that has started is complete, so that the next byte starts a reply or a push. */
   get idle(): boolean {
     return this.#state === "idle" && this.#frame === null && !this.#input.cut;
   }
 
   /**
-   * Decodes the next bytes, and gives the sink each reply that they complete. Keeps no reference to them.
+   * Decodes the next bytes and passes each reply that they complete to the sink. Keeps no reference to the chunk.
    *
-   * @param chunk The bytes, cut anywhere.
-   * @throws {ProtocolError} If they are not RESP or exceed a limit. From then on, each call throws the same error.
+   * @param chunk The next bytes. It may end anywhere.
+   * @throws {ProtocolError} If they are not RESP or exceed a limit. Every later call throws the same error.
    */
   push(chunk: Uint8Array): void {
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -134,7 +134,7 @@ export class Decoder {
       this.#run();
     } catch (error) {
       this.#failure = { error };
-      this.#frame = this.#bulk = null; // they can hold a lot
+      this.#frame = this.#bulk = null; // they may hold much memory
       throw error;
     } finally {
       input.close();
@@ -149,7 +149,7 @@ export class Decoder {
     }
   }
 
-  /** Reads what comes next: its value, if that is complete, else `undefined`. */
+  /** Reads the next value. Returns `undefined` if it is not complete, or an aggregate that has just started. */
   #next(): Reply | undefined {
     const input = this.#input;
     const type = input.bytes[input.at]!;
@@ -177,11 +177,11 @@ export class Decoder {
       case END:
         return this.#end();
       default:
-        return input.fail("the first byte of a value", input.at);
+        return input.fail("the type byte of a value", input.at);
     }
   }
 
-  /** Begins a reply; but not with a push, nor with an attribute, after which either may come. */
+  /** Starts a reply, unless this is a push, or an attribute, which may precede either. */
   #begin(type: number): void {
     const reply = type !== PUSH && type !== ATTRIBUTE;
     if (reply) this.#state = "reply";
@@ -216,11 +216,11 @@ export class Decoder {
     if (type === BULK_STRING) return this.#binary ? input.copy(start, stop) : input.text(start, stop);
     if (type === BULK_ERROR) return new ReplyError(input.text(start, stop));
     const content = start + FORMAT_BYTES;
-    if (input.bytes[content - 1] !== COLON) input.fail("a colon after a format", content - 1);
+    if (input.bytes[content - 1] !== COLON) input.fail("a colon after the format of a verbatim string", content - 1);
     return this.#binary ? input.copy(content, stop) : input.text(content, stop);
   }
 
-  /** Begins a string without a size, or makes it the null of RESP2. */
+  /** Starts a streamed string, or returns the null of RESP2. */
   #sizelessString(type: number, size: number, header: number): null | undefined {
     if (size === CUT) return undefined;
     if (type !== BULK_STRING) this.#input.fail("a length", header + 1);
@@ -233,17 +233,17 @@ export class Decoder {
     const { bulkBytes, lineBytes } = this.#limits;
     const limit = type === BULK_ERROR ? Math.min(bulkBytes, lineBytes) : bulkBytes;
     if (size > limit) this.#input.fail(`a string of at most ${limit} bytes`, header);
-    if (type === VERBATIM_STRING && size < FORMAT_BYTES) this.#input.fail("a string with a format", header);
+    if (type === VERBATIM_STRING && size < FORMAT_BYTES) this.#input.fail("a verbatim string with a format", header);
   }
 
-  /** Reads on in the string that the last chunk did not complete. */
+  /** Continues the string that the last chunk did not complete. */
   #resume(bulk: Bulk): Reply | undefined {
     if (bulk.complete) return this.#part(bulk);
     bulk.read(this.#input);
     return bulk.complete && !bulk.streamed ? this.#finish(bulk) : undefined;
   }
 
-  /** Begins the next part of a streamed string. */
+  /** Starts the next part of a streamed string. */
   #part(bulk: Bulk): Reply | undefined {
     const input = this.#input;
     const header = input.at;
@@ -268,35 +268,37 @@ export class Decoder {
   #aggregate(type: number): Reply | undefined {
     const input = this.#input;
     const header = input.at;
-    if (type === PUSH && this.#frame !== null) input.fail("a push only between replies", header);
+    if (type === PUSH && this.#frame !== null) input.fail("a push between replies, not inside of one", header);
     const length = input.length();
     if (length === CUT) return undefined;
     if (length === ABSENT && type === ARRAY) return null;
     if (length < 0 && (length === ABSENT || type === PUSH || type === ATTRIBUTE)) input.fail("a length", header + 1);
     const { elements, depth } = this.#limits;
     if (length > elements) input.fail(`at most ${elements} elements`, header);
-    if (type === PUSH && length === 0) input.fail("a push that says what it is", header);
+    if (type === PUSH && length === 0) input.fail("a push with a type", header);
     const streamed = length === STREAMED;
     const missing = streamed ? elements + 1 : length;
     const frame = new Frame(type, type === MAP || type === ATTRIBUTE ? 2 * missing : missing, streamed, this.#frame);
-    if (frame.depth > depth) input.fail(`aggregates at most ${depth} deep`, header);
+    if (frame.depth > depth) input.fail(`aggregates nested at most ${depth} deep`, header);
     this.#frame = frame;
     return length === 0 ? this.#close(frame) : undefined;
   }
 
-  /** Ends a streamed aggregate. */
+  /** Reads the end of a streamed aggregate. */
   #end(): Reply | undefined {
-    const input: Input = this.#input; // spelled out, so that the compiler sees that fail() does not return
+    const input: Input = this.#input; // annotated, so that the compiler sees that fail() does not return
     const frame = this.#frame;
     if (frame === null || !frame.streamed || !frame.even) input.fail("an element", input.at);
     const stop = input.line();
     if (stop === CUT) return undefined;
-    if (stop !== input.at + 1) input.fail("nothing on the line of an end", input.at + 1);
+    if (stop !== input.at + 1) input.fail('CRLF after "."', input.at + 1);
     input.at = stop + 2;
     return this.#close(frame);
   }
 
-  /** Gives a value to whoever waits for it: the innermost frame, and each frame that is thereby complete, or the sink. */
+  /**
+   * Adds a value to the innermost frame, and each frame that it completes to the next one; or passes it to the sink.
+   */
   #deliver(complete: Reply): void {
     let value: Reply | undefined = complete;
     while (value !== undefined) {
@@ -307,12 +309,14 @@ export class Decoder {
         return;
       }
       if (!frame.add(value)) return;
-      if (frame.streamed) throw new ProtocolError(`Expected at most ${this.#limits.elements} elements, found more`);
+      if (frame.streamed) {
+        throw new ProtocolError(`Cannot decode a reply: expected at most ${this.#limits.elements} elements, got more`);
+      }
       value = this.#close(frame);
     }
   }
 
-  /** Leaves a frame: gives its value, unless it is a push, which goes to the sink, or an attribute, which is dropped. */
+  /** Closes a frame and returns its value; passes a push to the sink, and drops an attribute. */
   #close(frame: Frame): Reply | undefined {
     const { parent, type, value } = frame;
     this.#frame = parent;
@@ -332,7 +336,7 @@ export class Decoder {
 
 function checkLimits(limits: Required<DecoderLimits>): Required<DecoderLimits> {
   for (const [name, limit] of Object.entries(limits)) {
-    if (!(limit > 0)) throw new RangeError(`Cannot limit ${name} to a number that is not positive: ${limit}`);
+    if (!(limit > 0)) throw new RangeError(`Cannot use limit "${name}": expected a number > 0, got ${limit}`);
   }
   return limits;
 }

@@ -1,17 +1,18 @@
 import { Buffer } from "node:buffer";
 import type { Argument } from "./reply.ts";
 
-/** Up to this length, JavaScript counts the bytes of a string faster than the runtime does. */
+/** Up to this length, a loop counts the bytes of a string faster than `Buffer.byteLength()`. */
 const SHORT_TEXT = 48;
 
-/** Up to this length, bytes are copied next to the text around them, which is cheaper than one more write. */
+/**
+ * Up to this length, bytes are copied into a buffer with the text around them, which costs less than one more write.
+ */
 const SHORT_BYTES = 1024;
 
 const headers: string[] = [];
 
 /**
- * Gathers commands in the form in which they are sent. Text is gathered as one string, which is the fastest thing to give
- * to a socket.
+ * Encodes commands for the wire. Text is collected in one string, which a socket writes fastest.
  *
  * @example
  * ```ts ignore
@@ -25,7 +26,7 @@ export class Encoder {
   #text = "";
   #size = 0;
 
-  /** How many bytes are pending. */
+  /** Number of bytes that have not been taken yet. */
   get size(): number {
     return this.#size;
   }
@@ -33,11 +34,11 @@ export class Encoder {
   /**
    * Appends a command.
    *
-   * @param args The name of the command and its arguments. Bytes must not change until they are sent.
-   * @throws {TypeError} If the command is empty, or an argument is none that can be sent. Nothing is appended then.
+   * @param args Name and arguments of the command. Bytes must not change until they are sent.
+   * @throws {TypeError} If the command is empty or an argument has a wrong type. Nothing is appended then.
    */
   write(args: readonly Argument[]): void {
-    if (args.length === 0) throw new TypeError("Cannot send a command without a name");
+    if (args.length === 0) throw new TypeError("Cannot send a command: expected its name, got an empty array");
     const pieces: (string | Uint8Array)[] = [];
     let header = `*${args.length}\r\n`;
     let text = this.#text + header;
@@ -63,9 +64,9 @@ export class Encoder {
   }
 
   /**
-   * Takes what is pending.
+   * Takes the commands encoded so far.
    *
-   * @returns The pieces, in order: text to be sent as UTF-8, and bytes. Long arguments of bytes are not copied.
+   * @returns Pieces to write in order: text, to be sent as UTF-8, and bytes. Long byte arguments are not copied.
    */
   take(): (string | Uint8Array)[] {
     const pieces = this.#pieces;
@@ -84,13 +85,18 @@ function bulkHeader(length: number): string {
 
 function formatNumber(value: unknown, index: number): string {
   if (typeof value === "bigint") return String(value);
-  if (typeof value !== "number") throw new TypeError(`Cannot send argument ${index} of a command: ${typeof value}`);
-  if (Number.isNaN(value)) throw new TypeError(`Cannot send argument ${index} of a command: NaN`);
+  if (typeof value !== "number") {
+    const expected = "expected a string, number, bigint or Uint8Array";
+    throw new TypeError(`Cannot send argument ${index} of a command: ${expected}, got ${typeof value}`);
+  }
+  if (Number.isNaN(value)) {
+    throw new TypeError(`Cannot send argument ${index} of a command: expected a number, got NaN`);
+  }
   if (value === Infinity) return "inf";
   return value === -Infinity ? "-inf" : String(value);
 }
 
-/** The size of a string in UTF-8, in which a lone surrogate becomes the three bytes of U+FFFD. */
+/** Counts the bytes of a string in UTF-8, where a lone surrogate becomes the three bytes of U+FFFD. */
 function byteLength(text: string): number {
   const { length } = text;
   if (length > SHORT_TEXT) return Buffer.byteLength(text);
@@ -100,7 +106,7 @@ function byteLength(text: string): number {
   return length;
 }
 
-/** Joins what lies between long arguments. The pieces are text and bytes in turn, and text at both ends. */
+/** Joins the pieces between long byte arguments. Text and bytes alternate, with text at both ends. */
 function joinShort(pieces: readonly (string | Uint8Array)[]): (string | Uint8Array)[] {
   const joined: (string | Uint8Array)[] = [];
   let start = 0;

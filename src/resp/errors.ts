@@ -1,5 +1,5 @@
 /**
- * An error that the server answered with.
+ * The server replied with an error.
  *
  * @example
  * ```ts
@@ -10,13 +10,13 @@
  * ```
  */
 export class ReplyError extends Error {
-  /** The first word of the message, such as `ERR`, `WRONGTYPE` or `MOVED`. */
+  /** First word of the message, such as `ERR`, `WRONGTYPE` or `MOVED`. */
   readonly code: string;
 
   /**
-   * Makes an error out of the server's words.
+   * Creates an error from an error reply.
    *
-   * @param message What the server said: the whole line, without the `-` in front.
+   * @param message The error as the server sent it, without the leading `-`.
    */
   constructor(message: string) {
     super(message);
@@ -27,15 +27,15 @@ export class ReplyError extends Error {
 }
 
 /**
- * The server sent what is not RESP, or what exceeds a limit. Where the next reply begins is unknown from then on, so
- * the connection cannot be used any more.
+ * The server sent bytes that are not RESP or exceed a limit. It is then unknown where the next reply starts, so the
+ * connection is closed.
  */
 export class ProtocolError extends Error {
   /**
-   * Makes an error that says what was expected.
+   * Creates an error.
    *
-   * @param message What was expected and what was found.
-   * @param options The `cause`, where another error led to this one.
+   * @param message What was expected and what the server sent instead.
+   * @param options The `cause`.
    */
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

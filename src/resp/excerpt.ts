@@ -1,19 +1,17 @@
-const LONGEST = 40;
+const LIMIT = 40;
 
 /**
- * Shows the beginning of a range of bytes in an error message: quoted, anything but printable ASCII escaped, and never
- * more than 40 characters, since what follows may be somebody's payload.
+ * Formats the beginning of a range of bytes for an error message: quoted, with escapes for everything except printable
+ * ASCII. It has at most 40 characters, since the bytes may belong to a payload.
  *
- * @param bytes Where the range lies.
- * @param start Where it begins.
- * @param end Where it ends.
- * @returns The excerpt.
+ * @param start Index of the first byte.
+ * @param end Index after the last byte.
  */
 export function excerpt(bytes: Uint8Array, start: number, end: number): string {
   let shown = "";
   for (let at = start; at < end; at++) {
     const next = escape(bytes[at]!);
-    if (shown.length + next.length > LONGEST) return `"${shown}"...`;
+    if (shown.length + next.length > LIMIT) return `"${shown}"...`;
     shown += next;
   }
   return `"${shown}"`;

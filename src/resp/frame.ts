@@ -1,22 +1,22 @@
 import type { Reply } from "./reply.ts";
 import { ATTRIBUTE, MAP, SET } from "./bytes.ts";
 
-/** An array up to this length gets its places at once. One that grows would take twice the time, and 17 places at least. */
+/** Up to this length an array is allocated at once; growing it would take twice the time, and room for 17 elements. */
 const SHORT_ARRAY = 64;
 
-/** An aggregate of which elements are still to come. */
+/** An aggregate that is not complete yet. */
 export class Frame {
-  /** The byte that says which aggregate it is. */
+  /** Type byte of the aggregate. */
   readonly type: number;
-  /** The frame around it, or `null` at the top level. */
+  /** The enclosing frame, or `null` at the top level. */
   readonly parent: Frame | null;
-  /** How many frames it lies in, itself included. */
+  /** Nesting depth, from 1. */
   readonly depth: number;
-  /** Whether a `.` ends it, rather than its last announced element. */
+  /** Whether it ends with a `.` instead of after an announced number of elements. */
   readonly streamed: boolean;
-  /** What it holds so far. */
+  /** The elements so far. */
   readonly value: Reply[] | Map<Reply, Reply> | Set<Reply>;
-  /** Whether the next element has had its attribute, and therefore has to come. */
+  /** Whether an attribute was read, so that an element must follow. */
   annotated = false;
 
   #missing: number;
@@ -24,12 +24,12 @@ export class Frame {
   #key: Reply | undefined = undefined;
 
   /**
-   * Opens an aggregate.
+   * Starts an aggregate.
    *
-   * @param type The byte that says which.
-   * @param missing How many elements will come, or may come if it is streamed; of a map, each pair is two.
-   * @param streamed Whether a `.` ends it.
-   * @param parent The frame around it.
+   * @param type Type byte.
+   * @param missing Number of elements to expect, two for each pair of a map; if streamed, more than the limit.
+   * @param streamed Whether it ends with a `.`.
+   * @param parent The enclosing frame.
    */
   constructor(type: number, missing: number, streamed: boolean, parent: Frame | null) {
     this.type = type;
@@ -40,15 +40,15 @@ export class Frame {
     this.#missing = missing;
   }
 
-  /** Whether a `.` would be in the right place. */
+  /** Whether a `.` may follow: not after a key without a value, nor after an attribute. */
   get even(): boolean {
     return this.#key === undefined && !this.annotated;
   }
 
   /**
-   * Takes the next element.
+   * Adds the next element.
    *
-   * @returns Whether it was the last.
+   * @returns Whether the aggregate is now complete.
    */
   add(element: Reply): boolean {
     this.annotated = false;
@@ -72,7 +72,7 @@ export class Frame {
   }
 }
 
-/** What an aggregate is while it is empty. A long array grows as its elements come, however many were announced. */
+/** Creates an empty aggregate. A long array grows with its elements, however many were announced. */
 function container(type: number, length: number): Reply[] | Map<Reply, Reply> | Set<Reply> {
   if (type === MAP || type === ATTRIBUTE) return new Map();
   if (type === SET) return new Set();

@@ -4,65 +4,65 @@ import { excerpt } from "./excerpt.ts";
 import { text } from "./text.ts";
 import { BIG_NUMBER, CR, DOUBLE, LF, MINUS, SIMPLE_ERROR, SIMPLE_STRING } from "./bytes.ts";
 
-/** What {@linkcode Input.line} and {@linkcode Input.length} answer besides an index or a length. */
-export const CUT = -1; // the line is not complete yet
-export const ABSENT = -2; // a length of "-1", the null of RESP2
-export const STREAMED = -3; // a length of "?", which is not known yet
+/** Results of {@linkcode Input.line} and {@linkcode Input.length} other than an index or a length. */
+export const CUT = -1; // the chunk ends before the line does
+export const ABSENT = -2; // the length is "-1", the null of RESP2
+export const STREAMED = -3; // the length is "?", unknown in advance
 
-/** The longest line of a length or an integer: a sign and the 19 digits of 2^63. */
+/** Maximum size of a length or an integer: a sign and the 19 digits of 2^63. */
 const NUMBER_BYTES = 20;
 
-/** As many decimal digits as a double holds exactly, whichever they are. */
+/** Every number of this many decimal digits is exact in a double. */
 const EXACT_DIGITS = 15;
 
 const NOTHING = Buffer.alloc(0);
 
 /**
- * The bytes being read, a cursor, and what can be read at it.
+ * The chunk that is being read, with a cursor.
  *
- * A line that the end of a chunk cuts is kept, and completed from the chunks that follow. Then it is read as if it were
- * a chunk of its own, before the rest of the chunk that completed it. So what reads a line either has all of it, or
- * gives up with {@linkcode CUT} and has nothing to remember.
+ * If a chunk ends in the middle of a line, the start of the line is kept and completed from the following chunks. The
+ * complete line is then read like a chunk of its own, before the rest of the chunk that completed it. So a method that
+ * reads a line either has all of it or returns {@linkcode CUT}, and keeps no state in between.
  */
 export class Input {
-  /** What is being read. Only what lies from `at` to `end` is still to be read. */
+  /** The chunk. The bytes from `at` to `end` have not been read. */
   bytes: Buffer = NOTHING;
-  /** The cursor. */
+  /** Index of the next byte. */
   at = 0;
-  /** The end of what is being read. */
+  /** Index after the last byte. */
   end = 0;
 
   readonly #lineBytes: number;
   #line: Buffer = NOTHING;
   #kept = 0;
 
-  /** @param lineBytes The longest line to accept, without its type and CRLF. */
+  /** @param lineBytes Maximum length of a line, without its type byte and CRLF. */
   constructor(lineBytes: number) {
     this.#lineBytes = lineBytes;
   }
 
-  /** Whether a line waits for its end. */
+  /** Whether the start of a line is kept. */
   get cut(): boolean {
     return this.#kept > 0;
   }
 
-  /** Goes on with a chunk, from an offset. */
+  /** Opens a chunk at an offset. */
   open(chunk: Uint8Array, at: number): void {
     this.bytes = chunk instanceof Buffer ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     this.at = at;
     this.end = chunk.byteLength;
   }
 
-  /** Lets go of the chunk, which its owner may use again. */
+  /** Closes the chunk, whose owner may then reuse its memory. */
   close(): void {
     this.bytes = NOTHING;
     this.at = this.end = 0;
   }
 
   /**
-   * Goes on with the line that was cut, if a chunk completes it.
+   * Opens the line whose start was kept, if the chunk completes it.
    *
-   * @returns Where the chunk goes on after the line, or {@linkcode CUT}.
+   * @returns Offset in the chunk after the line, or {@linkcode CUT} if the chunk does not complete it either.
    */
   mend(chunk: Uint8Array): number {
     const feed = chunk.indexOf(LF);
@@ -75,9 +75,9 @@ export class Input {
   }
 
   /**
-   * Finds the end of the line at the cursor, and keeps the line if it has none.
+   * Finds the end of the line at the cursor. Keeps the line if the chunk ends first.
    *
-   * @returns The index of its CR, or {@linkcode CUT}.
+   * @returns Index of its CR, or {@linkcode CUT}.
    */
   line(): number {
     const { bytes, end } = this;
@@ -105,9 +105,9 @@ export class Input {
   }
 
   /**
-   * Reads the line at the cursor as an integer, if it is one of the usual kind: up to 15 digits, and no minus zero.
+   * Reads the line at the cursor as an integer, in the common case: up to 15 digits, and not minus zero.
    *
-   * @returns The integer, or `undefined`, with the cursor where it was.
+   * @returns The integer; `undefined` in any other case, without moving the cursor.
    */
   integer(): number | undefined {
     const header = this.at;
@@ -120,22 +120,22 @@ export class Input {
     return undefined;
   }
 
-  /** Gives a range as text. */
+  /** Decodes a range as text. */
   text(start: number, end: number): string {
     return text(this.bytes, start, end);
   }
 
-  /** Gives a range as bytes of its own. */
+  /** Copies a range. */
   copy(start: number, end: number): Uint8Array {
     return new Uint8Array(this.bytes.subarray(start, end));
   }
 
-  /** Ends the decoding, with an error that shows what lies at an index. */
+  /** Throws an error that shows the bytes from an index on. */
   fail(expected: string, at: number): never {
-    throw new ProtocolError(`Expected ${expected}, found ${excerpt(this.bytes, at, this.end)}`);
+    throw new ProtocolError(`Cannot decode a reply: expected ${expected}, got ${excerpt(this.bytes, at, this.end)}`);
   }
 
-  /** Reads up to 15 digits and CRLF; or gives -1, with the cursor where it was, where it finds anything else. */
+  /** Reads up to 15 digits and CRLF. Returns -1 for anything else, without moving the cursor. */
   #digits(start: number): number {
     const { bytes } = this;
     const stop = Math.min(start + EXACT_DIGITS, this.end - 2);
@@ -170,16 +170,17 @@ export class Input {
     }
     this.#line.set(bytes.subarray(start, end), this.#kept);
     this.#kept = kept;
-    this.#check(this.#line, 0, kept - 2); // without a CRLF that may be at its end
+    this.#check(this.#line, 0, kept - 2); // without the CRLF that it may end with
   }
 
-  /** Refuses a line that is longer than its type allows. */
+  /** Throws if a line is longer than its type allows. */
   #check(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start - 1;
     if (length <= NUMBER_BYTES && length <= this.#lineBytes) return;
     const limit = isText(bytes[start]!) ? this.#lineBytes : NUMBER_BYTES;
     if (length > limit) {
-      throw new ProtocolError(`Expected a line of at most ${limit} bytes, found ${excerpt(bytes, start + 1, end)}`);
+      const shown = excerpt(bytes, start + 1, end);
+      throw new ProtocolError(`Cannot decode a reply: expected a line of at most ${limit} bytes, got ${shown}`);
     }
   }
 }

@@ -1,12 +1,12 @@
 /**
- * One argument of a command. Strings are sent as UTF-8, numbers and bigints as decimal text, bytes as they are.
+ * An argument of a command. Strings are sent as UTF-8, numbers and bigints as decimal text, bytes unchanged.
  */
 export type Argument = string | number | bigint | Uint8Array;
 
 /**
- * A value received from the server. Text is a string, or a `Uint8Array` where bytes were asked for; integers are
- * numbers, beyond 2^53 bigints; maps and sets are `Map` and `Set`, so that a key such as `__proto__` is only data. An
- * error inside an array is a value like any other.
+ * A reply of the server. Text is a string, or a `Uint8Array` if bytes were requested. Integers are numbers, or bigints
+ * from 2^53. Maps and sets are `Map` and `Set`, so that a key such as `__proto__` is harmless. An error inside an array
+ * is a value like any other.
  */
 export type Reply =
   | string

@@ -5,21 +5,21 @@ import { BIG_NUMBER, BOOLEAN, DOUBLE, INTEGER, NULL, SIMPLE_ERROR } from "./byte
 const DIGITS = /^[+-]?[0-9]+$/;
 const DECIMAL = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 
-/** What a type expects on its line, for an error message. */
+/** Description of a valid line of each type, for errors. */
 export const EXPECTED: Readonly<Record<number, string>> = {
   [BIG_NUMBER]: "a big number",
   [BOOLEAN]: '"t" or "f"',
   [DOUBLE]: "a double",
   [INTEGER]: "a 64-bit integer",
-  [NULL]: "nothing on the line of a null",
+  [NULL]: 'CRLF after "_"',
 };
 
 /**
- * Makes a value of a line.
+ * Parses the line of a scalar.
  *
- * @param type The byte in front of the line.
- * @param line The line.
- * @returns The value, or `undefined` if the line is not one of that type.
+ * @param type Type byte.
+ * @param line The line without its type byte and CRLF.
+ * @returns The value, or `undefined` if the line is not valid for the type.
  */
 export function parseScalar(type: number, line: string): Reply | undefined {
   switch (type) {
@@ -40,7 +40,7 @@ export function parseScalar(type: number, line: string): Reply | undefined {
   }
 }
 
-/** Reads a 64-bit integer as a number, or as a bigint where a number would not be exact. */
+/** Parses a 64-bit integer as a number, or as a bigint if a number would not be exact. */
 function parseInteger(line: string): number | bigint | undefined {
   if (!DIGITS.test(line)) return undefined;
   const value = BigInt(line);
@@ -57,7 +57,7 @@ function parseSpecial(line: string): number | undefined {
     case "-inf":
       return -Infinity;
     case "nan":
-    case "-nan": // what C's printf makes of some
+    case "-nan": // printf of C writes some NaNs like this
       return NaN;
     default:
       return undefined;

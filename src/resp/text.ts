@@ -1,25 +1,23 @@
 import type { Buffer } from "node:buffer";
 
-/** What `Buffer.toString()` ends up in, on Node, Bun and Deno alike; the types do not know of it. */
+/** The method behind `Buffer.toString()` on Node, Bun and Deno. The types do not declare it. */
 interface Slicer {
   utf8Slice(start: number, end: number): string;
 }
 
-/** Up to this length V8 makes a string faster by itself than the runtime does; Bun's engine gives up earlier. */
+/** Up to this length, `String.fromCharCode()` is faster than a call into the runtime. */
 const SHORT_TEXT = "Bun" in globalThis ? 8 : 16;
 
-/** Beyond this length Deno's TextDecoder is up to eight times as fast; elsewhere there is no such edge. */
+/** Beyond this length, `TextDecoder` is up to eight times as fast on Deno. */
 const LONGEST_SLICE = "Deno" in globalThis ? 256 : Infinity;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Decodes UTF-8, with U+FFFD for what is none.
+ * Decodes UTF-8, with U+FFFD for malformed bytes.
  *
- * @param bytes Where the text lies.
- * @param start Where it begins.
- * @param end Where it ends.
- * @returns The text.
+ * @param start Index of the first byte.
+ * @param end Index after the last byte.
  */
 export function text(bytes: Buffer, start: number, end: number): string {
   const length = end - start;
@@ -32,13 +30,13 @@ export function text(bytes: Buffer, start: number, end: number): string {
 }
 
 /**
- * Makes a string of up to 16 characters: `OK`, a counter, the name of a field, the id of an entry. The call into the
- * runtime, which this avoids, takes V8 up to three times as long. Gives `undefined` for what is not ASCII.
+ * Decodes up to 16 bytes of ASCII: `OK`, a counter, the name of a field, the id of an entry. A call into the runtime
+ * would take up to three times as long. Returns `undefined` if a byte is not ASCII.
  */
 function shortText(bytes: Buffer, start: number, length: number): string | undefined {
   if (length === 0) return "";
   const make = String.fromCharCode;
-  let seen = 0; // a bit that any byte has
+  let seen = 0; // bitwise or of all bytes
   const a = bytes[start]!;
   seen |= a;
   if (length === 1) return seen < 0x80 ? make(a) : undefined;

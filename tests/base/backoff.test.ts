@@ -5,7 +5,7 @@ import { backoff } from "../../src/base/backoff.ts";
 const limits = { min: 50, max: 2000 };
 
 describe("backoff()", () => {
-  it("never waits less than the minimum", () => {
+  it("never returns less than the minimum", () => {
     for (let attempt = 0; attempt < 100; attempt++) assertEquals(backoff(attempt, limits, () => 0), 50);
   });
 
@@ -14,11 +14,11 @@ describe("backoff()", () => {
     assertEquals(ceilings, [100, 200, 400, 800, 1600, 2000, 2000, 2000, 2000]);
   });
 
-  it("is drawn from the whole range", () => {
+  it("uses the whole range", () => {
     const waits = Array.from({ length: 2000 }, () => backoff(10, limits));
     assert(waits.every((wait) => wait >= 50 && wait <= 2000));
     assert(Math.min(...waits) < 200 && Math.max(...waits) > 1800);
   });
 
-  it("may be no wait at all", () => assertEquals(backoff(5, { min: 0, max: 0 }), 0));
+  it("returns 0 where both limits are 0", () => assertEquals(backoff(5, { min: 0, max: 0 }), 0));
 });

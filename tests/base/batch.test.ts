@@ -3,7 +3,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { Batch } from "../../src/base/batch.ts";
 
 describe("Batch.add()", () => {
-  it("does what is asked for in one turn in one go", async () => {
+  it("handles the items of one turn in one call", async () => {
     const calls: number[][] = [];
     const batch = new Batch<number, number>((items) => {
       calls.push(items);
@@ -15,7 +15,7 @@ describe("Batch.add()", () => {
     assertEquals(await batch.add(4), 8);
   });
 
-  it("splits what exceeds the limit", async () => {
+  it("splits items that exceed the limit", async () => {
     const sizes: number[] = [];
     const batch = new Batch<number, number>((items) => {
       sizes.push(items.length);
@@ -25,7 +25,7 @@ describe("Batch.add()", () => {
     assertEquals(sizes, [2, 2, 1]);
   });
 
-  it("rejects all of a batch that fails, and goes on", async () => {
+  it("rejects every item of a call that fails, and handles later ones", async () => {
     let fails = true;
     const batch = new Batch<number, number>(
       (items) => fails ? Promise.reject(new RangeError("no")) : Promise.resolve(items),

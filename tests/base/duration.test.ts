@@ -20,18 +20,33 @@ describe("milliseconds()", () => {
   const wrong = ["", "5", "5 s", "-5s", "1e3s", "0x10s", "soon", "10 weeks", null, undefined, {}, true];
   for (const duration of wrong) {
     it(`refuses ${JSON.stringify(duration)}`, () => {
-      assertThrows(() => milliseconds(duration as Duration, "timeout"), TypeError, "Invalid timeout");
+      const shown = typeof duration === "string" ? JSON.stringify(duration) : duration;
+      const message = `Cannot use option "timeout": expected milliseconds or a string such as "5s", got ${shown}`;
+      assertThrows(() => milliseconds(duration as Duration, "timeout"), TypeError, message);
     });
   }
 
-  for (const duration of [-1, NaN, Infinity, 2 ** 60]) {
+  for (const duration of [-1, NaN]) {
     it(`refuses ${duration}`, () => {
-      assertThrows(() => milliseconds(duration, "timeout"), RangeError, String(duration));
+      const message = `Cannot use option "timeout": expected a duration >= 0, got ${duration}`;
+      assertThrows(() => milliseconds(duration, "timeout"), RangeError, message);
     });
   }
+
+  for (const duration of [Infinity, 2 ** 60]) {
+    it(`refuses ${duration}`, () => {
+      const message = `expected a duration of at most 9007199254740991 ms, got ${duration}`;
+      assertThrows(() => milliseconds(duration, "timeout"), RangeError, message);
+    });
+  }
+
+  it("shows no more than the beginning of a long text", () => {
+    const { message } = assertThrows(() => milliseconds("x".repeat(1000) as "5s", "timeout"), TypeError);
+    assertEquals(message.length < 150, true);
+  });
 });
 
 describe("millisecondsOrNull()", () => {
   it("keeps null", () => assertEquals(millisecondsOrNull(null, "timeout"), null));
-  it("reads all else", () => assertEquals(millisecondsOrNull("2s", "timeout"), 2000));
+  it("reads everything else", () => assertEquals(millisecondsOrNull("2s", "timeout"), 2000));
 });

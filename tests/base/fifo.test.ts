@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { Fifo } from "../../src/base/fifo.ts";
 
 describe("Fifo", () => {
-  it("gives back in the order of arrival", () => {
+  it("returns items in the order in which they were added", () => {
     const fifo = new Fifo<number>();
     for (let i = 0; i < 3; i++) fifo.push(i);
     assertEquals([fifo.peek(), fifo.shift(), fifo.shift(), fifo.size, fifo.shift(), fifo.shift()], [
@@ -16,7 +16,7 @@ describe("Fifo", () => {
     ]);
   });
 
-  it("keeps its order while it is cut down", () => {
+  it("keeps the order while its array is shortened", () => {
     const fifo = new Fifo<number>();
     let [next, expected] = [0, 0];
     for (let round = 0; round < 20; round++) {

@@ -11,11 +11,11 @@ function valuesOf(items: Iterable<Item>): number[] {
   return Array.from(items, ({ value }) => value);
 }
 
-/** Numbers, and which of them are taken out again. */
+/** Numbers to add, and after some of them which item to remove. */
 const operations = fc.array(fc.record({ value: fc.nat(50), removes: fc.option(fc.nat(), { freq: 2 }) }));
 
 describe("Heap", () => {
-  it("has its items in order, whatever came and went", () => {
+  it("keeps its items in order, whatever is added and removed", () => {
     fc.assert(fc.property(operations, (steps) => {
       const heap = new Heap<Item>((a, b) => a.value < b.value);
       const items: Item[] = [];

@@ -22,19 +22,19 @@ describe("consoleLogger()", () => {
     assertEquals(lines(() => consoleLogger({ clock }).info("hello")), ["[INFO] 2026-11-23 09:14:35: hello"]);
   });
 
-  it("writes the time of its zone", () => {
+  it("writes the time in its time zone", () => {
     const logger = consoleLogger({ clock, timeZone: "Asia/Tokyo" });
     assertEquals(lines(() => logger.warn("hello")), ["[WARN] 2026-11-23 18:14:35: hello"]);
   });
 
-  it("can change its level", () => {
+  it("applies a level that is changed later", () => {
     const logger = consoleLogger({ clock });
     assertEquals(lines(() => logger.debug("a")), []);
     logger.level = "debug";
     assertEquals(lines(() => logger.debug("a")).length, 1);
   });
 
-  it("drops what is below its level", () => {
+  it("drops lines below its level", () => {
     const logger = consoleLogger({ clock, level: "warn" });
     assertEquals(lines(() => [logger.debug("a"), logger.info("b"), logger.error("c")]).length, 1);
   });

@@ -20,6 +20,7 @@ import { keysOf } from "../queue/keyspace.ts";
 import { type Actor, newActor } from "./graph_actor.ts";
 import { checkGraph, membersOf, priorities, show } from "./graph_check.ts";
 import { GraphModel } from "./graph_model.ts";
+import { otherConsumers } from "./scene.ts";
 import { type GraphStep, nameOf, pipedCount } from "./graph_steps.ts";
 
 const ttl = 600_000;
@@ -180,10 +181,11 @@ export class GraphRig {
   /** Leases a task and starts it. */
   async #run(actor: Actor, takeover: boolean): Promise<void> {
     const { name } = actor;
-    const options = { name, priorities, idleTimeout: 0 };
+    const options = { name, priorities };
     const cursors = takeover ? fromBeginning(priorities) : new Map<string, string>();
     const inFlight = actor.leased.filter((delivery) => this.#holds(actor, delivery));
-    const search = { known: inFlight, quarantined: 1, cursors };
+    const dead = await otherConsumers(this.#redis, this.#keys, priorities, name);
+    const search = { known: inFlight, quarantined: 1, cursors, dead };
     const { deliveries } = await read(this.#redis, this.#keys, options, 4, search);
     const starts = await start(this.#redis, this.#keys, name, deliveries, { binary: false });
     for (const [i, delivery] of deliveries.entries()) {

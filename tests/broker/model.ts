@@ -17,6 +17,7 @@ import { release } from "../../src/broker/redis/scripts/lease/release.ts";
 import { renew } from "../../src/broker/redis/scripts/lease/renew.ts";
 import { retry } from "../../src/broker/redis/scripts/end/retry.ts";
 import { start } from "../../src/broker/redis/scripts/lease/start.ts";
+import { otherConsumers } from "./scene.ts";
 import type { RedisClient } from "../../src/redis/mod.ts";
 
 import type { Step } from "./steps.ts";
@@ -191,12 +192,13 @@ export class Rig {
   }
 
   async #read(worker: ModelWorker, count: number, takeover: boolean): Promise<void> {
-    const options = { name: worker.name, priorities, idleTimeout: 0 };
+    const options = { name: worker.name, priorities };
     const inFlight = worker.leased.filter((delivery) => this.#holds(worker, delivery));
     const found = await read(this.#redis, this.#keys, options, count, {
       known: inFlight,
       quarantined: Infinity,
       cursors: takeover ? fromBeginning(priorities) : new Map(),
+      dead: await otherConsumers(this.#redis, this.#keys, priorities, worker.name),
     });
     assertEquals(found.broken, []);
     const free = [...this.#tasks].filter(([id, { place }]) =>
@@ -329,7 +331,7 @@ export class Rig {
 
   async #renew(worker: ModelWorker): Promise<void> {
     const options = { name: worker.name, priorities, idleTimeout: 60_000 };
-    const status = { workerId: worker.name, summary: "" };
+    const status = { workerId: worker.name, summary: "", names: [] };
     // Reads adopt the largest idle timeout; here it must stay 0, so that every lease is always expired.
     const { lost } = await renew(this.#redis, this.#keys, options, worker.leased, status);
     await this.#redis.command(["DEL", this.#keys.workers]);

@@ -2,6 +2,7 @@ import { after, before } from "node:test";
 import type { Delivery } from "../../src/broker/contract/delivery.ts";
 import { Keys } from "../../src/broker/redis/keys.ts";
 import { publish } from "../../src/broker/redis/scripts/enqueue/publish.ts";
+import { observe } from "../../src/broker/redis/scripts/lease/observe.ts";
 import { fromBeginning, read } from "../../src/broker/redis/scripts/lease/read.ts";
 import { createClient, type RedisClient } from "../../src/redis/mod.ts";
 import { type RedisServer, startRedis } from "../support/redis_server.ts";
@@ -64,10 +65,22 @@ export class Scene {
         const options = {
           known: [],
           quarantined: 1,
+          dead: [],
           cursors: takeover ? fromBeginning(["normal"]) : new Map<string, string>(),
         };
         return (await read(redis, keys, consumer(name), ids.length, options)).deliveries;
       },
     };
   }
+}
+
+/** The consumers with pending entries other than one: those that it would take over from if they were dead. */
+export async function otherConsumers(
+  redis: RedisClient,
+  keys: Keys,
+  priorities: readonly string[],
+  name: string,
+): Promise<string[]> {
+  const { consumers } = await observe(redis, keys, { priorities });
+  return consumers.map((consumer) => consumer.name).filter((other) => other !== name);
 }

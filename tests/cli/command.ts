@@ -8,15 +8,15 @@ import { runtimeCommand } from "../support/runtime.ts";
 const program = fileURLToPath(new URL("../../src/cli/bin.ts", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The path of a fixture, as a user would type it at the root. */
+/** Path of a fixture, as a user would type it in the root folder. */
 export function fixture(name: string): string {
   return `tests/cli/fixtures/${name}`;
 }
 
-/** The command line, run as users do. */
+/** The command-line program in a process of its own. */
 export class Command implements AsyncDisposable {
   readonly #child: ChildProcess;
-  /** Resolves to its exit code; `null` when a signal ended it. */
+  /** Resolves to the exit code; `null` after a signal. */
   readonly exited: Promise<number | null>;
   stdout = "";
   stderr = "";
@@ -33,12 +33,12 @@ export class Command implements AsyncDisposable {
     this.exited = once(child, "close").then(([code]) => code);
   }
 
-  /** All that it printed. */
+  /** Everything that it has printed. */
   get output(): string {
     return this.stdout + this.stderr;
   }
 
-  /** Sends a signal. The child's own `kill()` would make Deno report the signal instead of the exit code. */
+  /** Sends a signal. With `kill()` of the child, Deno would report the signal instead of the exit code. */
   signal(name: NodeJS.Signals): void {
     process.kill(this.#child.pid!, name);
   }
@@ -49,7 +49,7 @@ export class Command implements AsyncDisposable {
     try {
       await eventually(() => find().length >= count, { timeout: 20_000, message: `it prints ${pattern}` });
     } catch (cause) {
-      throw new Error(`Expected ${pattern} in the output, found: ${this.output}`, { cause });
+      throw new Error(`Expected ${pattern} ${count} times in the output, got: ${this.output}`, { cause });
     }
     return find();
   }

@@ -37,7 +37,7 @@ describe("parseLocation()", () => {
 });
 
 describe("fileOf()", () => {
-  it("is the file of a path or of a file: URL, and nothing for what comes from elsewhere", () => {
+  it("returns the file of a path or a file URL, and undefined for other URLs", () => {
     const file = pathToFileURL(resolve("a b/worker.ts")).href;
     assertEquals(fileOf(parseLocation("a b/worker.ts:main"))?.href, file);
     assertEquals(fileOf(parseLocation(file))?.href, file);
@@ -63,19 +63,19 @@ describe("loadWorker()", () => {
   }
 
   const missing: readonly [text: string, message: string][] = [
-    ["no/such/worker.ts", "No such file: no/such/worker.ts"],
-    ["tests/cli", "No such file: tests/cli"],
-    [fixture("worker.ts:2"), `No such file: ${fixture("worker.ts:2")}`],
-    [fixture("worker.ts:wurker"), `No export wurker in ${fixture("worker.ts")}, which exports add, crash, default, `],
-    [fixture("nothing.ts"), `No export worker or default in ${fixture("nothing.ts")}, which exports answer`],
-    [fixture("nothing.ts:answer"), `Expected a Worker as the export answer of ${fixture("nothing.ts")}: a number`],
-    [fixture("worker.ts:notWorker"), `as the export notWorker of ${fixture("worker.ts")}: a Object`],
-    [fixture("worker.ts:add"), `as the export add of ${fixture("worker.ts")}: a function`],
-    [fixture("throws.ts"), `Could not load ${fixture("throws.ts")}: The module is not in the mood`],
-    [fixture("needs_tsx.ts"), `Could not load ${fixture("needs_tsx.ts")}: This version of Node runs TypeScript only`],
+    ["no/such/worker.ts", "Cannot load no/such/worker.ts: no such file"],
+    ["tests/cli", "Cannot load tests/cli: no such file"],
+    [fixture("worker.ts:2"), `Cannot load ${fixture("worker.ts:2")}: no such file`],
+    [fixture("worker.ts:wurker"), `${fixture("worker.ts")}: expected an export wurker, got add, crash, default, `],
+    [fixture("nothing.ts"), "nothing.ts: expected an export worker or default, got answer"],
+    [fixture("nothing.ts:answer"), "nothing.ts: expected export answer to be a Worker, got a number"],
+    [fixture("worker.ts:notWorker"), "expected export notWorker to be a Worker, got an instance of Object"],
+    [fixture("worker.ts:add"), "expected export add to be a Worker, got a function"],
+    [fixture("throws.ts"), `Cannot load ${fixture("throws.ts")}: The module has failed`],
+    [fixture("needs_tsx.ts"), `Cannot load ${fixture("needs_tsx.ts")}: This version of Node needs tsx`],
   ];
   for (const [text, message] of missing) {
-    it(`says what is wrong with ${text}`, async () => {
+    it(`refuses ${text} with an explanation`, async () => {
       await assertRejects(() => load(text), Error, message);
     });
   }

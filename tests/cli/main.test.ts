@@ -9,29 +9,29 @@ describe("streaq", () => {
     assertEquals([await command.exited, command.stdout, command.stderr], [0, `${VERSION}\n`, ""]);
   });
 
-  it("explains itself and its verbs", async () => {
+  it("prints help about itself and about its commands", async () => {
     await using help = new Command(["--help"]);
     await using helpOfRun = new Command(["run", "--help"]);
     assertEquals([await help.exited, await helpOfRun.exited], [0, 0]);
-    assertStringIncludes(help.stdout, "Usage: streaq <verb>");
+    assertStringIncludes(help.stdout, "Usage: streaq <command>");
     assertStringIncludes(helpOfRun.stdout, "Usage: streaq run path/to/module.ts[:export]");
   });
 
-  it("refuses what makes no sense, with exit code 2 and a line that says why", async () => {
+  it("refuses invalid arguments with exit code 2 and a reason", async () => {
     await using none = new Command([]);
-    await using verb = new Command(["walk"]);
+    await using unknown = new Command(["walk"]);
     await using option = new Command(["--fast"]);
-    assertEquals([await none.exited, await verb.exited, await option.exited], [2, 2, 2]);
-    assertEquals(none.output, 'streaq: Expected a verb: run\nTry "streaq --help"\n');
-    assertEquals(verb.output, 'streaq: Unknown verb: walk\nTry "streaq --help"\n');
-    assertEquals(option.output, 'streaq: Unknown option: --fast\nTry "streaq --help"\n');
+    assertEquals([await none.exited, await unknown.exited, await option.exited], [2, 2, 2]);
+    const expected = (got: string) =>
+      `streaq: Cannot run streaq: expected a command (run), got ${got}\nTry "streaq --help"\n`;
+    assertEquals([none, unknown, option].map(({ output }) => output), ["none", "walk", "--fast"].map(expected));
   });
 
-  it("fails with exit code 1 and one line, or with the stack when asked for more", async () => {
+  it("fails with exit code 1 and one line, or with the stack with --verbose", async () => {
     await using brief = new Command(["run", fixture("throws.ts")]);
     await using verbose = new Command(["run", fixture("throws.ts"), "--verbose"]);
     assertEquals([await brief.exited, await verbose.exited], [1, 1]);
-    assertEquals(brief.stderr, `streaq: Could not load ${fixture("throws.ts")}: The module is not in the mood\n`);
-    assertMatch(verbose.stderr, /Could not load [^]*\n +at /);
+    assertEquals(brief.stderr, `streaq: Cannot load ${fixture("throws.ts")}: The module has failed\n`);
+    assertMatch(verbose.stderr, /Cannot load [^]*\n +at /);
   });
 });

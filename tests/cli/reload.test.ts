@@ -9,7 +9,7 @@ const stage = new Stage();
 const library = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
 
 describe("streaq run --reload", () => {
-  it("starts anew when a file changes, also after one that did not work", async () => {
+  it("restarts when a file changes, also after a module that cannot be loaded", async () => {
     const folder = mkdtempSync(join(tmpdir(), "streaq-reload-"));
     const module = join(folder, "worker.ts");
     const write = (answer: string): void => {
@@ -26,8 +26,8 @@ describe("streaq run --reload", () => {
       assertEquals(await stage.call("answer"), "one");
 
       write('"not closed');
-      await command.prints(/worker\.ts changed, starting anew/);
-      await command.prints(/streaq: Could not load [^]*waiting for a change/);
+      await command.prints(/worker\.ts changed, restarting/);
+      await command.prints(/streaq: Cannot load [^]*waiting for a file to change/);
 
       write('"three"');
       await command.prints(/starting worker/, 2);

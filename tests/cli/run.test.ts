@@ -17,14 +17,14 @@ const host: Host = {
 
 describe("run.run()", () => {
   const wrong: readonly [args: string[], message: string][] = [
-    [[], "Expected the path of a module"],
-    [["a.ts", "b.ts"], "Expected one module, and found more: b.ts"],
+    [[], "expected the path of its module, got none"],
+    [["a.ts", "b.ts"], "expected one module, got a.ts b.ts"],
     [["a.ts", "--fast"], "Unknown option '--fast'"],
-    [["a.ts", "--workers", "0"], "Invalid --workers, expected a whole number from 1 to 999: 0"],
-    [["a.ts", "--workers", "two"], "Invalid --workers, expected a whole number from 1 to 999: two"],
+    [["a.ts", "--workers", "0"], "Cannot use option --workers: expected an integer from 1 to 999, got 0"],
+    [["a.ts", "--workers", "two"], "Cannot use option --workers: expected an integer from 1 to 999, got two"],
     [["a.ts", "--workers"], "Option '--workers <value>' argument missing"],
-    [["a.ts", "--burst", "--reload"], "Expected --burst or --reload, and found both"],
-    [["https://example.org/a.ts", "--reload"], "Expected a file, as --reload watches its folder"],
+    [["a.ts", "--burst", "--reload"], "expected --burst or --reload, got both"],
+    [["https://example.org/a.ts", "--reload"], "Cannot use option --reload: expected the path of a file, got https:"],
   ];
   for (const [args, message] of wrong) {
     it(`refuses ${JSON.stringify(args)}`, async () => {
@@ -35,7 +35,7 @@ describe("run.run()", () => {
 });
 
 describe("streaq run", () => {
-  it("runs tasks until SIGTERM, and then ends with exit code 0", async () => {
+  it("runs tasks until SIGTERM, and then exits with code 0", async () => {
     await using command = stage.run(fixture("worker.ts"));
     assertEquals(await stage.call("add", 1, 2), 3);
 
@@ -48,16 +48,16 @@ describe("streaq run", () => {
     assertEquals(await held.status(), "queued");
   });
 
-  it("ends even when a task goes on", async () => {
+  it("exits although a task ignores its signal", async () => {
     await using command = stage.run(fixture("worker.ts"));
     await stage.enqueue("ignoreSignal");
     await command.prints(/task ignoreSignal □/);
     command.signal("SIGINT");
     assertEquals(await command.exited, 0);
-    assertStringIncludes(command.stderr, "Something keeps the process alive");
+    assertStringIncludes(command.stderr, "Exiting although the process is still busy");
   });
 
-  it("ends with --burst when nothing is left to do", async () => {
+  it("exits with --burst when no tasks are left", async () => {
     const tasks = await Promise.all([1, 2, 3].map((n) => stage.enqueue("add", n, n)));
     await using command = stage.run(fixture("worker.ts:worker"), "--burst", "--verbose");
     assertEquals(await command.exited, 0);
@@ -65,7 +65,7 @@ describe("streaq run", () => {
     assertMatch(command.output, /\[DEBUG\] .*: loading/);
   });
 
-  it("says where it could not connect, without the password", async () => {
+  it("fails with the address of an unreachable server, without the password", async () => {
     const url = stage.redisUrl.replace("//", "//user:secret@");
     await using command = new Command(["run", fixture("worker.ts")], { REDIS_URL: url });
     assertEquals(await command.exited, 1);

@@ -4,7 +4,7 @@ import { type Task, Worker } from "@q/streaq";
 import { type RedisServer, startRedis } from "../support/redis_server.ts";
 import { Command } from "./command.ts";
 
-/** A server, and a producer for the queue of the fixtures. Each test finds the server empty. */
+/** A server, and a producer for the queue of the fixtures. The server is emptied after each test. */
 export class Stage {
   #redis: RedisServer | undefined;
   #producer: Worker | undefined;
@@ -30,25 +30,25 @@ export class Stage {
     return new Command(["run", ...args], { REDIS_URL: this.redisUrl });
   }
 
-  /** Enqueues a task of the fixtures; what it would do in this process does not matter. */
+  /** Enqueues a task of the fixtures. Its function in this process is never called. */
   async enqueue(name: string, ...args: unknown[]): Promise<Task<unknown>> {
     const producer = this.#producer!;
     const task = producer.registry.get(name) ?? producer.task((..._args: unknown[]): unknown => undefined, { name });
     return await task.enqueue(...args);
   }
 
-  /** What a task returns in the end. */
+  /** Enqueues a task; resolves to its result. */
   async call(name: string, ...args: unknown[]): Promise<unknown> {
     const task = await this.enqueue(name, ...args);
     return (await task.result({ timeout: "20s" })).result;
   }
 }
 
-/** Whether there is such a process. */
+/** Whether a process exists. */
 export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch {
-    return false; // No such process.
+    return false; // It does not exist.
   }
 }

@@ -2,14 +2,14 @@ import { describe, it } from "node:test";
 import { assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
 import { StreaqCancelled } from "../../src/base/errors.ts";
 import { onRedis } from "../queue/brokers.ts";
-import { running, sleep, Stage } from "../queue/stage.ts";
+import { running, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
 
 describe("abort() on Redis", () => {
   const stage = new Stage(onRedis);
 
-  it("goes on when the connection is lost meanwhile", async () => {
+  it("is sent again when the connection is lost before the answer", async () => {
     await using proxy = await startProxy((await stage.broker).server.port);
     const worker = await stage.worker({ redisUrl: `redis://127.0.0.1:${proxy.port}` });
     const job = worker.task(() => {}, { name: "job" });
@@ -17,7 +17,7 @@ describe("abort() on Redis", () => {
     proxy.swallow();
     const answers = Promise.all(tasks.map((task) => task.abort()));
     answers.catch(() => {});
-    await sleep(100);
+    await eventually(() => tasks.every(({ id }) => proxy.heldFrom("client").includes(id)));
     proxy.abandon();
     proxy.resume();
     proxy.cut();
@@ -27,27 +27,27 @@ describe("abort() on Redis", () => {
     await worker.close();
   });
 
-  it("keeps nobody else from ending: a task without a record fails, though an aborted one is still unread", async () => {
+  it("does not prevent a task without a record from failing while the entry of the aborted task is unread", async () => {
     const worker = await stage.worker();
     const other = await stage.worker({ queueName: worker.queueName, priorities: ["other", "normal"] });
     const lost = await worker.task(() => {}, { name: "job" }).enqueue();
-    // Nobody reads it for the time being.
+    // No worker reads its priority for the time being.
     const aborted = await other.enqueueUnsafe("job").start({ priority: "other" });
     await worker.redis.command(["DEL", `streaq:${worker.queueName}:task:data:${lost.id}`]);
     assertEquals(await aborted.abort(), true);
     const run = running(worker);
     await eventually(async () => await lost.status() === "done");
-    assertStringIncludes((await lost.result()).exception.message, "gone");
+    assertStringIncludes((await lost.result()).exception.message, "its record is gone");
     await run.stop();
     await other.run({ burst: true });
     await stage.assertClean(worker);
   });
 });
 
-describe("an id on Redis", () => {
+describe("the id of an aborted task on Redis", () => {
   const stage = new Stage(onRedis);
 
-  it("can be used again when the result of its abort is gone, though its old entry is still unread", async () => {
+  it("can be used again once its result has expired, even while its old entry is unread", async () => {
     const worker = await stage.worker();
     let runs = 0;
     const job = worker.task((n: number) => {
@@ -58,7 +58,7 @@ describe("an id on Redis", () => {
     assertEquals(await first.abort(), true);
     await job.enqueue(2).start({ id: "again" });
     assertInstanceOf((await first.result()).exception, StreaqCancelled);
-    // As if its time to live had passed.
+    // As if the ttl had passed.
     const prefix = `streaq:${worker.queueName}`;
     await worker.redis.command(["DEL", `${prefix}:task:results:again`, `${prefix}:ts:ended:again`]);
     assertEquals(await worker.statusById("again"), "missing");

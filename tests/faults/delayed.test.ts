@@ -6,19 +6,19 @@ import { eventually } from "../support/poll.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { running, Stage } from "../queue/stage.ts";
 
-describe("what waits for its time on Redis", () => {
+describe("a worker on Redis", () => {
   const stage = new Stage(onRedis);
 
   const scores = ["+inf", "1e300", "-inf", "-1", "1.5"];
   for (const score of scores) {
-    it(`may be due at ${score}: a worker goes on, and stops when it is told to`, async () => {
+    it(`runs and stops while the delayed set has an unknown task with the score ${score}`, async () => {
       const worker = await stage.worker({ idleTimeout: 300 });
       const delayed = `streaq:${worker.queueName}:queues:delayed:normal`;
       const job = worker.task(() => {
         if (taskContext().tries === 1) throw new StreaqRetry("again", { delay: 20 });
         return "done";
       }, { name: "job" });
-      await worker.redis.command(["ZADD", delayed, score, "foreign"]);
+      await worker.redis.command(["ZADD", delayed, score, "unknown"]);
       const run = running(worker);
       assertEquals((await (await job.enqueue()).result({ timeout: 4000 })).result, "done");
       await run.stop();
@@ -27,7 +27,7 @@ describe("what waits for its time on Redis", () => {
     });
   }
 
-  it("may be the id of no task: that ends as a failure, once", async () => {
+  it("fails a delayed task without a record once", async () => {
     const worker = await stage.worker();
     await worker.redis.command(["ZADD", `streaq:${worker.queueName}:queues:delayed:normal`, 1, "ghost"]);
     const run = running(worker);
@@ -38,7 +38,7 @@ describe("what waits for its time on Redis", () => {
     await stage.assertClean(worker);
   });
 
-  it("is moved by whichever worker sleeps, when the one that knew of it is gone", async () => {
+  it("promotes a task that was delayed by a worker that has stopped, even if it was idle all the time", async () => {
     const queueName = stage.newQueue();
     const [first, second] = [await stage.worker({ queueName }), await stage.worker({ queueName })];
     const job = () => {
@@ -47,13 +47,13 @@ describe("what waits for its time on Redis", () => {
     };
     const task = first.task(job, { name: "job" });
     second.task(job, { name: "job" });
-    const sleeping = running(second);
+    const idle = running(second);
     const run = running(first);
     const one = await task.enqueue();
     await eventually(async () => await one.status() === "scheduled");
     await run.stop();
     assertEquals((await one.result({ timeout: 4000 })).result, "done");
-    await sleeping.stop();
+    await idle.stop();
     await stage.assertClean(first);
   });
 });

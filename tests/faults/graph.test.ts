@@ -1,6 +1,6 @@
 /**
- * Graphs of tasks at random, on workers that are killed at random, with tasks aborted at random, against what must be
- * true of every graph: which task ended how, who is to blame, and that each ran after all that it depends on.
+ * Runs random graphs of tasks, kills workers and aborts tasks at random times, and checks what must be true of every graph:
+ * how each task finished, which failure each error names, and that each task ran after its dependencies.
  */
 import { describe, it } from "node:test";
 import fc from "fast-check";
@@ -11,22 +11,22 @@ import type { Worker } from "../../src/queue/worker.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { sleep, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
-import { Crew, type Hand } from "./crew.ts";
 import { checkFates, dependenciesOf, type Fate, type Plan, plans, type Vertex } from "./graph_plan.ts";
+import { WorkerProcesses } from "./worker_processes.ts";
 
 const stage = new Stage(onRedis);
-/** For how long graphs are tried, in milliseconds, and how many at most. */
-const [patience, mostGraphs] = [15_000, 200];
+/** How long new graphs are begun, in milliseconds, and their maximum number. */
+const [duration, maxGraphs] = [15_000, 200];
 
-/** Enqueues tasks that the worker processes know. */
-async function producer() {
+/** Makes a producer of tasks whose functions run in worker processes. */
+async function newProducer() {
   const worker = await stage.worker({ priorities: ["low", "high"] });
-  const named = (name: string) => worker.task(async (_own: Part) => await Promise.resolve(""), { name });
+  const named = (name: string) => worker.task((_own: Part) => "", { name });
   return {
     worker,
     part: named("part"),
     fleeting: named("fleeting"),
-    next: worker.task(async (_input: string, _own: Part) => await Promise.resolve(""), { name: "next" }),
+    next: worker.task((_input: string, _own: Part) => "", { name: "next" }),
   };
 }
 
@@ -35,10 +35,10 @@ interface Part {
   readonly ms: number;
 }
 
-type Producer = Awaited<ReturnType<typeof producer>>;
+type Producer = Awaited<ReturnType<typeof newProducer>>;
 type Expected = Omit<Fate, "result" | "aborted" | "published">;
 
-/** The request of a vertex with its pipeline, and what is to become of each. */
+/** Makes the request for a vertex with its pipeline, and the expectations about each of its tasks. */
 function requestOf({ part, fleeting, next }: Producer, vertex: Vertex, id: string, after: readonly string[]) {
   const { how, ms, isUrgent, pipeline } = vertex;
   const task = how === "fleeting" ? fleeting : part;
@@ -55,7 +55,7 @@ function requestOf({ part, fleeting, next }: Producer, vertex: Vertex, id: strin
 
 type Made = ReturnType<typeof requestOf>;
 
-/** Enqueues a graph, several tasks in one go, and a pipeline by itself. */
+/** Enqueues a graph: several tasks in one call, but each pipeline by itself. */
 async function enqueue(worker: Worker<undefined>, made: readonly Made[], atOnce: number): Promise<void> {
   let group: EnqueueRequest<string>[] = [];
   const send = async () => {
@@ -70,7 +70,7 @@ async function enqueue(worker: Worker<undefined>, made: readonly Made[], atOnce:
   await send();
 }
 
-/** Counts how often the result of each task is published. */
+/** Counts how often the result of each task is published, until `stop()` is called. */
 async function countResults({ redis, queueName }: Worker<undefined>, ids: readonly string[]) {
   const counts = new Map<string, number>();
   const over = new AbortController();
@@ -93,31 +93,30 @@ async function countResults({ redis, queueName }: Worker<undefined>, ids: readon
   };
 }
 
-describe("graphs of tasks at random", () => {
-  it("end as their edges say, though workers are killed and tasks aborted, and leave nothing behind", async () => {
-    const all = await producer();
+describe("random graphs of tasks", () => {
+  it("finish in the order of their dependencies, although workers are killed and tasks are aborted", async () => {
+    const all = await newProducer();
     const { worker } = all;
     const { url } = (await stage.broker).server;
     const options = { redisUrl: url, queueName: worker.queueName, priorities: ["low", "high"] };
-    await using crew = new Crew({ ...options, idleTimeout: 1000, concurrency: 8 });
-    const hands: Hand[] = [await crew.hire(), await crew.hire()];
+    await using processes = new WorkerProcesses({ ...options, idleTimeout: 1000, concurrency: 8 });
+    const workers = [await processes.start(), await processes.start()];
     let graphs = 0;
 
     const kill = async (times: readonly number[]) => {
       for (const ms of times) {
+        // The random time of the plan.
         await sleep(ms);
-        const victim = hands.shift()!;
-        victim.signal("SIGKILL");
-        await victim.ended;
-        hands.push(await crew.hire());
+        await workers.shift()!.kill();
+        workers.push(await processes.start());
       }
     };
     const abort = async ({ abort, pipeline }: Vertex, id: string, answers: Map<string, boolean>) => {
       if (!abort) return;
       const step = abort.step % (pipeline.length + 1);
       const own = step === 0 ? id : `${id}.${step + 1}`;
+      // The random time of the plan; abort() returns false when the task is not enqueued yet.
       await sleep(abort.ms);
-      // Where it is not there yet, it cannot be aborted.
       answers.set(own, await worker.abortById(own));
     };
 
@@ -143,19 +142,18 @@ describe("graphs of tasks at random", () => {
         const { id } = one;
         return { ...one, result: results[i]!, aborted: aborts.get(id) ?? null, published: counts.get(id)! };
       });
-      checkFates(fates, crew.notes.filter(({ taskId }) => ids.has(taskId)), plan.kills.length);
+      checkFates(fates, processes.notes.filter(({ taskId }) => ids.has(taskId)), plan.kills.length);
       await stop();
       await stage.assertClean(worker);
     };
 
-    const deadline = Date.now() + patience;
+    const deadline = Date.now() + duration;
     const tryInTime = async (plan: Plan) => {
       if (Date.now() < deadline) await tryOne(plan);
     };
-    // A smaller graph would be another one: kills come at other moments.
-    await fc.assert(fc.asyncProperty(plans(2), tryInTime), { numRuns: mostGraphs, endOnFailure: true });
-    for (const hand of hands) hand.signal("SIGTERM");
-    for (const hand of hands) assertEquals(await hand.ended, 0);
+    // No shrinking: in a smaller graph, kills would come at other moments.
+    await fc.assert(fc.asyncProperty(plans(2), tryInTime), { numRuns: maxGraphs, endOnFailure: true });
+    for (const { stop } of workers) assertEquals(await stop(), 0);
     await stage.assertClean(worker);
   });
 });

@@ -8,18 +8,25 @@ import type { Worker } from "../../src/queue/worker.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { running, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
+import { gate } from "../support/promises.ts";
 import { startRedis } from "../support/redis_server.ts";
-import { Crew } from "./crew.ts";
-import { blaming, dependents, ends, expected, setUp, timeout } from "./graph_scene.ts";
+import { dependentOutcomes, enqueueDependents, failureOf, outcomesOf, setUp, timeout } from "./graph_scene.ts";
+import { WorkerProcesses } from "./worker_processes.ts";
 
 const stage = new Stage(onRedis);
-/** Ends the only task that is queued, as a worker does that is killed right after that. */
-async function endOnce(worker: Worker<undefined>, keys: Keys, success: boolean): Promise<void> {
+
+/** Finishes the only queued task and runs no fan-out, like a worker that is killed right afterwards. */
+async function finishWithoutFanOut(worker: Worker<undefined>, keys: Keys, success: boolean): Promise<void> {
   const priorities = ["normal"];
   const name = "dead-01234567";
   await worker.redis.command(["XGROUP", "CREATE", keys.stream("normal"), "workers", "0", "MKSTREAM"]).catch(() => {});
   const options = { name, priorities, idleTimeout: 60_000 };
-  const { deliveries } = await read(worker.redis, keys, options, 1, { known: [], quarantined: 1, cursors: new Map() });
+  const { deliveries } = await read(worker.redis, keys, options, 1, {
+    known: [],
+    quarantined: 1,
+    dead: [],
+    cursors: new Map(),
+  });
   const { taskId } = deliveries[0]!;
   const result = JSON.stringify({
     f: "ok",
@@ -37,90 +44,88 @@ async function endOnce(worker: Worker<undefined>, keys: Keys, success: boolean):
   assertEquals(await finish(worker.redis, keys, name, [ending]), { ends: [true], listed: 1 });
 }
 
-describe("a worker that is killed when it has ended a task, and before it has told those that wait for it", () => {
+describe("a worker that is killed between finishing a task and the fan-out to its dependents", () => {
   for (const success of [true, false]) {
-    const end = success ? "success" : "failure";
-    it(`leaves that to the next one that starts: ${end}`, async () => {
+    const outcome = success ? "a success" : "a failure";
+    it(`leaves the fan-out of ${outcome} to the next worker that starts`, async () => {
       const all = await setUp(stage);
       const { worker, keys, ok } = all;
       const source = await ok.enqueue(1);
-      const tasks = await dependents(all, source.id, 1200);
-      await endOnce(worker, keys, success);
+      const tasks = await enqueueDependents(all, source.id, 1200);
+      await finishWithoutFanOut(worker, keys, success);
       assertEquals(await worker.redis.command(["SCARD", `${keys.prefix}:ts:fanout:${source.id}`]), 1200);
       const run = running(worker);
-      assertEquals(await ends(tasks), expected(source.id, success, 1200));
+      assertEquals(await outcomesOf(tasks), dependentOutcomes(source.id, success, 1200));
       await run.stop();
       await stage.assertClean(worker);
     });
 
-    it(`leaves that to one that is idle: ${end}`, async () => {
+    it(`leaves the fan-out of ${outcome} to an idle worker`, async () => {
       const all = await setUp(stage);
       const { worker, keys, ok } = all;
       const source = await ok.enqueue(1);
-      const tasks = await dependents(all, source.id, 600);
+      const tasks = await enqueueDependents(all, source.id, 600);
       const other = await stage.worker({ idleTimeout: 1000, queueName: worker.queueName });
-      other.task(async (n: number) => await Promise.resolve(n), { name: "ok" });
-      // It has no connection yet when the task is ended, and is told nothing.
-      await endOnce(worker, keys, success);
+      other.task((n: number) => n, { name: "ok" });
+      // The other worker is not connected yet, so it gets no message about the fan-out.
+      await finishWithoutFanOut(worker, keys, success);
       const run = running(other);
-      assertEquals(await ends(tasks), expected(source.id, success, 600));
-      // From now on it is idle: what comes up now it learns of with its signs of life.
+      assertEquals(await outcomesOf(tasks), dependentOutcomes(source.id, success, 600));
+      // From now on it is idle, and learns of a fan-out only with its heartbeats.
       await eventually(async () =>
         assertEquals(await worker.redis.command(["EXISTS", `${keys.prefix}:ts:fanouts`]), 0)
       );
-      const [waiting] = await worker.enqueueMany([ok.enqueue(0).start({ delay: "1h" })]);
-      const late = await dependents(all, waiting.id, 3);
+      const [delayed] = await worker.enqueueMany([ok.enqueue(0).start({ delay: "1h" })]);
+      const late = await enqueueDependents(all, delayed.id, 3);
       await worker.redis.command([
         "RENAME",
-        `${keys.prefix}:task:dependents:${waiting.id}`,
-        `${keys.prefix}:ts:fanout:${waiting.id}`,
+        `${keys.prefix}:task:dependents:${delayed.id}`,
+        `${keys.prefix}:ts:fanout:${delayed.id}`,
       ]);
-      await worker.redis.command(["HSET", `${keys.prefix}:ts:fanouts`, waiting.id, success ? "1" : `0 ${waiting.id}`]);
+      await worker.redis.command(["HSET", `${keys.prefix}:ts:fanouts`, delayed.id, success ? "1" : `0 ${delayed.id}`]);
       const began = Date.now();
-      assertEquals(await ends(late), expected(waiting.id, success, 3));
+      assertEquals(await outcomesOf(late), dependentOutcomes(delayed.id, success, 3));
       assert(Date.now() - began < 1500, `${Date.now() - began} ms`);
-      assertEquals(await waiting.abort(), true);
+      assertEquals(await delayed.abort(), true);
       await run.stop();
       await stage.assertClean(worker);
     });
   }
 
-  it("in the middle of that, leaves the rest to another, and each has one result", async () => {
+  it("leaves the rest of a fan-out that it has begun to another worker", async () => {
     const worker = await stage.worker();
     const options = { redisUrl: (await stage.broker).server.url, queueName: worker.queueName, idleTimeout: 500 };
-    await using crew = new Crew(options);
-    const part = worker.task(async (_: { how: string; ms: number }) => await Promise.resolve(""), { name: "part" });
+    await using processes = new WorkerProcesses(options);
+    const part = worker.task((_: { how: string; ms: number }) => "", { name: "part" });
     const source = await part.enqueue({ how: "throw", ms: 0 }).start({ delay: "1h" });
     const after = source.id;
     const requests = Array.from({ length: 6000 }, () => part.enqueue({ how: "ok", ms: 0 }).start({ after }));
     const tasks = await worker.enqueueMany(requests);
-    const victim = await crew.hire();
+    const victim = await processes.start();
     const done = async () =>
       6000 - await worker.redis.command<number>(["HLEN", `streaq:${worker.queueName}:ts:waiting`]);
     await worker.redis.command(["ZADD", `streaq:${worker.queueName}:queues:delayed:normal`, 1, source.id]);
     await worker.redis.command(["PUBLISH", `streaq:${worker.queueName}:ts:wake`, "due 0"]);
     await eventually(async () => await done() > 0);
-    victim.signal("SIGKILL");
-    await victim.ended;
+    await victim.kill();
     const before = await done();
-    const rescuer = await crew.hire();
+    const rescuer = await processes.start();
     const results = await Promise.all(tasks.map((task) => task.result({ timeout })));
-    assert(before < 6000, "it was killed before all were told");
-    for (const { exception } of results) assertStringIncludes(exception.message, blaming(source.id));
-    assertEquals(crew.starts().map(({ taskId }) => taskId), [source.id]);
-    rescuer.signal("SIGTERM");
-    assertEquals(await rescuer.ended, 0);
+    assert(before < 6000, "the worker was killed during the fan-out");
+    for (const { exception } of results) assertStringIncludes(exception.message, failureOf(source.id));
+    assertEquals(processes.starts().map(({ taskId }) => taskId), [source.id]);
+    assertEquals(await rescuer.stop(), 0);
     await stage.assertClean(worker);
   });
 });
 
 describe("a burst", () => {
-  it("ends when all have been told, and not while they are", async () => {
+  it("ends only after the fan-out to all dependents", async () => {
     for (let time = 0; time < 3; time++) {
       const all = await setUp(stage);
       const { worker, bad } = all;
       const source = await bad.enqueue();
-      await dependents(all, source.id, 5000);
+      await enqueueDependents(all, source.id, 5000);
       await worker.run({ burst: true });
       assertEquals(await worker.queueSize(), 0);
       await stage.assertClean(worker);
@@ -128,13 +133,13 @@ describe("a burst", () => {
   });
 });
 
-describe("scripts that are flushed while 2,000 are told", () => {
+describe("a fan-out to 2,000 dependents", () => {
   for (const success of [true, false]) {
-    it(`cost nothing: ${success ? "success" : "failure"}`, async () => {
+    it(`gives each one result while scripts are flushed, after a ${success ? "success" : "failure"}`, async () => {
       const all = await setUp(stage);
       const { worker, redis, ok, bad } = all;
       const source = await (success ? ok.enqueue(1) : bad.enqueue()).start({ delay: 300 });
-      const tasks = await dependents(all, source.id, 2000);
+      const tasks = await enqueueDependents(all, source.id, 2000);
       const counts = new Map<string, number>();
       const over = new AbortController();
       const channels = tasks.map(({ id }) => `streaq:${worker.queueName}:channels:${id}`);
@@ -151,7 +156,7 @@ describe("scripts that are flushed while 2,000 are told", () => {
         while (!isOver) await redis.command(["SCRIPT", "FLUSH"]);
       })();
       const run = running(worker);
-      assertEquals(await ends(tasks), expected(source.id, success, 2000));
+      assertEquals(await outcomesOf(tasks), dependentOutcomes(source.id, success, 2000));
       isOver = true;
       await flushing;
       await eventually(() => assertEquals([counts.size, ...new Set(counts.values())], [2000, 1]));
@@ -164,26 +169,25 @@ describe("scripts that are flushed while 2,000 are told", () => {
 });
 
 describe("a server whose memory is full", () => {
-  it("refuses tasks that depend on others; those that are there are released, failed and given their input", async () => {
+  it("refuses tasks with dependencies, and still releases, fails and pipes into those that are stored", async () => {
     await using server = await startRedis({ args: ["--maxmemory-policy", "noeviction"] });
     const all = await setUp(stage, { redisUrl: server.url });
     const { worker, redis, ok } = all;
-    let open = () => {};
-    const opened = new Promise<void>((resolve) => open = resolve);
-    const gate = worker.task(async (fails: boolean) => {
+    const { open, opened } = gate();
+    const gated = worker.task(async (fails: boolean) => {
       await opened;
       if (fails) throw new RangeError("bad");
       return 1;
-    }, { name: "gate" });
+    }, { name: "gated" });
     const [good, failing, aborted] = await worker.enqueueMany([
-      gate.enqueue(false),
-      gate.enqueue(true),
-      gate.enqueue(false),
+      gated.enqueue(false),
+      gated.enqueue(true),
+      gated.enqueue(false),
     ]);
-    const released = await dependents(all, good.id, 700);
-    const failed = await dependents(all, failing.id, 700);
-    const cancelled = await dependents(all, aborted.id, 3);
-    const piped = await gate.enqueue(false).pipe(ok).pipe(ok);
+    const released = await enqueueDependents(all, good.id, 700);
+    const failed = await enqueueDependents(all, failing.id, 700);
+    const cancelled = await enqueueDependents(all, aborted.id, 3);
+    const piped = await gated.enqueue(false).pipe(ok).pipe(ok);
     const run = running(worker);
     await eventually(() => worker.running === 4);
     await redis.command(["CONFIG", "SET", "maxmemory", "1mb"]);
@@ -195,12 +199,12 @@ describe("a server whose memory is full", () => {
     }
     assertEquals(await aborted.abort(), true);
     open();
-    assertEquals(await ends(released), expected(good.id, true, 700));
-    assertEquals(await ends(failed), expected(failing.id, false, 700));
-    assertEquals(await ends(cancelled), expected(aborted.id, false, 3));
-    assertEquals(await ends([piped]), [1]);
+    assertEquals(await outcomesOf(released), dependentOutcomes(good.id, true, 700));
+    assertEquals(await outcomesOf(failed), dependentOutcomes(failing.id, false, 700));
+    assertEquals(await outcomesOf(cancelled), dependentOutcomes(aborted.id, false, 3));
+    assertEquals(await outcomesOf([piped]), [1]);
     await redis.command(["CONFIG", "SET", "maxmemory", "0"]);
-    assertEquals(await ends([await requests[0]!, await requests[1]!]), [1, 1]);
+    assertEquals(await outcomesOf([await requests[0]!, await requests[1]!]), [1, 1]);
     await run.stop();
     await stage.assertClean(worker);
   });

@@ -1,32 +1,32 @@
-/** Random graphs of tasks, and what must be true of them when all has ended. */
+/** Random graphs of tasks, and what must be true of every graph once all its tasks have finished. */
 import fc from "fast-check";
 import { assert, assertEquals } from "@std/assert";
 import type { TaskResult } from "../../src/queue/records/task_result.ts";
-import type { Note } from "./crew.ts";
+import type { Note } from "./worker_processes.ts";
 
-/** What a task of a graph does when it runs; one that is fleeting expires unless it is started at once. */
+/** What a task of a graph does when it runs. A fleeting task expires unless it is started at once. */
 export type How = "ok" | "throw" | "retry" | "fleeting";
 
 /** A task of a graph. */
 export interface Vertex {
   readonly how: How;
   readonly ms: number;
-  /** Those that it depends on, as numbers of which the rest counts when divided by how many there are before it. */
+  /** The earlier tasks that it depends on, as numbers modulo their count. */
   readonly after: readonly number[];
-  /** Whether it depends on all before it. */
+  /** Whether it depends on all earlier tasks. */
   readonly isWide: boolean;
   readonly isUrgent: boolean;
-  /** What is piped from each to the next, beginning with the task itself. */
+  /** The rest of the pipeline that begins with the task. */
   readonly pipeline: readonly { readonly how: Exclude<How, "fleeting">; readonly ms: number }[];
-  /** When it is aborted, and which of its pipeline, if it is. */
+  /** When a task of the pipeline is aborted, and which one; `null` for none. */
   readonly abort: { readonly ms: number; readonly step: number } | null;
 }
 
-/** A graph, and when workers are killed. */
+/** A graph, and the times at which workers are killed. */
 export interface Plan {
   readonly vertices: readonly Vertex[];
   readonly kills: readonly number[];
-  /** How many are enqueued in one go. */
+  /** How many tasks are enqueued in one call. */
   readonly atOnce: number;
 }
 
@@ -47,73 +47,73 @@ const vertex: fc.Arbitrary<Vertex> = fc.record({
   abort: fc.option(fc.record({ ms: fc.nat(500), step: fc.nat(3) }), { freq: 12 }),
 });
 
-/** Any graph, with at most as many workers that are killed while it runs. */
-export function plans(mostKills: number): fc.Arbitrary<Plan> {
+/** Any graph, with at most `maxKills` kills of a worker while it runs. */
+export function plans(maxKills: number): fc.Arbitrary<Plan> {
   return fc.record({
     vertices: fc.array(vertex, { minLength: 2, maxLength: 60, size: "max" }),
-    kills: fc.oneof(fc.constant([]), fc.array(fc.nat(400), { maxLength: mostKills })),
+    kills: fc.oneof(fc.constant([]), fc.array(fc.nat(400), { maxLength: maxKills })),
     atOnce: fc.integer({ min: 1, max: 15 }),
   });
 }
 
-/** The ids of those that a vertex depends on. */
+/** Returns the ids of the dependencies of a vertex. */
 export function dependenciesOf({ after, isWide }: Vertex, place: number, idOf: (place: number) => string): string[] {
   if (place === 0) return [];
   const places = isWide ? Array.from({ length: place }, (_, i) => i) : after.map((number) => number % place);
   return places.map(idOf);
 }
 
-/** What became of a task. */
+/** How a task finished. */
 export interface Fate {
   readonly id: string;
   readonly how: How;
-  /** The ids of those that it depends on, what is piped into it included. */
+  /** The ids of its dependencies, including the task that is piped into it. */
   readonly after: readonly string[];
   readonly result: TaskResult<unknown>;
-  /** What its abort has answered; `null` where there was none. */
+  /** What `abort()` returned; `null` if it was not called. */
   readonly aborted: boolean | null;
   /** How often its result was published. */
   readonly published: number;
 }
 
-/** Checks how all have ended, each after those that it depends on; `kills` is how many workers were killed meanwhile. */
+/** Checks tasks in an order in which dependencies come first. `kills` is the number of workers that were killed meanwhile. */
 export function checkFates(fates: readonly Fate[], notes: readonly Note[], kills: number): void {
-  const [starts, ends] = [byTask(notes, "start"), byTask(notes, "end")];
-  /** Of each that has failed, the ids of those that may be to blame. */
-  const blamed = new Map<string, readonly string[]>();
+  const [starts, finishes] = [byTask(notes, "start"), byTask(notes, "end")];
+  /** By the id of a failed task: the ids of the tasks that may have failed first. */
+  const failedFirst = new Map<string, readonly string[]>();
   for (const { id, how, after, result, aborted, published } of fates) {
     const runs = starts.get(id) ?? [];
     assertEquals(published, 1, `results of ${id}`);
-    assert(runs.length <= 1 + (how === "retry" ? 1 : 0) + kills, `${id} has run ${runs.length} times`);
-    const culprits = [...new Set(after.flatMap((dependency) => blamed.get(dependency) ?? []))];
+    assert(runs.length <= 1 + (how === "retry" ? 1 : 0) + kills, `${id} ran ${runs.length} times`);
+    const culprits = [...new Set(after.flatMap((dependency) => failedFirst.get(dependency) ?? []))];
     const named = result.success ? undefined : describe(result.exception);
     if (culprits.length > 0) {
-      assertEquals(runs, [], `${id} has run, though it depends on ${culprits}`);
+      assertEquals(runs, [], `${id} ran although it depends on ${culprits}`);
     } else {
       for (const dependency of after) {
-        const end = Math.min(...(ends.get(dependency) ?? []).map(({ time }) => time));
-        for (const run of runs) assert(run.time >= end, `${id} has run before ${dependency} had ended`);
+        const finished = Math.min(...(finishes.get(dependency) ?? []).map(({ time }) => time));
+        for (const run of runs) assert(run.time >= finished, `${id} ran before ${dependency} had finished`);
       }
     }
     if (aborted) {
       assertEquals(named, `StreaqCancelled: Task ${id} was aborted`);
-      blamed.set(id, [id]);
+      failedFirst.set(id, [id]);
     } else if (culprits.length > 0) {
       const messages = culprits.map((culprit) =>
         `Task ${id} was not run: task ${culprit}, on which it depends, failed`
       );
       const culprit = culprits.find((_, i) => named === `StreaqError: ${messages[i]}`);
-      assert(culprit !== undefined, `${id} is to name one of ${culprits}: ${named}`);
-      blamed.set(id, [culprit]);
+      assert(culprit !== undefined, `${id} should name one of ${culprits}: ${named}`);
+      failedFirst.set(id, [culprit]);
     } else if (how === "throw") {
-      assertEquals(named, `RangeError: told to, ${id}`);
-      blamed.set(id, [id]);
+      assertEquals(named, `RangeError: Task ${id} is to fail`);
+      failedFirst.set(id, [id]);
     } else if (how === "fleeting" && runs.length === 0) {
       assertEquals(named, "StreaqError: Task fleeting expired: it was not started within 1 ms");
-      blamed.set(id, [id]);
+      failedFirst.set(id, [id]);
     } else {
       assertEquals([named, result.success && result.result], [undefined, id]);
-      assert(ends.has(id), `${id} has ended`);
+      assert(finishes.has(id), `${id} has finished`);
     }
   }
 }

@@ -1,4 +1,3 @@
-/** Storing tasks that depend on others, when something goes wrong meanwhile or has gone wrong before. */
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import { gather } from "../../src/broker/redis/scripts/enqueue/gather.ts";
@@ -7,16 +6,18 @@ import { onRedis } from "../queue/brokers.ts";
 import { running, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
-import { blaming, dependents, ends, expected, setUp, timeout } from "./graph_scene.ts";
+import { dependentOutcomes, enqueueDependents, failureOf, outcomesOf, setUp, timeout } from "./graph_scene.ts";
 
 const stage = new Stage(onRedis);
 
-describe("who dies in the middle of storing a task with many dependencies", () => {
-  it("leaves nothing behind, and keeps nobody from storing it", async () => {
+describe("a producer that dies while it stores a task with many dependencies", () => {
+  it("leaves no task behind, and another producer can store a task of the same id", async () => {
     const all = await setUp(stage, { idleTimeout: 100 });
     const { worker, redis, keys, ok } = all;
-    const held = await worker.enqueueMany(Array.from({ length: 1000 }, (_, n) => ok.enqueue(n).start({ delay: "1h" })));
-    const after = held.map(({ id }) => id);
+    const delayed = await worker.enqueueMany(
+      Array.from({ length: 1000 }, (_, n) => ok.enqueue(n).start({ delay: "1h" })),
+    );
+    const after = delayed.map(({ id }) => id);
     for (const id of ["lost", "again"]) {
       await gather(redis, keys, id, { token: `token of ${id}`, isFirst: true, after }, new Map());
     }
@@ -24,11 +25,11 @@ describe("who dies in the middle of storing a task with many dependencies", () =
     const again = await ok.enqueue(1).start({ id: "again", after: after.slice(0, 1) });
     const run = running(worker);
     assertEquals(await worker.abortById("lost"), false);
-    await Promise.all(held.slice(1).map((task) => task.abort()));
+    await Promise.all(delayed.slice(1).map((task) => task.abort()));
     assertEquals(await again.status(), "scheduled");
-    assertEquals(await held[0]!.abort(), true);
-    assertEquals(await ends([again]), [blaming(after[0]!)]);
-    // Failures let it begin anew; where none comes, its time is over at last.
+    assertEquals(await delayed[0]!.abort(), true);
+    assertEquals(await outcomesOf([again]), [failureOf(after[0]!)]);
+    // A partly stored task that no failed dependency has discarded expires.
     await gather(redis, keys, "lost", { token: "late", isFirst: true, after: [] }, new Map());
     await redis.command(["HSET", keys.waiting, "lost", ":1000 late"]);
     await eventually(async () => assertEquals(await redis.command(["EXISTS", keys.waiting]), 0));
@@ -37,9 +38,9 @@ describe("who dies in the middle of storing a task with many dependencies", () =
   });
 });
 
-describe("a connection that is cut while tasks are stored with their dependencies", () => {
+describe("enqueuing tasks with dependencies", () => {
   for (const side of ["client", "server"] as const) {
-    it(`costs nothing: they are sent again, after so many bytes of the ${side}`, async () => {
+    it(`stores each task once when the connection is cut after some bytes from the ${side}`, async () => {
       const { server } = await stage.broker;
       await using proxy = await startProxy(server.port);
       const all = await setUp(stage, { redisUrl: `redis://127.0.0.1:${proxy.port}` });
@@ -64,44 +65,40 @@ describe("a connection that is cut while tasks are stored with their dependencie
       await stage.assertClean(worker);
     });
   }
-});
 
-describe("tasks that are enqueued after one that has failed", () => {
-  it("fail with it, however many they are", async () => {
+  it("fails each of 100 tasks whose dependency has already failed", async () => {
     const all = await setUp(stage);
     const { worker, bad } = all;
     const source = await bad.enqueue();
     await worker.run({ burst: true });
-    const tasks = await dependents(all, source.id, 100);
-    assertEquals(await ends(tasks), expected(source.id, false, 100));
+    const tasks = await enqueueDependents(all, source.id, 100);
+    assertEquals(await outcomesOf(tasks), dependentOutcomes(source.id, false, 100));
     await stage.assertClean(worker);
   });
 
-  it("name the same task as those do that depend on them", async () => {
+  it("reports the same failed task for a task and its dependents", async () => {
     const { worker, ok, bad } = await setUp(stage);
     const failed = await bad.enqueue();
     await worker.run({ burst: true });
     const aborted = await ok.enqueue(1).start({ delay: "1h" });
     await aborted.abort();
-    // Of the one that was aborted it is known at once, of the other one the result has to be read.
+    // The failure of one is known at once, that of the other only from its result.
     const first = ok.enqueue(1).start({ after: aborted.id });
     const second = ok.enqueue(1).start({ after: [failed.id, first.id] });
     const tasks = await worker.enqueueMany([first, second]);
     const third = await ok.enqueue(1).start({ after: second.id });
-    const [, own, below] = await ends([...tasks, third]);
+    const [, own, below] = await outcomesOf([...tasks, third]);
     assertEquals(below, own);
     await stage.assertClean(worker);
   });
-});
 
-describe("tasks that are enqueued in one turn of the event loop", () => {
-  it("may depend on each other, also where they are more than one call stores", async () => {
+  it("accepts a chain of 1,200 tasks in one turn of the event loop, more than one call stores", async () => {
     const { worker, ok } = await setUp(stage);
     const chain = [ok.enqueue(0)];
     for (let n = 1; n < 1200; n++) chain.push(ok.enqueue(n).start({ after: chain[n - 1]!.id }));
     const tasks = await Promise.all(chain);
     await worker.run({ burst: true });
-    assertEquals(await ends(tasks), expected("", true, 1200));
+    assertEquals(await outcomesOf(tasks), dependentOutcomes("", true, 1200));
     await stage.assertClean(worker);
   });
 });

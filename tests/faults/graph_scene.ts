@@ -4,40 +4,49 @@ import type { WorkerOptions } from "../../src/queue/options/worker_options.ts";
 import type { StartedRedis } from "../queue/brokers.ts";
 import type { Stage } from "../queue/stage.ts";
 
-/** For how long a task is waited for. */
+/** How long a test waits for one result. */
 export const timeout = "20s";
 
-/** A worker that knows a task that succeeds and one that fails. */
+/** Makes a worker that has registered a task that succeeds and one that fails. */
 export async function setUp(stage: Stage<StartedRedis>, options: WorkerOptions<undefined> = {}) {
   const worker = await stage.worker({ idleTimeout: 1000, ...options });
   return {
     worker,
     redis: worker.redis,
     keys: new Keys(worker.queueName),
-    ok: worker.task(async (n: number) => await Promise.resolve(n), { name: "ok" }),
-    bad: worker.task(async (): Promise<number> => await Promise.reject(new RangeError("bad")), { name: "bad" }),
+    ok: worker.task((n: number) => n, { name: "ok" }),
+    bad: worker.task((): number => {
+      throw new RangeError("bad");
+    }, { name: "bad" }),
   };
 }
 
-/** So many tasks that depend on one. */
-export async function dependents({ worker, ok }: Awaited<ReturnType<typeof setUp>>, after: string, count: number) {
+/** Enqueues a number of tasks that depend on one task. */
+export async function enqueueDependents(
+  { worker, ok }: Awaited<ReturnType<typeof setUp>>,
+  after: string,
+  count: number,
+): Promise<Task<number>[]> {
   return await worker.enqueueMany(Array.from({ length: count }, (_, n) => ok.enqueue(n).start({ after })));
 }
 
-/** What the tasks have ended with: values, or messages of errors. */
-export async function ends(tasks: readonly Task<number>[]): Promise<(number | string)[]> {
-  const results = await Promise.all(tasks.map((task) => task.result({ timeout })));
-  return results.map((result) => {
-    return result.success ? result.result : result.exception.message.replace(/^Task .* was not run: /, "");
-  });
+/** Waits for tasks; returns the value of each, or the message of its error. */
+export async function outcomesOf(tasks: readonly Task<number>[]): Promise<(number | string)[]> {
+  return await Promise.all(tasks.map(outcomeOf));
 }
 
-/** What each of the tasks is to end with when another one has ended. */
-export function expected(id: string, success: boolean, count: number): (number | string)[] {
-  return Array.from({ length: count }, (_, n) => success ? n : blaming(id));
+/** Waits for a task; returns its value, or the message of its error, without its own id if a dependency failed. */
+export async function outcomeOf(task: Task<number>): Promise<number | string> {
+  const result = await task.result({ timeout });
+  return result.success ? result.result : result.exception.message.replace(/^Task .* was not run: /, "");
 }
 
-/** What a task ends with that depends on one that has failed. */
-export function blaming(id: string): string {
+/** The outcomes of dependents that {@linkcode enqueueDependents} has enqueued, after a task with a given outcome. */
+export function dependentOutcomes(id: string, success: boolean, count: number): (number | string)[] {
+  return Array.from({ length: count }, (_, n) => success ? n : failureOf(id));
+}
+
+/** The outcome of a task because a dependency has failed. */
+export function failureOf(id: string): string {
   return `task ${id}, on which it depends, failed`;
 }

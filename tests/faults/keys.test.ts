@@ -7,8 +7,8 @@ import { eventually } from "../support/poll.ts";
 
 const stage = new Stage(onRedis);
 
-describe("a worker that ends its run", () => {
-  it("says goodbye: no consumer and no sign of life is left", async () => {
+describe("a worker that stops", () => {
+  it("removes its consumer and its health key", async () => {
     const worker = await stage.worker();
     const run = running(worker);
     const prefix = `streaq:${worker.queueName}`;
@@ -21,8 +21,8 @@ describe("a worker that ends its run", () => {
   });
 });
 
-describe("a result", () => {
-  it("is kept as long as ttl says", async () => {
+describe("the result of a task", () => {
+  it("expires after the ttl of the task", async () => {
     const worker = await stage.worker();
     const tasks = await worker.enqueueMany([
       worker.task(() => 1, { name: "default" }).enqueue(),

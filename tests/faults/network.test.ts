@@ -4,34 +4,33 @@ import { onRedis } from "../queue/brokers.ts";
 import { running, sleep, Stage } from "../queue/stage.ts";
 import { startRedis } from "../support/redis_server.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
-import { putLoad } from "./load.ts";
+import { startLoad } from "./start_load.ts";
 
 const stage = new Stage(onRedis);
 
-describe("connections that are killed, 20 a second", () => {
-  it("cost nothing but time, and leak no socket", async () => {
+describe("a queue under load", () => {
+  it("loses no task and leaks no socket while all connections are killed 20 times a second", async () => {
     await using server = await startRedis({ appendonly: true });
-    const { settle } = await putLoad(stage, server);
+    const { settle } = await startLoad(stage, server);
     const { redis } = await stage.worker({ redisUrl: server.url });
-    const most: number[] = [];
+    const connections: number[] = [];
     for (let kill = 0; kill < 60; kill++) {
+      // The rate of the kills: some hit connections that are being made.
       await sleep(50);
       await redis.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).catch(() => {});
       await redis.command(["CLIENT", "KILL", "TYPE", "pubsub"]).catch(() => {});
-      most.push((await redis.command<string>(["CLIENT", "LIST"])).trim().split("\n").length);
+      connections.push((await redis.command<string>(["CLIENT", "LIST"])).trim().split("\n").length);
     }
     await settle();
-    assert(Math.max(...most) <= 12, `${Math.max(...most)} connections`);
+    assert(Math.max(...connections) <= 12, `${Math.max(...connections)} connections`);
   });
-});
 
-describe("SCRIPT FLUSH ten times a second", () => {
-  it("is not noticed", async () => {
+  it("runs each task once while scripts are flushed again and again", async () => {
     await using server = await startRedis({ appendonly: true });
-    const { runs, settle } = await putLoad(stage, server);
+    const { runs, progress, settle } = await startLoad(stage, server);
     const { redis } = await stage.worker({ redisUrl: server.url });
     for (let flush = 0; flush < 20; flush++) {
-      await sleep(100);
+      await progress(20);
       await redis.command(["SCRIPT", "FLUSH"]);
     }
     const { results, refused } = await settle();
@@ -40,8 +39,8 @@ describe("SCRIPT FLUSH ten times a second", () => {
   });
 });
 
-describe("200 ms of latency with jitter", () => {
-  it("loses no lease", async () => {
+describe("a worker", () => {
+  it("keeps its leases with a latency of 200 to 300 ms", async () => {
     await using server = await startRedis();
     await using proxy = await startProxy(server.port);
     proxy.delay(200, 100);
@@ -53,6 +52,7 @@ describe("200 ms of latency with jitter", () => {
     let runs = 0;
     const job = worker.task(async () => {
       runs++;
+      // Longer than idleTimeout.
       await sleep(4000);
     }, { name: "job" });
     const run = running(worker);
@@ -61,14 +61,12 @@ describe("200 ms of latency with jitter", () => {
     assertEquals([runs, results.every(({ tries }) => tries === 1), worker.counters.relinquished], [8, true, 0]);
     await run.stop();
   });
-});
 
-describe("a connection that is half-open", () => {
-  it("is found by its own deadline, and work goes on", async () => {
+  it("notices by itself that its connections are half-open, and continues", async () => {
     await using server = await startRedis({ appendonly: true });
     await using proxy = await startProxy(server.port);
     const worker = await stage.worker({ redisUrl: `redis://127.0.0.1:${proxy.port}`, idleTimeout: 60_000 });
-    const job = worker.task(async (n: number) => await Promise.resolve(n), { name: "job" });
+    const job = worker.task((n: number) => n, { name: "job" });
     const run = running(worker);
     assertEquals((await (await job.enqueue(1)).result()).result, 1);
     proxy.abandon();

@@ -2,12 +2,13 @@ import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import { createClient } from "../../src/redis/mod.ts";
 import { onRedis } from "../queue/brokers.ts";
-import { sleep, Stage } from "../queue/stage.ts";
+import { Stage } from "../queue/stage.ts";
+import { eventually } from "../support/poll.ts";
 import { settled } from "../support/promises.ts";
 
 const stage = new Stage(onRedis);
 
-describe("a client that the worker was given", () => {
+describe("a client that was passed to a worker", () => {
   it("is left open by close()", async () => {
     const owner = await stage.worker();
     await using worker = await stage.worker({ redis: owner.redis });
@@ -17,12 +18,16 @@ describe("a client that the worker was given", () => {
     assertEquals(await owner.redis.command(["PING"]), "PONG");
   });
 
-  it("ends the waits for results when it is closed", async () => {
-    const redis = createClient((await stage.broker).server.url);
+  it("rejects waits for results when it is closed", async () => {
+    await using redis = createClient((await stage.broker).server.url);
     const worker = await stage.worker({ redis });
     const task = await worker.task(() => 1, { name: "one" }).enqueue();
     const waiting = settled(task.result(), 3000);
-    await sleep(100);
+    // The wait has subscribed to the channel of its task.
+    const channel = `streaq:${worker.queueName}:channels:${task.id}`;
+    await eventually(async () => {
+      assertEquals(await redis.command(["PUBSUB", "NUMSUB", channel]), [channel, 1]);
+    });
     await redis.close();
     assertEquals(await waiting, "rejected");
   });

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, it } from "node:test";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { StreaqCancelled, StreaqRetry } from "../../src/base/errors.ts";
 import { taskContext } from "../../src/queue/context/task_context.ts";
 import type { Worker } from "../../src/queue/worker.ts";
@@ -16,26 +16,26 @@ import { startRedis } from "../support/redis_server.ts";
 const stage = new Stage(onRedis);
 const prefix = "streaq:orders";
 
-/** The command of the documentation, as arguments. */
+/** Returns the ACL command of the documentation, as arguments. */
 function documentedUser(): [string, ...string[]] {
   const text = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
   const command = /^ACL SETUSER orders[^`]*/m.exec(text)![0];
   return command.trim().split(/\s+/) as [string, ...string[]];
 }
 
-/** The commands that the scripts call. */
+/** Returns the commands that the scripts call. */
 function scriptedCommands(): string[] {
   const folder = fileURLToPath(new URL("../../src/broker/redis/scripts/", import.meta.url));
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
   const sources = files.map((file) => readFileSync(join(folder, file), "utf8"));
   const calls = sources.flatMap((source) => [...source.matchAll(/redis\.p?call\('(\w+)'(?:, '(\w+)')?/g)]);
-  // Of those used here, only these have commands below them.
+  // Only these commands have subcommands that an ACL names.
   const names = calls.map(([, name, second]) => ["XGROUP", "XINFO"].includes(name!) ? `${name}|${second}` : name!);
   return [...new Set(names.map((name) => name.toLowerCase()))].sort();
 }
 
-/** A server whose user has the documented permissions, and two workers that run as this user. */
-async function scene({ idleTimeout = 500 } = {}) {
+/** Starts a server whose user has the documented permissions, and makes two workers that connect as this user. */
+async function setUp({ idleTimeout = 500 } = {}) {
   const server = await startRedis();
   const admin = createClient(server.url);
   await admin.command(documentedUser());
@@ -57,13 +57,13 @@ async function scene({ idleTimeout = 500 } = {}) {
 /** Registers the same tasks with both workers. */
 function registerTasks(worker: Worker, other: Worker) {
   const [tasks] = [worker, other].map((worker) => ({
-    job: worker.task(async function job(n: number): Promise<number> {
+    job: worker.task(function job(n: number): number {
       if (n < 0) throw new RangeError("negative");
-      return await Promise.resolve(n);
+      return n;
     }, { ttl: "1s" }),
     kept: worker.task(function kept(): void {}, { ttl: null }),
-    twice: worker.task(async function twice(delay: number): Promise<number> {
-      const { tries } = await Promise.resolve(taskContext());
+    twice: worker.task(function twice(delay: number): number {
+      const { tries } = taskContext();
       if (tries === 1) throw new StreaqRetry("once more", { delay });
       return tries;
     }, { ttl: 0 }),
@@ -77,21 +77,23 @@ function registerTasks(worker: Worker, other: Worker) {
   return tasks!;
 }
 
-/** What was refused since this was last asked. */
+/** Returns the permissions that were missing since the last call. */
 async function refusals(admin: RedisClient): Promise<string[]> {
   const entries = await admin.command<Map<string, string>[]>(["ACL", "LOG"]);
   await admin.command(["ACL", "LOG", "RESET"]);
   return entries.map((entry) => entry.get("object")!);
 }
 
-describe("a user with nothing but the permissions that the documentation lists", () => {
+describe("a user with the documented permissions and no others", () => {
   it("may call every command of the scripts", () => {
     const allowed = new Set(documentedUser());
-    assertEquals(scriptedCommands().filter((name) => !allowed.has(`+${name}`)), []);
+    const commands = scriptedCommands();
+    assert(commands.length > 20, `the scripts call ${commands}`);
+    assertEquals(commands.filter((name) => !allowed.has(`+${name}`)), []);
   });
 
-  it("can run tasks, discard what is none, and take over what a dead worker has left", async () => {
-    await using all = await scene();
+  it("can run tasks, discard broken entries, and take over the task of a dead worker", async () => {
+    await using all = await setUp();
     const { admin, worker, other, tasks: { job, kept } } = all;
     const runs = [running(worker), running(other)];
     const many = await worker.enqueueMany(Array.from({ length: 50 }, (_, n) => job.enqueue(n)));
@@ -101,7 +103,7 @@ describe("a user with nothing but the permissions that the documentation lists",
     assertEquals([await bad.status(), await bad.info()], ["done", null]);
     assertEquals((await (await kept.enqueue()).result()).success, true);
     const stream = `${prefix}:queues:low`;
-    await admin.command(["XADD", stream, "*", "what", "ever"]);
+    await admin.command(["XADD", stream, "*", "other", "field"]);
     for (const run of runs) await run.stop();
     const last = await job.enqueue(1);
     await admin.command(["XREADGROUP", "GROUP", "workers", "dead", "COUNT", 10, "STREAMS", stream, ">"]);
@@ -109,30 +111,30 @@ describe("a user with nothing but the permissions that the documentation lists",
     assertEquals((await last.result({ timeout: "5s" })).result, 1);
     await run.stop();
     assertEquals(await refusals(admin), []);
-    // What never expires: the broken entry, and the list with a result that is kept for ever.
+    // Two keys never expire: the list of dead letters, and the list with a result that is kept for ever.
     await admin.command(["DEL", `${prefix}:ts:dead`, `${prefix}:ts:results`]);
     await assertClean(admin, "orders");
   });
 
-  it("can retry, and hand back", async () => {
-    await using all = await scene();
+  it("can retry and release tasks", async () => {
+    await using all = await setUp();
     const { admin, worker, other, tasks: { twice, long } } = all;
     const retried = await twice.enqueue(50);
-    const handedBack = await long.enqueue(400);
+    const released = await long.enqueue(400);
     const run = running(worker);
     assertEquals((await retried.result({ timeout: "5s" })).result, 2);
-    await eventually(async () => assertEquals(await handedBack.status(), "running"));
+    await eventually(async () => assertEquals(await released.status(), "running"));
     await run.stop();
-    assertEquals(await handedBack.status(), "queued");
+    assertEquals(await released.status(), "queued");
     const next = running(other);
-    assertEquals((await handedBack.result({ timeout: "5s" })).tries, 1);
+    assertEquals((await released.result({ timeout: "5s" })).tries, 1);
     await next.stop();
     assertEquals(await refusals(admin), []);
     await assertClean(admin, "orders");
   });
 
   it("can list, count and abort tasks in each state", async () => {
-    await using all = await scene();
+    await using all = await setUp();
     const { admin, worker, tasks: { twice, long } } = all;
     const queued = await long.enqueue(1).start({ id: "queued", priority: "high" });
     assertEquals((await worker.getTasksByStatus("queued")).map(({ taskId }) => taskId), ["queued"]);
@@ -154,10 +156,10 @@ describe("a user with nothing but the permissions that the documentation lists",
   });
 
   it("can run unique tasks", async () => {
-    await using all = await scene();
+    await using all = await setUp();
     const { admin, worker, other, tasks: { alone } } = all;
     const runs = [running(worker), running(other)];
-    // Longer than the lock lives without being extended.
+    // Longer than the ttl of a lock that is not extended.
     const first = await alone.enqueue(800);
     await eventually(async () => assertEquals(await admin.command(["EXISTS", `${prefix}:task:lock:alone`]), 1));
     const second = await alone.enqueue(1);
@@ -168,8 +170,8 @@ describe("a user with nothing but the permissions that the documentation lists",
     await assertClean(admin, "orders");
   });
 
-  it("can let tasks wait for their time", async () => {
-    await using all = await scene();
+  it("can delay tasks", async () => {
+    await using all = await setUp();
     const { admin, worker, tasks: { job } } = all;
     const run = running(worker);
     const [delayed, scheduled, aborted] = await worker.enqueueMany([
@@ -186,25 +188,25 @@ describe("a user with nothing but the permissions that the documentation lists",
     await assertClean(admin, "orders");
   });
 
-  it("can let tasks wait for others, few or many, tell them of the ends, and pipe", async () => {
-    await using all = await scene({ idleTimeout: 100 });
+  it("can run tasks with few or many dependencies and dependents, and pipelines", async () => {
+    await using all = await setUp({ idleTimeout: 100 });
     const { admin, worker, other, tasks: { job, long } } = all;
-    const held = await long.enqueue(60_000).start({ delay: "1h", id: "held" });
+    const delayed = await long.enqueue(60_000).start({ delay: "1h", id: "delayed" });
     const sources = await worker.enqueueMany(Array.from({ length: 1100 }, (_, n) => job.enqueue(n)));
     const wide = await job.enqueue(1).start({ after: sources.map(({ id }) => id), priority: "high" });
     const bad = await job.enqueue(-1);
     const many = await worker.enqueueMany(
       Array.from({ length: 1100 }, (_, n) => job.enqueue(n).start({ after: n % 2 ? wide.id : bad.id })),
     );
-    const aborted = await job.enqueue(1).start({ after: held.id });
+    const aborted = await job.enqueue(1).start({ after: delayed.id });
     const runs = [running(worker), running(other)];
     const results = await Promise.all(many.map((task) => task.result({ timeout: "10s" })));
     assertEquals(results.filter(({ success }) => success).length, 550);
     assertEquals((await (await job.enqueue(7).pipe(job).pipe(job)).result({ timeout: "5s" })).result, 7);
     assertEquals((await (await job.enqueue(7).start({ after: [wide.id] })).result({ timeout: "5s" })).result, 7);
-    assertEquals([(await aborted.info())?.dependencies, await worker.queueSize()], [new Set(["held"]), 2]);
-    assertEquals([await aborted.abort(), await held.abort()], [true, true]);
-    // The janitor looks after one whose dependencies got lost.
+    assertEquals([(await aborted.info())?.dependencies, await worker.queueSize()], [new Set(["delayed"]), 2]);
+    assertEquals([await aborted.abort(), await delayed.abort()], [true, true]);
+    // The janitor fails a task whose set of dependencies was lost.
     const last = await long.enqueue(60_000).start({ delay: "1h", id: "last" });
     const lost = await job.enqueue(1).start({ after: last.id, id: "lost" });
     await admin.command(["DEL", `${prefix}:task:dependencies:lost`]);
@@ -215,8 +217,8 @@ describe("a user with nothing but the permissions that the documentation lists",
     await assertClean(admin, "orders");
   });
 
-  it("can schedule cron jobs, replace them, and forget those that are gone", async () => {
-    await using all = await scene();
+  it("can schedule and replace cron jobs, and remove those that no worker registers", async () => {
+    await using all = await setUp();
     const { admin, worker, other } = all;
     let runs = 0;
     worker.cron("* * * * * *", () => void runs++, { name: "tick", ttl: 0 });
@@ -227,7 +229,7 @@ describe("a user with nothing but the permissions that the documentation lists",
     await run.stop();
     const next = running(other);
     const expressions = async () => (await other.schedules()).map(({ expression }) => expression);
-    // The one that is gone is due every second, and known for as long as its worker might live.
+    // The other job stays registered until its worker no longer counts as living.
     await eventually(async () => assertEquals(await expressions(), ["@monthly"]), { timeout: 10_000 });
     await next.stop();
     assertEquals(await other.unscheduleById("year"), true);
@@ -235,8 +237,8 @@ describe("a user with nothing but the permissions that the documentation lists",
     await assertClean(admin, "orders");
   });
 
-  it("can let tasks repeat, list them, and unschedule them", async () => {
-    await using all = await scene();
+  it("can schedule tasks with arguments, list their schedules, and remove them", async () => {
+    await using all = await setUp();
     const { admin, worker, tasks: { job } } = all;
     const task = await job.enqueue(7).start({ schedule: "* * * * * *", priority: "high", id: "seven" });
     assertEquals((await worker.schedules()).map(({ id, args, dynamic }) => [id, args, dynamic]), [[
@@ -250,7 +252,7 @@ describe("a user with nothing but the permissions that the documentation lists",
     assertEquals([await task.unschedule(), await worker.unscheduleById("seven")], [true, false]);
     assertEquals(await worker.schedules(), []);
     await run.stop();
-    // Withdrawn when it was due already, and not started.
+    // A schedule is also withdrawn when its occurrence is due but not started.
     const withdrawn = await job.enqueue(8).start({ schedule: "* * * * * *" });
     await eventually(async () => {
       assertEquals(await admin.command(["ZCOUNT", `${prefix}:cron:schedule`, "-inf", Date.now()]), 1);
@@ -261,8 +263,8 @@ describe("a user with nothing but the permissions that the documentation lists",
     await assertClean(admin, "orders");
   });
 
-  it("can say that it lives, and clear up after dead workers", async () => {
-    await using all = await scene({ idleTimeout: 200 });
+  it("can send heartbeats and tidy up after dead workers", async () => {
+    await using all = await setUp({ idleTimeout: 200 });
     const { admin, worker } = all;
     const streams = ["low", "high"].map((priority) => `${prefix}:queues:${priority}`);
     for (const stream of streams) {
@@ -271,7 +273,7 @@ describe("a user with nothing but the permissions that the documentation lists",
     }
     await admin.command(["HSET", `${prefix}:ts:running`, "gone", "1-1 1 0 low:dead-01234567"]);
     const run = running(worker);
-    // Once within 5 to 15 idle timeouts; meanwhile it says ten times and more that it lives.
+    // The janitor tidies once every 5 to 15 idle timeouts; the worker sends at least ten heartbeats meanwhile.
     const left: [string, ...string[]][] = streams.map((stream) => ["XINFO", "CONSUMERS", stream, "workers"]);
     left.push(["HGETALL", `${prefix}:ts:running`]);
     await eventually(async () => {
@@ -285,7 +287,7 @@ describe("a user with nothing but the permissions that the documentation lists",
   });
 });
 
-/** For `JSON.stringify`, which knows no maps. */
+/** Replacer for `JSON.stringify`, which does not support maps. */
 function showMaps(_key: string, value: unknown): unknown {
   return value instanceof Map ? [...value] : value;
 }

@@ -1,14 +1,16 @@
 import { describe, it } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals, assertLess } from "@std/assert";
+import { deferred } from "../../src/base/async.ts";
 import type { RedisClient } from "../../src/redis/mod.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { running, sleep, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
 import { gate, settled } from "../support/promises.ts";
+import { blockedClients, scriptCalls } from "./server_info.ts";
 
 const stage = new Stage(onRedis);
 
-/** Tasks of a stream leased by a consumer that is nobody's. */
+/** Leases tasks of a stream for a consumer without a worker; returns the ids of their entries. */
 async function leaseElsewhere(redis: RedisClient, queueName: string, priority: string, count: number) {
   const stream = `streaq:${queueName}:queues:${priority}`;
   const group = redis.command(["XGROUP", "CREATE", stream, "workers", "0", "MKSTREAM"]);
@@ -27,8 +29,8 @@ async function leaseElsewhere(redis: RedisClient, queueName: string, priority: s
   return reply.get(stream)!.map(([entry]) => entry);
 }
 
-describe("the reader", () => {
-  it("ends a burst however much other workers hold", async () => {
+describe("the reader of a worker", () => {
+  it("ends a burst even if other workers have leased hundreds of tasks", async () => {
     const worker = await stage.worker();
     const job = worker.task(() => 1, { name: "job" });
     await worker.enqueueMany(Array.from({ length: 450 }, () => job.enqueue()));
@@ -36,7 +38,7 @@ describe("the reader", () => {
     assertEquals(await settled(worker.run({ burst: true }), 3000), "resolved");
   });
 
-  it("looks for leases that ran out once through all streams, not until all of them end at the same time", async () => {
+  it("searches each stream for expired leases once, even if the streams have different lengths", async () => {
     const priorities = ["low", "middle", "high"];
     const worker = await stage.worker({ priorities });
     const job = worker.task(() => 1, { name: "job" });
@@ -47,21 +49,27 @@ describe("the reader", () => {
     }
     await worker.redis.command(["CONFIG", "RESETSTAT"]);
     const run = running(worker);
-    await sleep(1500);
-    const stats = await worker.redis.command<string>(["INFO", "commandstats"]);
-    const [, calls] = /cmdstat_evalsha:calls=(\d+)/.exec(stats)!;
+    // The search is over when no script has run for 20 polls in a row.
+    let [calls, unchanged] = [0, 0];
+    await eventually(async () => {
+      const before = calls;
+      calls = await scriptCalls(worker.redis);
+      unchanged = calls === before ? unchanged + 1 : 0;
+      return unchanged === 20;
+    });
+    assertEquals(await blockedClients(worker.redis), 1);
     await run.stop();
-    // 11 pages of the longest stream, twice as the subscription is confirmed, and a few calls of other kinds.
-    assert(Number(calls) < 60, `${calls} calls`);
+    // 11 pages of the longest stream, again when the subscription is confirmed, and a few other scripts.
+    assertLess(calls, 60);
   });
 
-  it("takes over on a low priority although a high one always has more than there are slots", async () => {
+  it("takes over a task of a low priority although a high priority always has tasks for all slots", async () => {
     const worker = await stage.worker({ priorities: ["low", "high"], concurrency: 2, idleTimeout: 400 });
     const { queueName, redis } = worker;
     let stopped = false;
     const busy = worker.task(async (): Promise<void> => {
       await sleep(5);
-      // Each brings another one, so that there is never nothing to do.
+      // Each task enqueues another one, so the slots are always in use.
       if (!stopped) await busy.enqueue().start({ priority: "high" });
     }, { name: "busy", ttl: 0 });
     const job = worker.task(() => "low", { name: "job" });
@@ -74,27 +82,38 @@ describe("the reader", () => {
     await run.stop();
   });
 
-  it("takes at once what was handed back behind the place that its search had come to", async () => {
+  it("takes a released task at once even if its search has already passed the entry", async () => {
     const worker = await stage.worker({ concurrency: 1, prefetch: 0 });
     const { redis, queueName } = worker;
     const [first, second] = [gate(), gate()];
     const job = worker.task(async (n: number) => await (n === 1 ? first : second).opened, { name: "job" });
     const tasks = await worker.enqueueMany([0, 1, 2].map((n) => job.enqueue(n)));
     const entries = await leaseElsewhere(redis, queueName, "normal", 3);
-    const handBack = async (entry: string) => {
+    const wake = `streaq:${queueName}:ts:wake`;
+    const release = async (entry: string) => {
       const stream = `streaq:${queueName}:queues:normal`;
       await redis.command(["XCLAIM", stream, "workers", "released", 0, entry, "IDLE", 100_000_000, "JUSTID"]);
-      await redis.command(["PUBLISH", `streaq:${queueName}:ts:wake`, "released"]);
+      await redis.command(["PUBLISH", wake, "released"]);
     };
-    await handBack(entries[1]!);
+    await release(entries[1]!);
     const run = running(worker);
     await eventually(() => worker.running === 1);
     second.open();
-    await sleep(200);
-    await handBack(entries[0]!);
-    await sleep(200);
+    // Each message on the channel reaches the worker and this listener at the same time.
+    let messages = 0;
+    const stopListening = new AbortController();
+    const subscribed = deferred<void>();
+    const listening = (async () => {
+      const options = { signal: stopListening.signal, onSubscribed: () => subscribed.resolve() };
+      for await (const _ of redis.subscribe([wake], options)) messages++;
+    })().catch(() => {});
+    await subscribed.promise;
+    await release(entries[0]!);
+    await eventually(() => messages === 1);
     first.open();
     assertEquals(await settled(tasks[0]!.result(), 5000), "resolved");
+    stopListening.abort();
+    await listening;
     await run.stop();
   });
 });

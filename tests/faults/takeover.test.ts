@@ -1,36 +1,47 @@
 import { describe, it } from "node:test";
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { taskContext } from "../../src/queue/context/task_context.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { Lines, running, sleep, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
+import { gate } from "../support/promises.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
 
 const stage = new Stage(onRedis);
 
-describe("a lease", () => {
-  it("that runs out is taken over; the late failure of the former holder does not count, its signal is aborted", async () => {
-    const queueName = stage.newQueue();
-    const { server } = await stage.broker;
-    await using proxy = await startProxy(server.port);
-    const lines = new Lines();
-    const options = { queueName, idleTimeout: 400 };
-    const stalled = await stage.worker({ ...options, redisUrl: `redis://127.0.0.1:${proxy.port}`, logger: lines });
-    const rescuer = await stage.worker(options);
+/** Two workers of one queue. The connections of the first go through a proxy, which can stall them past idleTimeout. */
+async function newPair() {
+  const proxy = await startProxy((await stage.broker).server.port);
+  const lines = new Lines();
+  const options = { queueName: stage.newQueue(), idleTimeout: 400 };
+  const redisUrl = `redis://127.0.0.1:${proxy.port}`;
+  return {
+    proxy,
+    lines,
+    stalled: await stage.worker({ ...options, redisUrl, logger: lines }),
+    rescuer: await stage.worker(options),
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+  };
+}
+
+describe("a worker that stalls past its lease", () => {
+  it("loses its task to another worker: the signal is aborted, and a late failure does not count", async () => {
+    await using pair = await newPair();
+    const { proxy, stalled, rescuer } = pair;
     const runs: { by: string; tries: number }[] = [];
     let reason: unknown;
     stalled.task(async function job() {
       runs.push({ by: "stalled", tries: taskContext().tries });
       try {
-        await sleep(10_000, taskContext().signal);
+        // Until the signal is aborted.
+        await sleep(60_000, taskContext().signal);
       } catch (error) {
         reason = error;
         throw error;
       }
     });
-    const job = rescuer.task(async function job() {
+    const job = rescuer.task(function job() {
       runs.push({ by: "rescuer", tries: taskContext().tries });
-      await sleep(300);
       return "rescued";
     });
     const first = running(stalled);
@@ -49,57 +60,86 @@ describe("a lease", () => {
     await stage.assertClean(rescuer);
   });
 
-  it("does not matter for a success: whoever comes first counts, and the other's does not", async () => {
-    const queueName = stage.newQueue();
-    const { server } = await stage.broker;
-    await using proxy = await startProxy(server.port);
-    const lines = new Lines();
-    const options = { queueName, idleTimeout: 400 };
-    const stalled = await stage.worker({ ...options, redisUrl: `redis://127.0.0.1:${proxy.port}`, logger: lines });
-    const rescuer = await stage.worker(options);
-    let begun = 0;
-    let finish = () => {};
-    const finished = new Promise<void>((resolve) => finish = resolve);
+  it("stores its success if it comes first, and the success of the other worker does not count", async () => {
+    await using pair = await newPair();
+    const { proxy, stalled, rescuer } = pair;
+    const [first, second] = [gate(), gate()];
+    let runs = 0;
     stalled.task(async function job() {
-      begun++;
-      await finished;
+      runs++;
+      await first.opened;
       return "first";
     });
     const job = rescuer.task(async function job() {
-      begun++;
-      await sleep(1500);
+      runs++;
+      await second.opened;
       return "second";
     });
-    const first = running(stalled);
+    const stalledRun = running(stalled);
     const task = await job.enqueue();
-    await eventually(() => begun === 1);
+    await eventually(() => runs === 1);
     proxy.swallow();
-    const second = running(rescuer);
-    await eventually(() => begun === 2);
+    const rescuerRun = running(rescuer);
+    await eventually(() => runs === 2);
     proxy.resume();
     proxy.cut();
-    finish();
+    first.open();
     assertEquals((await task.result({ timeout: "5s" })).result, "first");
+    second.open();
     await eventually(() => rescuer.running === 0, { timeout: 5000 });
     await eventually(() => rescuer.counters.relinquished === 1);
     assertEquals((await task.result()).result, "first");
-    await Promise.all([first.stop(), second.stop()]);
+    await Promise.all([stalledRun.stop(), rescuerRun.stop()]);
     assertEquals([stalled.counters.completed, rescuer.counters.completed], [1, 0]);
+    await stage.assertClean(rescuer);
+  });
+
+  it("loses the lock of its unique task as well, and logs that another one may run beside it", async () => {
+    await using pair = await newPair();
+    const { proxy, lines, stalled, rescuer } = pair;
+    const [stalledGate, rescuerGate] = [gate(), gate()];
+    let [stalledRuns, rescuerRuns] = [0, 0];
+    stalled.task(async function alone() {
+      stalledRuns++;
+      await stalledGate.opened;
+    }, { unique: true, timeout: "1m" });
+    const alone = rescuer.task(async function alone() {
+      rescuerRuns++;
+      await rescuerGate.opened;
+    }, { unique: true, timeout: "1m" });
+    const first = running(stalled);
+    const stalledTask = await alone.enqueue();
+    await eventually(() => stalledRuns === 1);
+    proxy.swallow();
+    const lock = `streaq:${rescuer.queueName}:task:lock:alone`;
+    await eventually(async () => await rescuer.redis.command(["EXISTS", lock]) === 0);
+    const second = running(rescuer);
+    // The other worker also takes over the task of the stalled one. One of the two runs, and the other may fail.
+    const tasks = [await alone.enqueue(), stalledTask];
+    await eventually(() => rescuerRuns === 1);
+    proxy.resume();
+    proxy.cut();
+    await eventually(() => lines.with("may run beside it").length === 1, { timeout: 10_000 });
+    stalledGate.open();
+    rescuerGate.open();
+    const results = await Promise.all(tasks.map((task) => task.result({ timeout: "20s" })));
+    assert(results.some(({ success }) => success));
+    await Promise.all([first.stop(), second.stop()]);
     await stage.assertClean(rescuer);
   });
 });
 
-describe("maxTries", () => {
-  it("ends a task whose worker died over it that often", async () => {
+describe("a task with maxTries: 2", () => {
+  it("fails without another run after two workers have died during it", async () => {
     const worker = await stage.worker({ idleTimeout: 200 });
     let runs = 0;
     const job = worker.task(() => ++runs, { name: "job", maxTries: 2 });
     const task = await job.enqueue();
-    const stream = `streaq:${worker.queueName}:queues:normal`;
     await worker.run({ burst: true });
     assertEquals(runs, 1);
-    // As two workers leave it that are killed in the middle of it.
+    // The state that two workers leave behind that were killed during the next task.
     const next = await job.enqueue();
+    const stream = `streaq:${worker.queueName}:queues:normal`;
     await worker.redis.command(["XREADGROUP", "GROUP", "workers", "dead", "COUNT", 1, "STREAMS", stream, ">"]);
     await worker.redis.command(["HSET", `streaq:${worker.queueName}:ts:running`, next.id, "0-1 1 dead"]);
     await worker.redis.command(["SET", `streaq:${worker.queueName}:task:retry:${next.id}`, 1]);
@@ -110,47 +150,5 @@ describe("maxTries", () => {
     await run.stop();
     assertEquals((await task.result()).result, 1);
     await stage.assertClean(worker);
-  });
-});
-
-describe("the lock of a unique task", () => {
-  it("is lost by a worker that stalls past it; another task runs then, and the log says so", async () => {
-    const queueName = stage.newQueue();
-    const { server } = await stage.broker;
-    await using proxy = await startProxy(server.port);
-    const lines = new Lines();
-    const options = { queueName, idleTimeout: 400 };
-    const stalled = await stage.worker({ ...options, redisUrl: `redis://127.0.0.1:${proxy.port}`, logger: lines });
-    const other = await stage.worker(options);
-    let begun = 0;
-    let finish = () => {};
-    const finished = new Promise<void>((resolve) => finish = resolve);
-    stalled.task(async function alone(_n: number) {
-      begun++;
-      await finished;
-      return "stalled";
-    }, { unique: true, timeout: "1m" });
-    let beside = 0;
-    const alone = other.task(async function alone(n: number) {
-      beside++;
-      await sleep(n);
-      return "other";
-    }, { unique: true, timeout: "1m" });
-    const first = running(stalled);
-    const held = await alone.enqueue(3000);
-    await eventually(() => begun === 1);
-    proxy.swallow();
-    await sleep(600);
-    const second = running(other);
-    // What the stalled one held is taken over too, and may be first; then this one fails.
-    const results = [await alone.enqueue(3000), held].map((task) => task.result({ timeout: "20s" }));
-    await eventually(() => beside === 1);
-    proxy.resume();
-    proxy.cut();
-    await eventually(() => lines.with("stalled past its lock").length === 1, { timeout: 10_000 });
-    finish();
-    assertEquals((await Promise.all(results)).filter(({ success }) => success).length >= 1, true);
-    await Promise.all([first.stop(), second.stop()]);
-    await stage.assertClean(other);
   });
 });

@@ -9,9 +9,9 @@ import { startRedis } from "../support/redis_server.ts";
 
 const stage = new Stage(onRedis);
 
-describe("a worker without a Redis that serves it", () => {
-  /** Every first operation rejects with this text, without the password, and closing ends everything. */
-  async function refuses(redisUrl: string, text: string): Promise<void> {
+describe("the first operation of a worker", () => {
+  /** Checks that each first operation rejects with an error that has a text and not the password, and that close() works. */
+  async function assertRejected(redisUrl: string, text: string): Promise<void> {
     const worker = new Worker({
       redisUrl,
       redisOptions: { connectTimeout: 500 },
@@ -27,34 +27,34 @@ describe("a worker without a Redis that serves it", () => {
     await worker.close();
   }
 
-  it("says where it looked when nobody is there", async () => {
-    await refuses("redis://user:s3cret@127.0.0.1:1/0", "127.0.0.1:1");
+  it("rejects with the address when no server listens there", async () => {
+    await assertRejected("redis://user:s3cret@127.0.0.1:1/0", "127.0.0.1:1");
   });
 
-  it("rejects at once when its credentials are refused", async () => {
+  it("rejects at once when the server refuses the credentials or the database", async () => {
     await using server = await startRedis({ password: "right" });
     const { port } = server;
     const start = Date.now();
-    await refuses(`redis://:s3cret@127.0.0.1:${port}`, "WRONGPASS");
-    await refuses(`redis://127.0.0.1:${port}`, "NOAUTH");
-    await refuses(`redis://:right@127.0.0.1:${port}/99`, "out of range");
+    await assertRejected(`redis://:s3cret@127.0.0.1:${port}`, "WRONGPASS");
+    await assertRejected(`redis://127.0.0.1:${port}`, "NOAUTH");
+    await assertRejected(`redis://:right@127.0.0.1:${port}/99`, "out of range");
     assert(Date.now() - start < 1500);
   });
 
-  it("says what is wrong with a server that speaks no RESP, or nothing", async () => {
+  it("rejects with the address when the server does not speak RESP, or does not answer", async () => {
     const http = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nno";
     await using web = await startByteServer({ onData: (peer) => peer.write(http) });
-    await refuses(`redis://127.0.0.1:${web.port}`, `127.0.0.1:${web.port}`);
-    await using mute = await startByteServer();
-    await refuses(`redis://127.0.0.1:${mute.port}`, `127.0.0.1:${mute.port}`);
+    await assertRejected(`redis://127.0.0.1:${web.port}`, `127.0.0.1:${web.port}`);
+    await using silent = await startByteServer();
+    await assertRejected(`redis://127.0.0.1:${silent.port}`, `127.0.0.1:${silent.port}`);
   });
 });
 
 describe("a wait for a result", () => {
-  it("is given up, as a first operation, when there is no Redis or it refuses the credentials", async () => {
+  it("rejects, as the first operation, when no server listens or the server refuses the credentials", async () => {
     const redisOptions = { connectTimeout: 300 };
     const { url } = (await stage.broker).server;
-    for (const redisUrl of ["redis://127.0.0.1:1", url.replace("//", "//nobody:wrong@")]) {
+    for (const redisUrl of ["redis://127.0.0.1:1", url.replace("//", "//unknown:wrong@")]) {
       await using worker = new Worker({ redisUrl, redisOptions, handleSignals: false, logger: new Lines() });
       assertEquals(await settled(worker.resultById("task"), 2000), "rejected", redisUrl);
     }

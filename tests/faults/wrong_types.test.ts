@@ -23,7 +23,7 @@ import { start } from "../../src/broker/redis/scripts/lease/start.ts";
 import { tidy } from "../../src/broker/redis/scripts/lease/tidy.ts";
 import { extendLocks } from "../../src/broker/redis/scripts/lock/lock.ts";
 import { find, findState } from "../../src/broker/redis/scripts/look/find.ts";
-import { Scene } from "../broker/scene.ts";
+import { otherConsumers, Scene } from "../broker/scene.ts";
 
 const scene = new Scene();
 const priorities = ["low", "normal"];
@@ -72,7 +72,8 @@ async function setUp() {
     drain: async () => {
       let cursor = "0";
       for (let round = 0; round < 8; round++) {
-        const { deliveries } = await read(redis, keys, { name: `last-${round}`, priorities, idleTimeout: 0 }, 10, {
+        const { deliveries } = await read(redis, keys, { name: `last-${round}`, priorities }, 10, {
+          dead: await otherConsumers(redis, keys, priorities, `last-${round}`),
           known: [],
           quarantined: 10,
           cursors: fromBeginning(priorities),
@@ -102,7 +103,7 @@ async function setUp() {
 
 async function leaseAll(keys: Keys, consumer: string): Promise<Delivery[]> {
   const options = { name: consumer, priorities, idleTimeout: 60_000 };
-  const search = { known: [], quarantined: 1, cursors: new Map<string, string>() };
+  const search = { known: [], quarantined: 1, dead: [], cursors: new Map<string, string>() };
   const { deliveries } = await read(scene.redis, keys, options, 10, search);
   return deliveries.toSorted((a, b) => a.taskId < b.taskId ? -1 : 1);
 }
@@ -268,7 +269,7 @@ describe("a key of the wrong type", () => {
     const queueName = keys.prefix.slice("streaq:".length);
     await using broker = new RedisBroker({ ...options, redis, ownsRedis: false, queueName });
     const { membership } = broker.consumer({ name, priorities, idleTimeout: 60_000 });
-    const join = () => membership.join({ workerId: name, summary: "" });
+    const join = () => membership.join({ workerId: name, summary: "", names: [] });
     assertStringIncludes(String(await assertRejects(join)), keys.stream("low"));
   });
 

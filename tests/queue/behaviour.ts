@@ -3,8 +3,8 @@ import { brokers } from "./brokers.ts";
 import { Stage } from "./stage.ts";
 
 /**
- * Describes what the queue does whatever its broker: `define` is called once for each broker, and its tests know no more
- * of it than the stage tells.
+ * Describes behaviour that is the same on every broker. `define` is called once for each broker, and its tests use no
+ * more of the broker than their stage offers.
  */
 export function behaviour(name: string, define: (stage: Stage) => void): void {
   for (const broker of brokers) {

@@ -9,28 +9,28 @@ import { type RedisServer, startRedis } from "../support/redis_server.ts";
 import { eventually } from "../support/poll.ts";
 import { assertClean } from "./keyspace.ts";
 
-/** A broker that the behaviour of the queue is tested on. */
+/** A kind of broker that the behaviour of the queue is tested on. */
 export interface BrokerUnderTest<B extends StartedBroker = StartedBroker> {
-  /** As it is called in the names of tests. */
+  /** Its name in the names of tests. */
   readonly name: string;
   start(): Promise<B>;
 }
 
-/** See {@linkcode BrokerUnderTest}. */
+/** A broker that a suite has started. */
 export interface StartedBroker {
-  /** What opens a worker on it. */
+  /** Options that connect a worker to it. */
   readonly options: WorkerOptions<undefined>;
-  /** Checks, when all is done, that nothing is left of the worker's queue but what should be. */
+  /** Checks, after the last task, that the worker's queue has left nothing behind but results. */
   assertClean(worker: Worker<unknown>): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Redis, for tests that are about it: the server can be reached past the workers. */
+/** A started Redis, whose server a test can also use directly. */
 export interface StartedRedis extends StartedBroker {
   readonly server: RedisServer;
 }
 
-/** A Redis server that puts everything on disk. */
+/** A Redis server with an append-only file. */
 export const onRedis: BrokerUnderTest<StartedRedis> = {
   name: "Redis",
   async start() {
@@ -46,7 +46,7 @@ export const onRedis: BrokerUnderTest<StartedRedis> = {
 
 let opened = 0;
 
-/** The memory of this process. */
+/** A queue in the memory of this process. */
 export const inMemory: BrokerUnderTest = {
   name: "memory",
   start() {
@@ -64,7 +64,7 @@ export const inMemory: BrokerUnderTest = {
 
 const nothing = { tasks: 0, entries: 0, pending: 0, delayed: 0, waiting: 0, isListed: false, schedules: 0, locks: 0 };
 
-/** What is left of a queue, apart from results and signs of life. */
+/** Counts what is left of a queue, apart from results and heartbeats. */
 function remainsOf({ budget, lanes, dependencies, schedules, locks }: MemoryQueue): typeof nothing {
   const remains = {
     ...nothing,
@@ -82,5 +82,5 @@ function remainsOf({ budget, lanes, dependencies, schedules, locks }: MemoryQueu
   return remains;
 }
 
-/** All that the behaviour of the queue is to be the same on. */
+/** The brokers on which the queue must behave the same. */
 export const brokers: readonly BrokerUnderTest[] = testsUseRedis() ? [onRedis, inMemory] : [inMemory];

@@ -3,8 +3,8 @@ import type { RedisClient } from "../../src/redis/mod.ts";
 import { eventually } from "../support/poll.ts";
 
 /**
- * Checks, when all is done, that nothing is left of a queue but what should be: empty streams without pending entries,
- * live results, signs of life, and keys under `:ts:` that go by themselves.
+ * Checks, after the last task, that a queue has left no keys but these: empty streams without pending entries, results,
+ * heartbeats, and keys under `:ts:` that expire.
  */
 export async function assertClean(redis: RedisClient, queueName: string): Promise<void> {
   await eventually(() => check(redis, `streaq:${queueName}`), { message: `queue ${queueName} is clean` });
@@ -22,13 +22,13 @@ async function check(redis: RedisClient, prefix: string): Promise<void> {
     } else if (!name.startsWith(":task:results:")) {
       const isHealth = name.startsWith(":health:") || name.startsWith(":ts:");
       const ttl = await redis.command<number>(["PTTL", key]);
-      // -2: gone since it was listed.
+      // -2 means that it has expired since it was listed.
       if (!isHealth || ttl === -1) throw new Error(`Left behind: ${key}`);
     }
   }
 }
 
-/** The keys under a prefix. */
+/** Lists the keys under a prefix. */
 export async function keysOf(redis: RedisClient, prefix: string): Promise<string[]> {
   const keys: string[] = [];
   let cursor = "0";

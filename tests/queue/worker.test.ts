@@ -7,19 +7,19 @@ describe("task()", () => {
   const worker = new Worker();
   worker.task(() => 1, { name: "taken" });
 
-  it("refuses a name that is taken, or none", () => {
+  it("refuses a missing or invalid name, and one that is taken", () => {
     assertThrows(() => worker.task(() => 2, { name: "taken" }), StreaqError, "taken");
     assertThrows(() => worker.task(() => 2), StreaqError, "expected a named function");
     assertThrows(() => worker.task(() => 2, { name: "" }), StreaqError, "expected a named function");
     assertThrows(() => worker.task(() => 2, { name: "a:b" }), StreaqError, "a:b");
   });
 
-  it("refuses what is no function", () => {
+  it("refuses a value that is not a function", () => {
     assertThrows(() => worker.task("no" as unknown as () => void), TypeError, "string");
     assertThrows(() => worker.task(class Thing {}), TypeError, "Thing");
   });
 
-  it("refuses options that are not possible", () => {
+  it("refuses invalid options", () => {
     for (const maxTries of [0, -1, 1.5, NaN]) {
       assertThrows(() => worker.task(() => 1, { name: "x", maxTries }), RangeError, String(maxTries));
     }
@@ -29,7 +29,7 @@ describe("task()", () => {
 });
 
 describe("new Worker()", () => {
-  it("refuses options that are not possible, and names them", () => {
+  it("refuses invalid options, and names them", () => {
     assertThrows(() => new Worker({ concurrency: 0 }), RangeError, "concurrency");
     assertThrows(() => new Worker({ prefetch: -1 }), RangeError, "prefetch");
     assertThrows(() => new Worker({ maxPayload: 0 }), RangeError, "maxPayload");
@@ -42,7 +42,7 @@ describe("new Worker()", () => {
     assertThrows(() => new Worker({ redisUrl: "http://localhost" }), TypeError, "http://localhost");
   });
 
-  it("takes undefined for not given", () => {
+  it("treats an option of undefined as not given", () => {
     const worker = new Worker({ concurrency: undefined, redis: undefined, id: undefined, logger: undefined });
     assertEquals([worker.id.length, worker.queueName, worker.running], [8, "default", 0]);
   });

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { getEventListeners } from "node:events";
 import { after, before, beforeEach, describe, it } from "node:test";
 import {
   ConnectionError,
@@ -26,36 +27,40 @@ beforeEach(async () => {
   await redis.command(["FLUSHALL"]);
 });
 
-/** How many clients the server has, but for ours. */
-async function strangers(): Promise<number> {
+/** Number of clients of the server other than `redis`. */
+async function otherClients(): Promise<number> {
   const info = await redis.command<string>(["INFO", "clients"]);
   return Number(/connected_clients:(\d+)/.exec(info)![1]) - 1;
 }
 
 describe("createClient()", () => {
-  it("connects on first use only", async () => {
-    const before = await strangers();
+  it("connects on first use", async () => {
+    const before = await otherClients();
     await using other = createClient(server.url);
-    assertEquals(await strangers(), before);
+    assertEquals(await otherClients(), before);
     await other.command(["PING"]);
-    assertEquals(await strangers(), before + 1);
+    assertEquals(await otherClients(), before + 1);
   });
 
-  it("throws at once what is wrong with its options", () => {
+  it("throws if the URL or an option is invalid", () => {
     assertThrows(() => createClient("redis://:hunter2@localhost:99999"), TypeError, "***@localhost:99999");
     assertThrows(() => createClient(server.url, { connectTimeout: -1 }), RangeError, "connectTimeout");
     assertThrows(() => createClient(server.url, { connectTimeout: "soon" as "1s" }), TypeError, "soon");
     assertThrows(() => createClient(server.url, { database: 1.5 }), RangeError, "database");
-    assertThrows(() => createClient(server.url, { retry: { min: 100, max: 10 } }), RangeError, "100 and 10");
-    assertThrows(() => createClient(server.url, { retry: { min: "5s" } }), RangeError, "5000 and 2000");
+    assertThrows(
+      () => createClient(server.url, { retry: { min: 100, max: 10 } }),
+      RangeError,
+      "min 100 ms and max 10 ms",
+    );
+    assertThrows(() => createClient(server.url, { retry: { min: "5s" } }), RangeError, "min 5000 ms and max 2000 ms");
     assertThrows(() => createClient(server.url, { name: "a b" }), TypeError, '"a b"');
-    assertThrows(() => createClient(server.url, { username: "app" }), TypeError, "needs a password");
+    assertThrows(() => createClient(server.url, { username: "app" }), TypeError, 'user name "app"');
     assertThrows(() => createClient(server.url, { maxQueued: -1 }), RangeError, "maxQueued");
     assertThrows(() => createClient(server.url, { maxInFlightBytes: 0 }), RangeError, "maxInFlightBytes");
     assertThrows(() => createClient(server.url, { pingInterval: 0 }), RangeError, "pingInterval");
   });
 
-  it("lets options win over the URL", async () => {
+  it("lets options override the URL", async () => {
     await using other = createClient(`${server.url}/3`, { database: 2, name: "options" });
     const info = await other.command<string>(["CLIENT", "INFO"]);
     assert(info.includes(" db=2 ") && info.includes(" name=options "), info);
@@ -64,11 +69,11 @@ describe("createClient()", () => {
 
 describe("RedisClient.connect()", () => {
   it("connects before the first command", async () => {
-    const before = await strangers();
+    const before = await otherClients();
     await using other = createClient(server.url);
     await Promise.all([other.connect(), other.connect()]);
     await other.connect();
-    assertEquals(await strangers(), before + 1);
+    assertEquals(await otherClients(), before + 1);
   });
 
   it("rejects with the reason of an aborted signal", async () => {
@@ -84,7 +89,7 @@ describe("RedisClient.connect()", () => {
 });
 
 describe("RedisClient.command()", () => {
-  it("gives each kind of reply as its type", async () => {
+  it("resolves to each kind of reply with its type", async () => {
     await redis.command(["HSET", "hash", "a", "1"]);
     await redis.command(["SADD", "set", "x"]);
     await redis.command(["ZADD", "zset", 1.5, "m"]);
@@ -108,7 +113,7 @@ describe("RedisClient.command()", () => {
     assertEquals(empty!.length, 0);
   });
 
-  it("gives bytes where asked to, and text right beside it", async () => {
+  it("returns bytes on request, next to replies with text", async () => {
     await redis.command(["SET", "k", "ü"]);
     const replies = await Promise.all([
       redis.command(["GET", "k"]),
@@ -123,7 +128,7 @@ describe("RedisClient.command()", () => {
     assertEquals((replies[3] as unknown[])[1], null);
   });
 
-  it("keeps the order of replies around errors, and of what looks like a reply", async () => {
+  it("keeps the order of replies, with errors and with strings that look like replies", async () => {
     const settled = await Promise.allSettled([
       redis.command(["SET", "a", ":5\r\n"]),
       redis.command(["INCR", "a"]),
@@ -148,7 +153,7 @@ describe("RedisClient.command()", () => {
     replies.forEach((reply, i) => assertEquals(reply, i % 1000 === 7 ? "no" : `${i}`));
   });
 
-  it("sends what one tick asks for at once", async () => {
+  it("sends the commands of one tick together", async () => {
     await redis.command(["CONFIG", "RESETSTAT"]);
     await Promise.all(Array.from({ length: 100 }, (_, i) => redis.command(["GET", i])));
     const stats = await redis.command<string>(["INFO", "stats"]);
@@ -157,26 +162,26 @@ describe("RedisClient.command()", () => {
     assert(reads <= 4, `${reads} reads`);
   });
 
-  it("sends and receives what does not fit into a socket", async () => {
+  it("sends and receives more than a socket buffers", async () => {
     const large = "é".repeat(8 * 1024 * 1024);
     await Promise.all(Array.from({ length: 4 }, (_, i) => redis.command(["SET", `large${i}`, large])));
     const replies = await Promise.all(Array.from({ length: 4 }, (_, i) => redis.command(["GET", `large${i}`])));
     for (const reply of replies) assert(reply === large);
   });
 
-  it("rejects with the server's words and their code", async () => {
+  it("rejects with the error of the server and its code", async () => {
     await redis.command(["SET", "k", "v"]);
     const error = await assertRejects(() => redis.command(["LPUSH", "k", 1]), ReplyError, "wrong kind of value");
     assertEquals(error.code, "WRONGTYPE");
   });
 
-  it("gives an error inside an array as a value", async () => {
+  it("returns an error inside an array as a value", async () => {
     const reply = await redis.command<unknown[] & string[]>(["EVAL", "return {1, redis.error_reply('MINE x'), 2}", 0]);
     assertEquals([reply[0], reply[2]] as unknown[], [1, 2]);
     assertInstanceOf(reply[1], ReplyError);
   });
 
-  it("rejects arguments that are none, and sends its neighbours", async () => {
+  it("rejects a command with an invalid argument, and sends the others", async () => {
     const settled = await Promise.allSettled([
       redis.command(["SET", "a", 1]),
       redis.command(["SET", "b", undefined as unknown as string]),
@@ -188,7 +193,7 @@ describe("RedisClient.command()", () => {
     assertEquals(await redis.command(["EXISTS", "b"]), 0);
   });
 
-  it("gives a reply beyond its limits as a lost connection, and goes on", async () => {
+  it("closes the connection on a reply that exceeds a limit, and reconnects", async () => {
     await using other = createClient(server.url, { limits: { bulkBytes: 1000 }, retry: { min: 10 } });
     await redis.command(["SET", "large", "x".repeat(1001)]);
     const error = await assertRejects(() => other.command(["GET", "large"]), ConnectionError);
@@ -196,13 +201,13 @@ describe("RedisClient.command()", () => {
     assertEquals(await other.command(["PING"]), "PONG");
   });
 
-  it("refuses what only a dedicated connection can do, by name", async () => {
+  it("refuses commands that need a dedicated connection, with their name", async () => {
     const error = await assertRejects(() => redis.command(["BLPOP", "q", 0]), TypeError, "BLPOP");
     assert(error.message.includes("dedicated()"));
     await assertRejects(
       () => redis.command(["multi"]),
       TypeError,
-      "MULTI cannot be sent on its own: use transaction()",
+      "Cannot send MULTI: it is part of a transaction; use transaction()",
     );
     await assertRejects(() => redis.command(["SUBSCRIBE", "a"]), TypeError, "use subscribe()");
     await assertRejects(() => redis.command(["CLIENT", "REPLY", "OFF"]), TypeError, "CLIENT REPLY");
@@ -210,7 +215,7 @@ describe("RedisClient.command()", () => {
 });
 
 describe("RedisClient.command() with a signal", () => {
-  it("withdraws a command that was not sent", async () => {
+  it("does not send a command whose signal is aborted in the same tick", async () => {
     const controller = new AbortController();
     const reason = new Error("changed my mind");
     const one = redis.command(["SET", "a", 1], { signal: controller.signal });
@@ -230,14 +235,14 @@ describe("RedisClient.command() with a signal", () => {
     assertEquals(await other.command(["EXISTS", "a"]), 0);
   });
 
-  it("sends nothing when it is aborted already", async () => {
+  it("sends nothing if the signal is aborted already", async () => {
     const reason = new Error("too late");
     const error = await redis.command(["SET", "a", 1], { signal: AbortSignal.abort(reason) }).catch((e) => e);
     assertStrictEquals(error, reason);
     assertEquals(await redis.command(["EXISTS", "a"]), 0);
   });
 
-  it("drops the reply of a command that was sent, and of no other", async () => {
+  it("drops the reply to a command that was sent, and no other", async () => {
     await using other = createClient(server.url);
     await redis.command(["CLIENT", "PAUSE", 100, "WRITE"]);
     await other.command(["PING"]);
@@ -245,32 +250,25 @@ describe("RedisClient.command() with a signal", () => {
     const sent = other.command(["SET", "a", "sent"], { signal: controller.signal });
     const next = other.command(["GET", "a"]);
     await new Promise(setImmediate);
-    controller.abort(new Error("no patience"));
-    await assertRejects(() => sent, Error, "no patience");
+    controller.abort(new Error("no longer needed"));
+    await assertRejects(() => sent, Error, "no longer needed");
     assertEquals(await next, "sent");
   });
 
-  it("leaves no listener behind", async () => {
+  it("adds one listener to a signal that many commands share, and leaves none behind", async () => {
     const { signal } = new AbortController();
-    let listeners = 0;
-    const { addEventListener, removeEventListener } = signal;
-    signal.addEventListener = (...args: unknown[]) => {
-      listeners++;
-      Reflect.apply(addEventListener, signal, args);
-    };
-    signal.removeEventListener = (...args: unknown[]) => {
-      listeners--;
-      Reflect.apply(removeEventListener, signal, args);
-    };
-    await redis.command(["PING"], { signal });
+    const listeners = () => getEventListeners(signal, "abort").length;
+    const pongs = Promise.all(Array.from({ length: 100 }, () => redis.command(["PING"], { signal })));
+    assertEquals(listeners(), 1);
+    await pongs;
     await assertRejects(() => redis.command(["NOSUCHCOMMAND"], { signal }), ReplyError);
     await assertRejects(() => redis.command(["SET", "a", null as unknown as string], { signal }), TypeError);
-    assertEquals(listeners, 0);
+    assertEquals(listeners(), 0);
   });
 });
 
 describe("RedisClient.command() with a timeout", () => {
-  it("rejects when there is no reply in time, and keeps the order", async () => {
+  it("rejects without a reply within the timeout, and keeps the order of replies", async () => {
     await using other = createClient(server.url);
     await other.command(["PING"]);
     await redis.command(["CLIENT", "PAUSE", 200, "ALL"]);
@@ -287,20 +285,20 @@ describe("RedisClient.command() with a timeout", () => {
     await nowhere.close();
   });
 
-  it("does nothing when the reply is in time", async () => {
+  it("resolves if the reply arrives in time", async () => {
     assertEquals(await redis.command(["PING"], { timeout: "1h" }), "PONG");
   });
 
-  it("rejects a timeout that is none", async () => {
+  it("rejects an invalid timeout", async () => {
     await assertRejects(() => redis.command(["PING"], { timeout: -1 }), RangeError, "timeout");
     await assertRejects(() => redis.command(["PING"], { timeout: "soon" as "1s" }), TypeError, "timeout");
   });
 });
 
 describe("RedisClient.close()", () => {
-  const closed = (error: unknown): boolean => error instanceof ConnectionError && error.code === "CLOSED";
+  const isClosed = (error: unknown): boolean => error instanceof ConnectionError && error.code === "CLOSED";
 
-  it("rejects what has no reply, and says what was sent", async () => {
+  it("rejects commands without a reply, with maybeExecuted if they were sent", async () => {
     const other = createClient(server.url);
     await other.command(["PING"]);
     await redis.command(["CLIENT", "PAUSE", 100, "ALL"]);
@@ -309,31 +307,34 @@ describe("RedisClient.close()", () => {
     const unsent = other.command(["PING"]).catch((e) => e);
     await other.close();
     const errors = await Promise.all([sent, unsent]);
-    assert(errors.every(closed), String(errors));
+    assert(errors.every(isClosed), String(errors));
     assertEquals(errors.map((error) => error.maybeExecuted), [true, false]);
-    assertEquals(errors.map((error) => error.message), ["Client closed before the reply", "Client closed"]);
+    assertEquals(errors.map((error) => error.message), [
+      "The client was closed before the reply",
+      "The client was closed",
+    ]);
   });
 
-  it("settles everything before the first connection", async () => {
+  it("settles every call before the first connection", async () => {
     const other = createClient("redis://127.0.0.1:1");
     const pending = [other.command(["PING"]), other.connect(), other.dedicated(), other.transaction([["PING"]])];
     const messages = other.subscribe(["a"]);
     const message = messages.next();
     await other.close();
-    for (const promise of pending) assert(closed(await (promise as Promise<unknown>).catch((e) => e)));
+    for (const promise of pending) assert(isClosed(await (promise as Promise<unknown>).catch((e) => e)));
     assertEquals(await message, { value: undefined, done: true });
   });
 
-  it("settles everything while it connects, and before anything was asked for", async () => {
+  it("settles every call while the client connects, and closes an unused client", async () => {
     const other = createClient(server.url);
     const pending = [other.command(["PING"]), other.connect(), other.dedicated()];
     const closing = other.close();
-    for (const promise of pending) assert(closed(await (promise as Promise<unknown>).catch((e) => e)));
+    for (const promise of pending) assert(isClosed(await (promise as Promise<unknown>).catch((e) => e)));
     await closing;
     await createClient(server.url).close();
   });
 
-  it("rejects at once what comes after it", async () => {
+  it("makes later calls reject", async () => {
     const other = createClient(server.url);
     await other.command(["PING"]);
     await other.close();
@@ -346,32 +347,32 @@ describe("RedisClient.close()", () => {
         () => other.transaction([["PING"]]),
         () => other.subscribe(["a"]).next(),
       ] as (() => Promise<unknown>)[]
-    ) assert(closed(await call().catch((e) => e)), String(call));
-    assertThrows(() => other.listen("a", { message() {} }), ConnectionError, "Client closed");
+    ) assert(isClosed(await call().catch((e) => e)), String(call));
+    assertThrows(() => other.listen("a", { message() {} }), ConnectionError, "The client was closed");
   });
 
-  it("may be called often, at the same time and by a block that ends", async () => {
-    const before = await strangers();
+  it("can be called repeatedly, concurrently, and by `await using`", async () => {
+    const before = await otherClients();
     {
       await using other = createClient(server.url);
       await other.command(["PING"]);
       await Promise.all([other.close(), other.close()]);
       await other.close();
     }
-    assertEquals(await strangers(), before);
+    assertEquals(await otherClients(), before);
   });
 
   it("closes every socket", async () => {
-    const before = await strangers();
+    const before = await otherClients();
     const other = createClient(server.url);
     await Promise.all([other.command(["PING"]), other.dedicated(), other.dedicated()]);
     await new Promise<void>((resolve) => other.listen("a", { message() {}, subscribed: resolve }));
-    assertEquals(await strangers(), before + 4);
+    assertEquals(await otherClients(), before + 4);
     await other.close();
-    await eventually(async () => await strangers() === before);
+    await eventually(async () => await otherClients() === before);
   });
 
-  it("delivers what was written before", async () => {
+  it("delivers commands that were written before", async () => {
     const other = createClient(server.url);
     await other.command(["PING"]);
     other.command(["SET", "last", "words"]).catch(() => {});
@@ -389,6 +390,6 @@ describe("RedisClient.close()", () => {
     const pending = other.command(["PING"]).catch((e) => e);
     await other.close();
     assert(performance.now() - start < 600);
-    assert(closed(await pending));
+    assert(isClosed(await pending));
   });
 });

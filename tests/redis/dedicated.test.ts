@@ -27,7 +27,7 @@ beforeEach(async () => {
   await redis.command(["FLUSHALL"]);
 });
 
-/** Waits until the connection blocks. */
+/** Waits until the server blocks on a command of the connection. */
 function blocked(own: DedicatedClient): Promise<unknown> {
   return eventually(async () => {
     const info = await redis.command<string>(["CLIENT", "LIST", "ID", own.clientId]);
@@ -36,7 +36,7 @@ function blocked(own: DedicatedClient): Promise<unknown> {
 }
 
 describe("RedisClient.dedicated()", () => {
-  it("opens a connection of its own each time", async () => {
+  it("opens a new connection with each call", async () => {
     await using one = await redis.dedicated();
     await using other = await redis.dedicated();
     const ids = await Promise.all([redis, one, other].map((client) => client.command(["CLIENT", "ID"])));
@@ -44,7 +44,7 @@ describe("RedisClient.dedicated()", () => {
     assertEquals([one.clientId, other.clientId], ids.slice(1));
   });
 
-  it("rejects with the reason of an aborted signal, and leaves no connection", async () => {
+  it("rejects with the reason of an aborted signal, and leaves no connection open", async () => {
     const reason = new Error("enough");
     assertStrictEquals(await redis.dedicated({ signal: AbortSignal.abort(reason) }).catch((e) => e), reason);
     const controller = new AbortController();
@@ -68,7 +68,7 @@ describe("RedisClient.dedicated()", () => {
 });
 
 describe("DedicatedClient", () => {
-  it("blocks without holding up anybody else", async () => {
+  it("blocks without delaying commands of the client", async () => {
     await using own = await redis.dedicated();
     const popped = own.command(["BLPOP", "queue", 0]);
     await blocked(own);
@@ -76,7 +76,7 @@ describe("DedicatedClient", () => {
     assertEquals(await popped, ["queue", "x"]);
   });
 
-  it("reads streams in blocks", async () => {
+  it("blocks on streams", async () => {
     await using own = await redis.dedicated();
     await redis.command(["XGROUP", "CREATE", "s", "g", "$", "MKSTREAM"]);
     assertEquals(await own.command(["XREADGROUP", "GROUP", "g", "c", "BLOCK", 10, "STREAMS", "s", ">"]), null);
@@ -86,7 +86,7 @@ describe("DedicatedClient", () => {
     assertEquals(await read, new Map([["s", [[id, ["f", "v"]]]]]) as never);
   });
 
-  it("is woken by CLIENT UNBLOCK", async () => {
+  it("is unblocked by CLIENT UNBLOCK", async () => {
     await using own = await redis.dedicated();
     const popped = own.command(["BLPOP", "queue", 0]);
     await blocked(own);
@@ -99,7 +99,7 @@ describe("DedicatedClient", () => {
     assertEquals(await own.command(["PING"]), "PONG");
   });
 
-  it("keeps its database to itself", async () => {
+  it("selects a database for itself only", async () => {
     await using own = await redis.dedicated();
     await own.command(["SELECT", 3]);
     await own.command(["SET", "here", 1]);
@@ -107,7 +107,7 @@ describe("DedicatedClient", () => {
     assertEquals(await own.command(["EXISTS", "here"]), 1);
   });
 
-  it("answers a transaction over a watched key with null when it was changed", async () => {
+  it("transaction() resolves to null if a watched key has changed", async () => {
     await using own = await redis.dedicated();
     await redis.command(["SET", "balance", 10]);
     await own.command(["WATCH", "balance"]);
@@ -118,13 +118,13 @@ describe("DedicatedClient", () => {
     assertEquals(await own.transaction([]), []);
   });
 
-  it("lets a transaction be written by hand", async () => {
+  it("sends MULTI and EXEC as single commands", async () => {
     await using own = await redis.dedicated();
     const replies = await Promise.all(["MULTI", "PING", "EXEC"].map((name) => own.command([name])));
     assertEquals(replies as unknown[], ["OK", "QUEUED", ["PONG"]]);
   });
 
-  it("goes with a command that has no reply within its timeout", async () => {
+  it("is closed by a command without a reply within its timeout", async () => {
     await using own = await redis.dedicated();
     const start = performance.now();
     const late = own.command(["BLPOP", "none", 0], { timeout: 100 });
@@ -137,7 +137,7 @@ describe("DedicatedClient", () => {
     await eventually(async () => await redis.command(["CLIENT", "LIST", "ID", own.clientId]) === "");
   });
 
-  it("stays when a command was not sent before its timeout, or its caller went away", async () => {
+  it("stays open when the signal of a command is aborted", async () => {
     await using own = await redis.dedicated();
     const controller = new AbortController();
     const aborted = own.command(["BLPOP", "none", 0.1], { signal: controller.signal }).catch((error) => error);
@@ -147,7 +147,7 @@ describe("DedicatedClient", () => {
     assertEquals(await own.command(["PING"]), "PONG");
   });
 
-  it("does not come back when it is lost", async () => {
+  it("is not replaced when it is lost", async () => {
     await using own = await redis.dedicated();
     await redis.command(["CLIENT", "KILL", "ID", own.clientId]);
     await eventually(() => own.command(["PING"]).then(() => false, () => true));
@@ -158,7 +158,7 @@ describe("DedicatedClient", () => {
     assertNotEquals(next.clientId, own.clientId);
   });
 
-  it("is destroyed rather than ended when the other side is silent", async () => {
+  it("closes immediately when the server is silent", async () => {
     await using proxy = await startProxy(server.port);
     await using other = createClient(`redis://127.0.0.1:${proxy.port}`);
     const own = await other.dedicated();
@@ -169,7 +169,7 @@ describe("DedicatedClient", () => {
     assert(performance.now() - start < 500);
   });
 
-  it("refuses what would break the order of replies", async () => {
+  it("refuses commands that would break the order of replies", async () => {
     await using own = await redis.dedicated();
     for (
       const args of [["SUBSCRIBE", "a"], ["CLIENT", "REPLY", "OFF"], ["MONITOR"], ["HELLO", "2"], ["SYNC"]] as const
@@ -178,18 +178,18 @@ describe("DedicatedClient", () => {
     }
   });
 
-  it("closes, more than once", async () => {
+  it("close() can be called repeatedly", async () => {
     const own = await redis.dedicated();
     const pending = own.command(["BLPOP", "none", 0]).catch((error) => error);
     await blocked(own);
     await Promise.all([own.close(), own.close()]);
-    assertEquals((await pending).message, "Connection closed before the reply");
-    assertEquals((await own.command(["PING"]).catch((e) => e)).message, "Connection closed");
+    assertEquals((await pending).message, "The connection was closed before the reply");
+    assertEquals((await own.command(["PING"]).catch((e) => e)).message, "The connection was closed");
   });
 });
 
 describe("DedicatedClient.monitor()", () => {
-  it("tells every command that the server executes", async () => {
+  it("iterates over the commands that the server executes", async () => {
     await using own = await redis.dedicated();
     const lines = own.monitor();
     const first = lines.next();
@@ -202,20 +202,24 @@ describe("DedicatedClient.monitor()", () => {
     assertEquals((await own.command(["PING"]).catch((e) => e)).code, "CLOSED");
   });
 
-  it("goes on while nothing happens", async () => {
+  it("continues while the server executes no command", async () => {
     await using other = createClient(server.url, { pingInterval: 20, silenceTimeout: 100 });
     await using own = await other.dedicated();
     const lines = own.monitor();
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const until = async (command: string): Promise<void> => {
+      for (;;) {
+        const { value, done } = await lines.next();
+        assert(!done);
+        if (value.includes(command)) return;
+      }
+    };
+    // Its own pings, every 20 ms of silence, take longer than silenceTimeout in total.
+    for (let pings = 0; pings < 10; pings++) await until('"PING"');
     await redis.command(["SET", "after", "silence"]);
-    for (;;) {
-      const { value, done } = await lines.next();
-      assert(!done);
-      if (value.includes('"SET" "after" "silence"')) break;
-    }
+    await until('"SET" "after" "silence"');
   });
 
-  it("rejects with the server's refusal, and ends with the connection", async () => {
+  it("rejects when the server refuses, and ends when the connection is closed", async () => {
     await redis.command(["ACL", "SETUSER", "blind", "on", ">pw", "+@all", "-monitor", "~*"]);
     await using other = createClient(`redis://blind:pw@127.0.0.1:${server.port}`);
     await using refused = await other.dedicated();

@@ -4,21 +4,21 @@ import { Command, type CommandArguments } from "../../src/redis/command.ts";
 import { Exchange } from "../../src/redis/exchange.ts";
 import { ProtocolError, type Reply, ReplyError } from "../../src/redis/mod.ts";
 
-/** An exchange without a connection: what it sends is kept, what it receives is given. */
+/** Creates an exchange without a connection, which records its events. */
 function start() {
-  const noticed: string[] = [];
+  const events: string[] = [];
   const exchange = new Exchange(undefined, {
-    owes: () => void noticed.push("owes"),
-    misplaced: (refusal) => void noticed.push(refusal.code),
+    waiting: () => void events.push("waiting"),
+    readOnly: (refusal) => void events.push(refusal.code),
   });
   const send = (args: CommandArguments, binary = false): Promise<Reply> =>
     new Promise((resolve, reject) => exchange.send(new Command(args, binary, resolve, reject)));
   const receive = (text: string) => exchange.receive(new TextEncoder().encode(text));
-  return { exchange, noticed, send, receive };
+  return { exchange, events, send, receive };
 }
 
 describe("Exchange", () => {
-  it("answers commands in the order in which they were sent", async () => {
+  it("resolves commands in the order in which they were sent", async () => {
     const { exchange, send, receive } = start();
     const replies = [send(["GET", "a"]), send(["GET", "b"]), send(["GET", "c"])];
     assertEquals(exchange.take().join(""), "abc".replace(/./g, "*2\r\n$3\r\nGET\r\n$1\r\n$&\r\n"));
@@ -27,22 +27,22 @@ describe("Exchange", () => {
     assertEquals(await Promise.all(replies), ["1", "2", 3]);
   });
 
-  it("keeps count of what is in flight", () => {
-    const { exchange, noticed, send, receive } = start();
+  it("counts the commands in flight", () => {
+    const { exchange, events, send, receive } = start();
     void send(["PING"]);
     void send(["PING"]);
-    assertEquals([exchange.owed, exchange.bytes, exchange.pending], [2, 28, 28]);
+    assertEquals([exchange.inFlight, exchange.bytesInFlight, exchange.unwritten], [2, 28, 28]);
     exchange.take();
-    assertEquals([exchange.owed, exchange.bytes, exchange.pending], [2, 28, 0]);
+    assertEquals([exchange.inFlight, exchange.bytesInFlight, exchange.unwritten], [2, 28, 0]);
     receive("+PONG\r\n");
-    assertEquals([exchange.owed, exchange.bytes], [1, 14]);
+    assertEquals([exchange.inFlight, exchange.bytesInFlight], [1, 14]);
     receive("+PONG\r\n");
-    assertEquals([exchange.owed, exchange.bytes], [0, 0]);
+    assertEquals([exchange.inFlight, exchange.bytesInFlight], [0, 0]);
     void send(["PING"]);
-    assertEquals(noticed, ["owes", "owes"]);
+    assertEquals(events, ["waiting", "waiting"]);
   });
 
-  it("rejects with an error, and goes on", async () => {
+  it("rejects a command with an error reply, and continues", async () => {
     const { send, receive } = start();
     const [refused, next] = [send(["A"]), send(["B"])];
     receive("-ERR no\r\n+yes\r\n");
@@ -50,7 +50,7 @@ describe("Exchange", () => {
     assertEquals(await next, "yes");
   });
 
-  it("reads each reply as its command wants it", async () => {
+  it("decodes each reply as its command requests", async () => {
     const { send, receive } = start();
     const replies = [send(["A"], true), send(["B"]), send(["C"], true)];
     receive("$1\r\nx\r\n$1\r\nx\r\n*1\r\n$1\r\nx\r\n");
@@ -60,27 +60,27 @@ describe("Exchange", () => {
     assertInstanceOf((c as Reply[])[0], Uint8Array);
   });
 
-  it("passes over pushes that nobody asked for", async () => {
+  it("ignores pushes", async () => {
     const { send, receive } = start();
     const reply = send(["GET", "a"]);
     receive(">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n+x\r\n>1\r\n+y\r\n");
     assertEquals(await reply, "x");
   });
 
-  it("takes no reply that no command asked for", () => {
-    assertThrows(() => start().receive("+OK\r\n"), ProtocolError, "Expected no reply");
-    assertThrows(() => start().exchange.acknowledge(), ProtocolError, "Expected no reply");
+  it("refuses a reply without a command in flight", () => {
+    assertThrows(() => start().receive("+OK\r\n"), ProtocolError, "expected none, as no command is in flight");
+    assertThrows(() => start().exchange.acknowledge(), ProtocolError, "expected none, as no command is in flight");
   });
 
-  it("notices that the server has become a replica", async () => {
-    const { noticed, send, receive } = start();
+  it("reports that the server has become a replica", async () => {
+    const { events, send, receive } = start();
     const reply = send(["SET", "a", 1]);
     receive("-READONLY You can't write against a read only replica.\r\n");
     await assertRejects(() => reply, ReplyError);
-    assertEquals(noticed, ["owes", "READONLY"]);
+    assertEquals(events, ["waiting", "READONLY"]);
   });
 
-  it("sends what follows a command right behind it", () => {
+  it("sends the commands that follow a command right after it", () => {
     const { exchange } = start();
     const nothing = () => {};
     const second = new Command(["B"], false, nothing, nothing);
@@ -88,18 +88,18 @@ describe("Exchange", () => {
     first.next = second;
     exchange.send(first);
     assertEquals(exchange.take().join(""), "*1\r\n$1\r\nA\r\n*1\r\n$1\r\nB\r\n");
-    assertEquals([first.state, second.state, exchange.owed], ["sent", "sent", 2]);
+    assertEquals([first.state, second.state, exchange.inFlight], ["sent", "sent", 2]);
   });
 
-  it("sends nothing of a command that cannot be sent", () => {
+  it("sends nothing of a command with an invalid argument", () => {
     const { exchange } = start();
     const nothing = () => {};
     const broken = new Command(["SET", "a", undefined as unknown as string], false, nothing, nothing);
     assertThrows(() => exchange.send(broken), TypeError);
-    assertEquals([broken.state, exchange.owed, exchange.pending, exchange.bytes], ["waiting", 0, 0, 0]);
+    assertEquals([broken.state, exchange.inFlight, exchange.unwritten, exchange.bytesInFlight], ["waiting", 0, 0, 0]);
   });
 
-  it("offers each reply to whom it is diverted first", async () => {
+  it("passes each reply to its diversion first", async () => {
     const { exchange, send, receive } = start();
     const diverted: Reply[] = [];
     exchange.divert((value) => Array.isArray(value) && diverted.push(value) > 0, { binary: false });
@@ -109,7 +109,7 @@ describe("Exchange", () => {
     assertEquals(diverted, [["a"], ["b"]]);
   });
 
-  it("settles a command of many replies with the last of them, or with an error", async () => {
+  it("settles a command with several replies after the last one, or with an error", async () => {
     const { exchange, receive } = start();
     const subscribe = (replies: number) =>
       new Promise<Reply>((resolve, reject) => {
@@ -119,21 +119,21 @@ describe("Exchange", () => {
       });
     const [first, second] = [subscribe(2), subscribe(2)];
     exchange.acknowledge();
-    assertEquals(exchange.owed, 2);
+    assertEquals(exchange.inFlight, 2);
     exchange.acknowledge();
-    assertEquals([await first, exchange.owed], [null, 1]);
+    assertEquals([await first, exchange.inFlight], [null, 1]);
     receive("-NOPERM no\r\n");
     await assertRejects(() => second, ReplyError, "NOPERM");
-    assertEquals([exchange.owed, exchange.bytes], [0, 0]);
+    assertEquals([exchange.inFlight, exchange.bytesInFlight], [0, 0]);
   });
 
-  it("rejects everything in flight when it is abandoned", async () => {
+  it("rejects the commands in flight when it is abandoned", async () => {
     const { exchange, send } = start();
     const replies = [send(["A"]), send(["B"])];
     exchange.abandon(new Error("gone"));
     for (const reply of replies) {
       await assertRejects(() => reply, Error, "gone");
     }
-    assertEquals(exchange.owed, 0);
+    assertEquals(exchange.inFlight, 0);
   });
 });

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "node:test";
 import { type Advice, adviceFor, codeOf, ConnectionError, ProtocolError, ReplyError } from "../../src/redis/mod.ts";
 
-/** As Redis 6.2 words what a command in a script has failed with. */
+/** The error of a command in a script as Redis 6.2 wraps it. */
 const wrap = (message: string) =>
   `ERR Error running script (call to f_5b8b5a7b4a4e0d1b9e2c3f4a5d6c7b8a9e0f1d2c): @user_script:1: @user_script: 1: ${message}`;
 
@@ -33,20 +33,21 @@ describe("adviceFor()", () => {
     ["ERR Error running script (call to f_5b8b): @user_script:1: user_script:1: attempt to index a nil value", "fail"],
   ];
   for (const [message, advice] of replies) {
-    it(`says ${advice} to ${message.slice(0, 130)}`, () => assertEquals(adviceFor(new ReplyError(message)), advice));
+    it(`returns ${advice} for ${message.slice(0, 130)}`, () =>
+      assertEquals(adviceFor(new ReplyError(message)), advice));
   }
 
-  it("says retry to a connection that is lost, late or overfull", () => {
+  it("returns retry for a connection that is lost, unreachable or full", () => {
     for (const code of ["LOST", "UNREACHABLE", "FULL"] as const) {
       assertEquals(adviceFor(new ConnectionError(code, "gone")), "retry");
     }
   });
 
-  it("says refused to a connection that the server does not want", () => {
+  it("returns refused for a connection that the server refuses", () => {
     assertEquals(adviceFor(new ConnectionError("REFUSED", "no")), "refused");
   });
 
-  it("says fail to a client that is closed, and to what is no error of Redis", () => {
+  it("returns fail for a closed client, and for an error that is not of Redis", () => {
     const errors = [
       new ConnectionError("CLOSED", "Client closed"),
       new ProtocolError("x"),
@@ -60,7 +61,7 @@ describe("adviceFor()", () => {
 
 describe("codeOf()", () => {
   it("is the first word of an error", () => assertEquals(codeOf(new ReplyError("WRONGTYPE Operation")), "WRONGTYPE"));
-  it("is that of the command in a script, where Redis 6.2 wraps it", () => {
+  it("is the code of the command in a script, which Redis 6.2 wraps", () => {
     assertEquals(codeOf(new ReplyError(wrap("WRONGTYPE Operation"))), "WRONGTYPE");
     assertEquals(codeOf(new ReplyError(wrap("-OOM command"))), "OOM");
   });

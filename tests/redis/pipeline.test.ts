@@ -20,7 +20,7 @@ after(async () => {
 const retry = { min: 10, max: 50 };
 
 describe("commands that wait for a connection", () => {
-  it("are bounded in number; more reject at once, and name the limit", async () => {
+  it("are limited in number; further ones reject immediately, with the limit in the message", async () => {
     await using proxy = await startProxy(server.port);
     proxy.refuse();
     await using other = createClient(`redis://127.0.0.1:${proxy.port}`, { retry, maxQueued: 3 });
@@ -32,7 +32,7 @@ describe("commands that wait for a connection", () => {
     assertEquals((await Promise.all(Array.from({ length: 1000 }, (_, i) => other.command(["ECHO", i])))).length, 1000);
   });
 
-  it("are bounded in bytes", async () => {
+  it("are limited in bytes", async () => {
     await using proxy = await startProxy(server.port);
     proxy.refuse();
     await using other = createClient(`redis://127.0.0.1:${proxy.port}`, { retry, maxQueuedBytes: 10_000 });
@@ -47,7 +47,7 @@ describe("commands that wait for a connection", () => {
     assertEquals(await Promise.all([...waiting, small]), ["OK", "OK", "OK"]);
   });
 
-  it("make room when they are withdrawn", async () => {
+  it("make room for others when they are withdrawn", async () => {
     await using proxy = await startProxy(server.port);
     proxy.refuse();
     await using other = createClient(`redis://127.0.0.1:${proxy.port}`, { retry, maxQueued: 2 });
@@ -62,7 +62,7 @@ describe("commands that wait for a connection", () => {
     assertEquals(await pong, "PONG");
   });
 
-  it("make room when they are given up", async () => {
+  it("make room for others when they are rejected", async () => {
     await using other = createClient("redis://127.0.0.1:1", { retry, connectTimeout: 50, maxQueued: 2 });
     for (let i = 0; i < 3; i++) {
       const errors = await Promise.all([1, 2].map(() => other.command(["PING"]).catch((e) => e.code)));
@@ -72,14 +72,14 @@ describe("commands that wait for a connection", () => {
 });
 
 describe("commands that are sent", () => {
-  it("stay below the bytes that may be in flight, and keep their order", async () => {
+  it("are sent in order within the limit of bytes in flight", async () => {
     await using other = createClient(server.url, { maxInFlightBytes: 5000 });
     const values = Array.from({ length: 500 }, (_, i) => `${i}:`.padEnd(i === 250 ? 20_000 : 300, "x"));
     const replies = await Promise.all(values.map((value) => other.command(["ECHO", value])));
     assertEquals(replies, values);
   });
 
-  it("wait in the client when the server does not read", async () => {
+  it("wait in the client while the server does not read", async () => {
     await using stuck = await startRedis();
     await using other = createClient(stuck.url, { retry, maxInFlightBytes: 1024 * 1024 });
     await other.connect();
@@ -90,14 +90,16 @@ describe("commands that are sent", () => {
       promise.then(() => settled.push("done"), (error) => settled.push(`${error.code} ${error.maybeExecuted}`));
       return promise.catch(() => {});
     });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // Long enough for everything that can happen without the server.
+    await redis.command(["PING"]);
+    await redis.command(["PING"]);
     assertEquals(settled, []);
     stuck.resume();
     await Promise.all(pending);
     assertEquals(settled, Array(100).fill("done"));
   });
 
-  it("are told from those that are not when the connection is lost", async () => {
+  it("reject with maybeExecuted when the connection is lost, unlike those that were not sent", async () => {
     await using stuck = await startRedis();
     const other = createClient(stuck.url, { retry, maxInFlightBytes: 1000, connectTimeout: 100 });
     await other.connect();
@@ -112,7 +114,7 @@ describe("commands that are sent", () => {
     await other.close();
   });
 
-  it("go on after a withdrawn one among those that wait", async () => {
+  it("continue after a withdrawn command", async () => {
     await using other = createClient(server.url, { maxInFlightBytes: 100 });
     await other.connect();
     const controller = new AbortController();

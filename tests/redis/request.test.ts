@@ -20,18 +20,35 @@ beforeEach(async () => {
 });
 
 describe("RedisClient.transaction()", () => {
-  it("gives the replies in order, errors among them as values", async () => {
+  it("resolves to the replies in order, with errors as values", async () => {
     const replies = await redis.transaction([["INCR", "n"], ["GET", "n"], ["LPUSH", "n", 1], ["GET", "none"]]);
     assertEquals([replies![0], replies![1], replies![3]], [1, "1", null]);
     assertInstanceOf(replies![2], ReplyError);
   });
 
-  it("gives bytes where asked to", async () => {
+  it("takes 100,000 commands", async () => {
+    const commands = Array.from({ length: 100_000 }, () => ["INCR", "n"] as const);
+    const replies = await redis.transaction(commands);
+    assertEquals([replies!.length, replies!.at(-1), await redis.command(["GET", "n"])], [100_000, 100_000, "100000"]);
+  });
+
+  it("gives the connection up when its commands cannot all be encoded, instead of leaving it in MULTI", async () => {
+    let reads = 0;
+    // Its length is right when it is checked, and no number when it is sent.
+    const changing = { toString: () => "n" };
+    const args = new Proxy(["INCR", "n"] as [string, string], {
+      get: (target, name) => name === "1" && ++reads > 1 ? changing : Reflect.get(target, name),
+    });
+    await assertRejects(() => redis.transaction([["PING"], args]));
+    assertEquals(await redis.command(["PING"]), "PONG");
+  });
+
+  it("returns bytes on request", async () => {
     const replies = await redis.transaction([["SET", "k", "v"], ["GET", "k"]], { binary: true });
     assertEquals(new Uint8Array(replies![1] as Uint8Array), new Uint8Array([0x76]));
   });
 
-  it("is not interrupted by commands beside it", async () => {
+  it("is not interrupted by other commands", async () => {
     const [before, exec, after] = await Promise.all([
       redis.command(["RPUSH", "l", "a"]),
       redis.transaction([["RPUSH", "l", "b"], ["LRANGE", "l", 0, -1]]),
@@ -40,25 +57,25 @@ describe("RedisClient.transaction()", () => {
     assertEquals([before, exec, after] as unknown[], [1, [2, ["a", "b"]], 3]);
   });
 
-  it("rejects with what the server refused to queue, and executes nothing", async () => {
+  it("rejects with the first command that the server refuses to queue, and executes none", async () => {
     const error = await assertRejects(() => redis.transaction([["INCR", "n"], ["NOSUCH"], ["GET"]]), ReplyError);
     assert(error.message.includes("unknown command 'NOSUCH'"), error.message);
     assertEquals(await redis.command(["EXISTS", "n"]), 0);
     assertEquals(await redis.transaction([["INCR", "n"]]), [1]);
   });
 
-  it("sends nothing when an argument is none", async () => {
+  it("sends nothing if an argument is invalid", async () => {
     await assertRejects(() => redis.transaction([["INCR", "n"], ["SET", "a", {} as string]]), TypeError);
     assertEquals(await redis.command(["EXISTS", "n"]), 0);
   });
 
-  it("refuses what cannot be part of it, by name", async () => {
+  it("refuses commands that cannot be part of it, with their name", async () => {
     await assertRejects(() => redis.transaction([["INCR", "n"], ["EXEC"]]), TypeError, "EXEC");
     await assertRejects(() => redis.transaction([["SELECT", 1]]), TypeError, "SELECT");
     assertEquals(await redis.transaction([["BLPOP", "none", 0]]), [null]);
   });
 
-  it("may be withdrawn as a whole, before it is sent", async () => {
+  it("is withdrawn as a whole before it is sent", async () => {
     const controller = new AbortController();
     const reason = new Error("no");
     const exec = redis.transaction([["INCR", "n"]], { signal: controller.signal });
@@ -68,7 +85,7 @@ describe("RedisClient.transaction()", () => {
     assertStrictEquals(await redis.transaction([], { signal: AbortSignal.abort(reason) }).catch((e) => e), reason);
   });
 
-  it("rejects when there is no reply in time", async () => {
+  it("rejects without a reply within its timeout", async () => {
     await redis.command(["CLIENT", "PAUSE", 100, "WRITE"]);
     await assertRejects(() => redis.transaction([["INCR", "n"]], { timeout: 20 }), TimeoutError, "EXEC");
     assertEquals(await redis.command(["GET", "n"]), "1");
@@ -85,7 +102,7 @@ describe("RedisClient.transaction()", () => {
     const error = await assertRejects(() => exec, ConnectionError);
     assertEquals(error.maybeExecuted, true);
     proxy.resume();
-    // Half a transaction is none.
+    // The server does not execute half a transaction.
     proxy.cutAfter(40, "client");
     await other.transaction([["INCR", "m"], ["INCR", "m"]]).catch(() => {});
     await other.command(["PING"]).catch(() => {});

@@ -52,19 +52,20 @@ const never = [
 
 describe("sharedRefusal()", () => {
   for (const line of [...both, ...grouped]) {
-    it(`lets ${line} pass`, () => assertEquals(sharedRefusal(words(line)), undefined));
+    it(`allows ${line}`, () => assertEquals(sharedRefusal(words(line)), undefined));
   }
   for (const line of [...dedicatedOnly, ...never]) {
-    it(`refuses ${line}, by its name`, () => {
+    it(`refuses ${line}, with its name`, () => {
       const name = line.split(" ")[0]!.toUpperCase();
-      assert(sharedRefusal(words(line))?.message.startsWith(name));
-      assert(sharedRefusal(words(line)) instanceof TypeError);
+      const refusal = sharedRefusal(words(line));
+      assert(refusal instanceof TypeError);
+      assert(refusal.message.startsWith(`Cannot send ${name}`), refusal.message);
     });
   }
 });
 
 describe("isHarmless()", () => {
-  it("tells by the name alone, however it is spelt", () => {
+  it("decides by the name alone, in any case", () => {
     for (const name of ["GET", "get", "EVALSHA", "JSON.GET", "", "constructor", "__proto__"]) assert(isHarmless(name));
     for (const name of ["BLPOP", "bLpOp", "XREAD", "client", "MULTI", "Subscribe"]) assert(!isHarmless(name));
   });
@@ -72,14 +73,14 @@ describe("isHarmless()", () => {
 
 describe("dedicatedRefusal()", () => {
   for (const line of [...both, ...grouped, ...dedicatedOnly]) {
-    it(`lets ${line} pass`, () => assertEquals(dedicatedRefusal(words(line)), undefined));
+    it(`allows ${line}`, () => assertEquals(dedicatedRefusal(words(line)), undefined));
   }
   for (const line of never) it(`refuses ${line}`, () => assert(dedicatedRefusal(words(line))));
 });
 
 describe("transactionRefusal()", () => {
   for (const line of [...both, "BLPOP a 0"]) {
-    it(`lets ${line} pass`, () => assertEquals(transactionRefusal(words(line)), undefined));
+    it(`allows ${line}`, () => assertEquals(transactionRefusal(words(line)), undefined));
   }
   for (const line of [...never, "EXEC", "MULTI", "WATCH a", "SELECT 1"]) {
     it(`refuses ${line}`, () => assert(transactionRefusal(words(line))));

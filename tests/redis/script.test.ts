@@ -18,16 +18,16 @@ after(async () => {
 describe("Script", () => {
   const echo = new Script("return { KEYS[1], ARGV[1], #KEYS, #ARGV }");
 
-  it("is named by its hash", () => {
+  it("has the SHA-1 of its source", () => {
     assertEquals(new Script("return 1").sha, "e0e1f9fabfc9d4800c877a703b823ac0578ff8db");
   });
 
-  it("gets keys and arguments, and gives what it returns", async () => {
+  it("receives keys and arguments, and resolves to its result", async () => {
     assertEquals(await echo.run(redis, ["k"], ["ü", 2, 3n]), ["k", "ü", 1, 3]);
     assertEquals(await new Script("return #KEYS + #ARGV").run<number>(redis, []), 0);
   });
 
-  it("sends its text only to a server that does not know it", async () => {
+  it("sends its source only to a server that does not have it", async () => {
     await redis.command(["SCRIPT", "FLUSH"]);
     await redis.command(["CONFIG", "RESETSTAT"]);
     for (let i = 0; i < 5; i++) await echo.run(redis, ["k"], [i]);
@@ -38,7 +38,7 @@ describe("Script", () => {
     assertEquals([calls("evalsha"), calls("eval")], [6, 2]);
   });
 
-  it("survives a server that forgets all the time", async () => {
+  it("runs on a server whose cache is flushed all the time", async () => {
     const add = new Script("return redis.call('INCR', KEYS[1])");
     let over = false;
     const flushing = (async () => {
@@ -50,13 +50,13 @@ describe("Script", () => {
     assertEquals(await redis.command(["GET", "n"]), "400");
   });
 
-  it("runs on a dedicated connection, and gives bytes where asked to", async () => {
+  it("runs on a dedicated connection, and returns bytes on request", async () => {
     await using own = await redis.dedicated();
     const bytes = await new Script("return ARGV[1]").run<Uint8Array>(own, [], ["v"], { binary: true });
     assertEquals(new Uint8Array(bytes), new Uint8Array([0x76]));
   });
 
-  it("rejects with its own errors, run once", async () => {
+  it("rejects with its own errors after one run", async () => {
     await redis.command(["DEL", "runs"]);
     const script = new Script("redis.call('INCR', KEYS[1]) return redis.error_reply('MINE NOSCRIPT')");
     const error = await assertRejects(() => script.run(redis, ["runs"]), ReplyError);

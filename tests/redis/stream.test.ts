@@ -6,7 +6,7 @@ import { BoundedStream } from "../../src/redis/stream.ts";
 const end = { value: undefined, done: true } as const;
 
 describe("BoundedStream", () => {
-  it("gives values in order, to takers that wait and from the buffer", async () => {
+  it("yields values in order, to waiting calls of next() and from the buffer", async () => {
     const stream = new BoundedStream<number>({}, () => {});
     const [one, two] = [stream.next(), stream.next()];
     for (const value of [1, 2, 3, 4]) stream.push(value);
@@ -14,7 +14,7 @@ describe("BoundedStream", () => {
     assertEquals(values, [1, 2, 3, 4]);
   });
 
-  it("gives what is in the buffer after its end, then the end", async () => {
+  it("yields buffered values after its end", async () => {
     const stream = new BoundedStream<string>({}, () => {});
     stream.push("");
     stream.end();
@@ -23,7 +23,7 @@ describe("BoundedStream", () => {
     assertEquals(await stream.next(), end);
   });
 
-  it("gives what is in the buffer after its failure, then the reason, once", async () => {
+  it("yields buffered values after its failure, and then rejects once", async () => {
     const stream = new BoundedStream<number>({}, () => {});
     stream.push(1);
     stream.end({ reason: new Error("broken") });
@@ -32,7 +32,7 @@ describe("BoundedStream", () => {
     assertEquals(await stream.next(), end);
   });
 
-  it("gives the reason to the first taker that waits, and the end to the others", async () => {
+  it("rejects the first waiting call of next() after its failure, and ends the others", async () => {
     const stream = new BoundedStream<number>({}, () => {});
     const [one, two] = [stream.next(), stream.next()];
     stream.end({ reason: new Error("broken") });
@@ -50,7 +50,7 @@ describe("BoundedStream", () => {
     assertEquals(await stream.next(), end);
   });
 
-  it("drops what is in the buffer when its consumer returns or its signal is aborted", async () => {
+  it("drops buffered values when its consumer returns or its signal is aborted", async () => {
     const returned = new BoundedStream<number>({}, () => {});
     returned.push(1);
     assertEquals(await returned.return(), end);
@@ -64,7 +64,7 @@ describe("BoundedStream", () => {
     assertEquals(await aborted.next(), end);
   });
 
-  it("says once that it has ended", () => {
+  it("reports its end once", () => {
     let ended = 0;
     const controller = new AbortController();
     const stream = new BoundedStream<number>({ signal: controller.signal }, () => void ended++);
@@ -75,7 +75,7 @@ describe("BoundedStream", () => {
     assertEquals(ended, 1);
   });
 
-  it("refuses a buffer that holds nothing", () => {
+  it("refuses a buffer without room for a value", () => {
     for (const buffer of [0, -1, 0.5, NaN]) {
       assertThrows(() => new BoundedStream({ buffer }, () => {}), RangeError, `${buffer}`);
     }

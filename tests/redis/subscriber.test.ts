@@ -29,32 +29,32 @@ const retry = { min: 10, max: 50 };
 const publish = (channel: string, message: string | Uint8Array) => redis.command(["PUBLISH", channel, message]);
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** A listener that keeps what it hears. */
+/** Creates a listener that keeps its messages. */
 function listener() {
-  const heard: string[] = [];
-  const self: Listener & { heard: string[]; subscriptions: number } = {
-    heard,
+  const received: string[] = [];
+  const self: Listener & { received: string[]; subscriptions: number } = {
+    received,
     subscriptions: 0,
-    message: (payload) => void heard.push(text(payload)),
+    message: (payload) => void received.push(text(payload)),
     subscribed: () => void self.subscriptions++,
   };
   return self;
 }
 
-/** How many channels the server knows of, and how many commands have subscribed to one. */
+/** Number of channels with subscriptions on the server. */
 async function channels(): Promise<number> {
   return (await redis.command<string[]>(["PUBSUB", "CHANNELS"])).length;
 }
 
 for (const protocol of ["RESP3", "RESP2"] as const) {
-  describe(`RedisClient.listen() to a server that knows ${protocol}`, () => {
+  describe(`RedisClient.listen() with a server that supports ${protocol}`, () => {
     let other: RedisServer;
     before(async () => {
       other = await startRedis(protocol === "RESP2" ? { args: ["--rename-command", "HELLO", ""] } : {});
     });
     after(() => other?.stop());
 
-    it("hears each message once, in order, in bytes", async () => {
+    it("receives each message once, in order, as bytes", async () => {
       await using client = createClient(other.url);
       const payloads: Uint8Array[] = [];
       await new Promise<void>((subscribed) =>
@@ -67,18 +67,19 @@ for (const protocol of ["RESP3", "RESP2"] as const) {
       assertEquals(new Uint8Array(payloads[3]!), bytes);
     });
 
-    it("answers its own pings", async () => {
+    it("keeps its connection with pings while there are no messages", async () => {
       await using client = createClient(other.url, { pingInterval: 20, silenceTimeout: 100 });
-      let subscriptions = 0;
-      const heard: string[] = [];
-      client.listen("c", {
-        message: (payload) => void heard.push(text(payload)),
-        subscribed: () => void subscriptions++,
+      const one = listener();
+      client.listen("c", one);
+      await client.command(["CONFIG", "RESETSTAT"]);
+      // The pings, every 20 ms of silence, take longer than silenceTimeout in total.
+      await eventually(async () => {
+        const stats = await client.command<string>(["INFO", "commandstats"]);
+        return Number(/cmdstat_ping:calls=(\d+)/.exec(stats)?.[1]) >= 10;
       });
-      await new Promise((resolve) => setTimeout(resolve, 300));
       await client.command(["PUBLISH", "c", "still here"]);
-      await eventually(() => heard.length === 1);
-      assertEquals(subscriptions, 1);
+      await eventually(() => one.received.length === 1);
+      assertEquals(one.subscriptions, 1);
     });
   });
 }
@@ -94,32 +95,32 @@ describe("RedisClient.listen()", () => {
     await eventually(() => c.subscriptions === 1);
     assertEquals([a.subscriptions, b.subscriptions], [1, 1]);
     await publish("shared", "one");
-    await eventually(() => c.heard.length === 1);
+    await eventually(() => c.received.length === 1);
     stopA();
     stopA();
     await publish("shared", "two");
-    await eventually(() => c.heard.length === 2);
-    assertEquals([a.heard, b.heard, c.heard], [["one"], ["one", "two"], ["one", "two"]]);
+    await eventually(() => c.received.length === 2);
+    assertEquals([a.received, b.received, c.received], [["one"], ["one", "two"], ["one", "two"]]);
     stopB();
     assertEquals(await channels(), 1);
     stopC();
     await eventually(async () => await channels() === 0);
   });
 
-  it("takes the same listener twice", async () => {
+  it("accepts the same listener twice", async () => {
     await using client = createClient(server.url);
     const twice = listener();
     const stop = client.listen("twice", twice);
     client.listen("twice", twice);
     await eventually(() => twice.subscriptions === 2);
     await publish("twice", "x");
-    await eventually(() => twice.heard.length === 2);
+    await eventually(() => twice.received.length === 2);
     stop();
     await publish("twice", "y");
-    await eventually(() => twice.heard.length === 3);
+    await eventually(() => twice.received.length === 3);
   });
 
-  it("asks for what came in a tick with one command, and gives it up with one", async () => {
+  it("subscribes to the channels of a tick with one command, and unsubscribes with one", async () => {
     await using client = createClient(server.url);
     const first = listener();
     client.listen("first", first);
@@ -137,7 +138,7 @@ describe("RedisClient.listen()", () => {
     assertEquals(/cmdstat_unsubscribe:calls=(\d+)/.exec(stats)![1], "1");
   });
 
-  it("says nothing to the server about what came and went in the same tick", async () => {
+  it("sends nothing for a channel that is left in the same tick", async () => {
     await using client = createClient(server.url);
     const first = listener();
     client.listen("first", first);
@@ -145,17 +146,17 @@ describe("RedisClient.listen()", () => {
     await redis.command(["CONFIG", "RESETSTAT"]);
     client.listen("brief", listener())();
     await publish("first", "x");
-    await eventually(() => first.heard.length === 1);
+    await eventually(() => first.received.length === 1);
     const stats = await redis.command<string>(["INFO", "commandstats"]);
     assert(!stats.includes("cmdstat_subscribe"), stats);
   });
 
-  it("misses nothing after the confirmation, however channels come and go", async () => {
+  it("misses no message after the confirmation, however listeners are added and removed", async () => {
     await using client = createClient(server.url);
     const rounds = 300;
     await Promise.all(Array.from({ length: 20 }, async (_, lane) => {
       for (let round = 0; round < rounds / 20; round++) {
-        // The same few names all the time, so that leaving and coming back overlap.
+        // A few names only, so that subscribing and unsubscribing overlap.
         const name = `race${(lane + round) % 3}`;
         const word = `${lane}:${round}`;
         await new Promise<void>((resolve) => {
@@ -174,38 +175,38 @@ describe("RedisClient.listen()", () => {
     await eventually(async () => await channels() === 0);
   });
 
-  it("keeps up with 20,000 channels, also over a lost connection", async () => {
+  it("handles 20,000 channels, also after a lost connection", async () => {
     await using client = createClient(server.url, { retry });
     const count = 20_000;
     let confirmed = 0;
-    let heard = 0;
+    let received = 0;
     const stops = Array.from(
       { length: count },
-      (_, i) => client.listen(`many${i}`, { message: () => void heard++, subscribed: () => void confirmed++ }),
+      (_, i) => client.listen(`many${i}`, { message: () => void received++, subscribed: () => void confirmed++ }),
     );
     await eventually(() => confirmed === count, { timeout: 20_000 });
     await redis.command(["CLIENT", "KILL", "TYPE", "pubsub"]);
     await eventually(() => confirmed === 2 * count, { timeout: 20_000 });
     await Promise.all(Array.from({ length: count }, (_, i) => publish(`many${i}`, "x")));
-    await eventually(() => heard === count, { timeout: 20_000 });
+    await eventually(() => received === count, { timeout: 20_000 });
     for (const stop of stops) stop();
     await eventually(async () => await channels() === 0);
   });
 
-  it("begins again after a lost connection, and says so", async () => {
+  it("subscribes again after a lost connection, and notifies its listeners", async () => {
     await using client = createClient(server.url, { retry });
     const one = listener();
     client.listen("again", one);
     for (let round = 1; round <= 5; round++) {
       await eventually(() => one.subscriptions === round);
       await publish("again", `${round}`);
-      await eventually(() => one.heard.length === round);
+      await eventually(() => one.received.length === round);
       await redis.command(["CLIENT", "KILL", "TYPE", "pubsub"]);
     }
-    assertEquals(one.heard, ["1", "2", "3", "4", "5"]);
+    assertEquals(one.received, ["1", "2", "3", "4", "5"]);
   });
 
-  it("stays through the absence of a server, and tells", async () => {
+  it("notifies its listeners of an unreachable server, and subscribes when it is back", async () => {
     await using proxy = await startProxy(server.port);
     proxy.refuse();
     await using client = createClient(`redis://127.0.0.1:${proxy.port}`, { retry, connectTimeout: 50 });
@@ -219,7 +220,7 @@ describe("RedisClient.listen()", () => {
     await eventually(() => subscribed);
   });
 
-  it("finds out which channel the server refuses", async () => {
+  it("notifies only the listeners of channels that the server refuses", async () => {
     await redis.command(["ACL", "SETUSER", "ear", "on", ">pw", "+@all", "~*", "resetchannels", "&open*"]);
     await using client = createClient(`redis://ear:pw@127.0.0.1:${server.port}`);
     const failures: string[] = [];
@@ -234,11 +235,11 @@ describe("RedisClient.listen()", () => {
     assertEquals(failures, ["NOPERM"]);
     stop();
     await publish("open2", "x");
-    await eventually(() => other.heard.length === 1);
+    await eventually(() => other.received.length === 1);
     await client.command(["PING"]);
   });
 
-  it("survives a listener that throws, and logs it", async () => {
+  it("logs the error of a listener that throws, and continues", async () => {
     const lines: string[] = [];
     const log = (line: string) => void lines.push(line);
     await using client = createClient(server.url, { logger: { debug: log, info: log, warn: log, error: log } });
@@ -250,21 +251,21 @@ describe("RedisClient.listen()", () => {
     client.listen("throws", good);
     await eventually(() => good.subscriptions === 1);
     await publish("throws", "x");
-    await eventually(() => good.heard.length === 1);
-    assertEquals(lines, Array(2).fill("A listener of a channel has failed: broken"));
+    await eventually(() => good.received.length === 1);
+    assertEquals(lines, Array(2).fill("A channel listener has thrown an error: broken"));
   });
 
-  it("tells its listeners of the close", async () => {
+  it("notifies its listeners when the client is closed", async () => {
     const client = createClient(server.url);
     const reasons: Error[] = [];
     client.listen("c", { message() {}, closed: (reason) => void reasons.push(reason) });
     await client.close();
-    assertEquals(reasons.map((reason) => reason.message), ["Client closed"]);
+    assertEquals(reasons.map((reason) => reason.message), ["The client was closed"]);
   });
 });
 
 describe("RedisClient.subscribe()", () => {
-  it("gives the messages of its channels, and only those", async () => {
+  it("yields the messages of its channels only", async () => {
     await using client = createClient(server.url);
     const onSubscribed = async () => {
       await publish("b", "1");
@@ -284,7 +285,7 @@ describe("RedisClient.subscribe()", () => {
     await eventually(async () => await channels() === 0);
   });
 
-  it("calls onSubscribed once all channels are confirmed, after each connection", async () => {
+  it("calls onSubscribed when all channels are confirmed, after each connection", async () => {
     await using client = createClient(server.url, { retry });
     let subscribed = 0;
     const messages = client.subscribe(["a", "b", "c"], { onSubscribed: () => void subscribed++ });
@@ -297,7 +298,7 @@ describe("RedisClient.subscribe()", () => {
     await messages.return?.();
   });
 
-  it("buffers what is not taken yet, and ends with an error when the buffer is full", async () => {
+  it("buffers messages, and rejects when the buffer is full", async () => {
     await using client = createClient(server.url);
     let subscribed = false;
     const messages = client.subscribe(["c"], { buffer: 3, onSubscribed: () => void (subscribed = true) });
@@ -305,11 +306,11 @@ describe("RedisClient.subscribe()", () => {
     for (let i = 0; i < 5; i++) await publish("c", `${i}`);
     await eventually(async () => await channels() === 0);
     for (let i = 0; i < 3; i++) assertEquals((await messages.next()).value?.message, `${i}`);
-    await assertRejects(() => messages.next(), SlowConsumerError, "the buffer is full: 3");
+    await assertRejects(() => messages.next(), SlowConsumerError, "the buffer of 3 messages is full");
     assertEquals(await messages.next(), { value: undefined, done: true });
   });
 
-  it("serves several takers in order", async () => {
+  it("settles concurrent calls of next() in order", async () => {
     await using client = createClient(server.url);
     let subscribed = false;
     const messages = client.subscribe(["c"], { onSubscribed: () => void (subscribed = true) });
@@ -322,7 +323,7 @@ describe("RedisClient.subscribe()", () => {
     assertEquals(await taken[2], { value: undefined, done: true });
   });
 
-  it("rejects with the signal's reason, at once and later", async () => {
+  it("rejects with the reason of a signal that is aborted before or during the iteration", async () => {
     await using client = createClient(server.url);
     const reason = new Error("enough");
     const early = client.subscribe(["c"], { signal: AbortSignal.abort(reason) });
@@ -338,7 +339,7 @@ describe("RedisClient.subscribe()", () => {
     await eventually(async () => await channels() === 0);
   });
 
-  it("ends with the client", async () => {
+  it("ends when the client is closed", async () => {
     const client = createClient(server.url);
     const all: Message[] = [];
     const iterated = (async () => {
@@ -350,7 +351,7 @@ describe("RedisClient.subscribe()", () => {
     assertEquals(all, []);
   });
 
-  it("rejects at once during an outage that has lasted too long", async () => {
+  it("rejects immediately during an outage longer than connectTimeout", async () => {
     await using proxy = await startProxy(server.port);
     await using client = createClient(`redis://127.0.0.1:${proxy.port}`, { retry, connectTimeout: 50 });
     const failures: Error[] = [];
@@ -366,14 +367,14 @@ describe("RedisClient.subscribe()", () => {
     await eventually(() => one.subscriptions === 2);
   });
 
-  it("rejects with the server's refusal", async () => {
+  it("rejects when the server refuses", async () => {
     await redis.command(["ACL", "SETUSER", "deaf", "on", ">pw", "+@all", "~*", "resetchannels"]);
     await using client = createClient(`redis://deaf:pw@127.0.0.1:${server.port}`);
     const error = await assertRejects(() => client.subscribe(["c"]).next(), ReplyError);
     assertEquals(error.code, "NOPERM");
   });
 
-  it("rejects with what onSubscribed throws", async () => {
+  it("rejects with the error of onSubscribed", async () => {
     await using client = createClient(server.url);
     const onSubscribed = () => {
       throw new Error("mine");
@@ -383,7 +384,7 @@ describe("RedisClient.subscribe()", () => {
     await assertRejects(() => client.subscribe(["c"], { onSubscribed: later }).next(), Error, "mine too");
   });
 
-  it("refuses a buffer that is none", () => {
+  it("refuses an invalid buffer", () => {
     assertThrows(() => redis.subscribe(["c"], { buffer: 0 }), RangeError, "buffer");
   });
 });

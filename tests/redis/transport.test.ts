@@ -25,19 +25,19 @@ describe("a connection with TLS", () => {
     }
   });
 
-  it("is encrypted because of its options alone", async () => {
+  it("is encrypted if only the options request it", async () => {
     await using redis = createClient(server.url.replace("rediss:", "redis:"), { tls: { ca: server.ca! } });
     assertEquals(await redis.command(["PING"]), "PONG");
   });
 
-  it("asks for the certificate of the host in the URL", async () => {
+  it("requests the certificate of the host in the URL", async () => {
     await using redis = createClient(server.url.replace("127.0.0.1", "localhost"), { tls: { ca: server.ca! } });
     assertEquals(await redis.command(["PING"]), "PONG");
     await using other = createClient(server.url, { tls: { ca: server.ca!, servername: "elsewhere.example" } });
     assertEquals((await assertRejects(() => other.command(["PING"]), ConnectionError)).code, "REFUSED");
   });
 
-  it("is refused at once where the certificate is not trusted, unless told otherwise", async () => {
+  it("is refused immediately if the certificate is not trusted, unless the options allow it", async () => {
     await using strict = createClient(server.url);
     const start = performance.now();
     const error = await assertRejects(() => strict.command(["PING"]), ConnectionError);
@@ -48,20 +48,20 @@ describe("a connection with TLS", () => {
     assertEquals(await trusting.command(["PING"]), "PONG");
   });
 
-  it("is refused at once where the options are of no use", async () => {
+  it("is refused immediately if the options are invalid", async () => {
     await using redis = createClient(server.url, { tls: { ca: "no certificate", cert: "none", key: "none" } });
     const start = performance.now();
     await assertRejects(() => redis.command(["PING"]), ConnectionError, "Cannot connect");
     assert(performance.now() - start < 2000);
   });
 
-  it("fails where the server speaks none", async () => {
+  it("fails if the server does not use TLS", async () => {
     await using plain = await startRedis();
     await using redis = createClient(`rediss://127.0.0.1:${plain.port}`, { connectTimeout: 300 });
     await assertRejects(() => redis.command(["PING"]), ConnectionError, `rediss://127.0.0.1:${plain.port}`);
   });
 
-  it("fails where only the server speaks it", async () => {
+  it("fails if only the server uses TLS", async () => {
     await using redis = createClient(`redis://127.0.0.1:${server.port}`, { connectTimeout: 300 });
     await assertRejects(() => redis.command(["PING"]), ConnectionError);
   });
@@ -80,7 +80,7 @@ describe("a connection over a Unix socket", () => {
     assert(info.includes(" db=1 ") && info.includes("redis.sock"), info);
   });
 
-  it("is waited for, and named when it does not come", async () => {
+  it("fails after connectTimeout if the socket does not exist, with its path in the message", async () => {
     await using redis = createClient("unix:///no/such/redis.sock", { connectTimeout: 100 });
     const error = await assertRejects(() => redis.command(["PING"]), ConnectionError);
     assert(error.message.startsWith("Cannot connect to unix:///no/such/redis.sock within 100 ms"), error.message);
@@ -88,7 +88,7 @@ describe("a connection over a Unix socket", () => {
 });
 
 describe("a connection by IPv6", () => {
-  it("is named with brackets", async () => {
+  it("has brackets in messages", async () => {
     await using redis = createClient("redis://[::1]:1", { retry: false });
     await assertRejects(() => redis.command(["PING"]), ConnectionError, "redis://[::1]:1");
   });

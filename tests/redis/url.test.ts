@@ -31,7 +31,7 @@ describe("parseUrl()", () => {
     ["unix:///run/a%20b.sock", { address: { path: "/run/a b.sock" } }],
   ];
   for (const [url, expected] of cases) {
-    it(`reads ${url}`, () => {
+    it(`parses ${url}`, () => {
       const target = parseUrl(url);
       const found = Object.fromEntries(Object.keys(expected).map((key) => [key, target[key as keyof typeof target]]));
       assertEquals<unknown>(found, expected);
@@ -41,20 +41,20 @@ describe("parseUrl()", () => {
   const junk: [string, string][] = [
     ["localhost:6379", "expected the scheme redis, rediss or unix"],
     ["http://localhost", "expected the scheme redis, rediss or unix"],
-    ["not a url", "expected one like redis://"],
-    ["", "expected one like redis://"],
-    ["redis://localhost:99999", "expected one like redis://"],
+    ["not a url", "expected a URL such as redis://"],
+    ["", "expected a URL such as redis://"],
+    ["redis://localhost:99999", "expected a URL such as redis://"],
     ["redis://localhost:0", "expected a port from 1 to 65535"],
-    ["redis://localhost:port", "expected one like redis://"],
-    ["redis://localhost/one", "expected a database number"],
-    ["redis://localhost/-1", "expected a database number"],
-    ["redis://localhost/1.5", "expected a database number"],
-    ["redis://localhost/1/2", "expected a database number"],
-    ["redis://localhost/1?db=1", "the database is given twice"],
-    ["redis://:a@localhost?password=b", "the password is given twice"],
-    ["redis://localhost?timeout=5", 'the query key "timeout" is not known'],
+    ["redis://localhost:port", "expected a URL such as redis://"],
+    ["redis://localhost/one", "expected an integer >= 0 as the database"],
+    ["redis://localhost/-1", "expected an integer >= 0 as the database"],
+    ["redis://localhost/1.5", "expected an integer >= 0 as the database"],
+    ["redis://localhost/1/2", "expected an integer >= 0 as the database"],
+    ["redis://localhost/1?db=1", "expected one database, got two"],
+    ["redis://:a@localhost?password=b", "expected one password, got two"],
+    ["redis://localhost?timeout=5", 'expected the query parameters db, username or password, got "timeout"'],
     ["redis://localhost#1", "expected no fragment"],
-    ["redis://a:%zz@localhost", 'a "%" is not followed by two hexadecimal digits'],
+    ["redis://a:%zz@localhost", 'expected two hexadecimal digits after each "%"'],
     ["unix://host/run/redis.sock", "expected three slashes"],
     ["unix://", "expected the path of a socket"],
     ["unix:///", "expected the path of a socket"],
@@ -62,7 +62,7 @@ describe("parseUrl()", () => {
   for (const [url, reason] of junk) {
     it(`refuses ${JSON.stringify(url)}`, () => {
       const error = assertThrows(() => parseUrl(url), TypeError, reason);
-      assert(error.message.startsWith("Invalid Redis URL, "));
+      assert(error.message.startsWith("Cannot use Redis URL "));
     });
   }
 
@@ -83,13 +83,13 @@ describe("parseUrl()", () => {
     "redis://user:hunter2\n@localhost:99999",
   ];
   for (const url of leaky) {
-    it(`names ${JSON.stringify(url)} without its password`, () => {
+    it(`refuses ${JSON.stringify(url)} without its password in the message`, () => {
       const error = assertThrows(() => parseUrl(url), TypeError);
       assert(!error.message.includes("hunter2"), error.message);
     });
   }
 
-  it("refuses what is no string", () => {
+  it("refuses a value that is not a string", () => {
     assertThrows(() => parseUrl(undefined as unknown as string), TypeError, "undefined");
     assertThrows(() => parseUrl({} as unknown as string), TypeError);
   });
@@ -103,6 +103,6 @@ describe("displayUrl()", () => {
     ["unix://app:secret@/run/redis.sock?db=1", "unix://app@/run/redis.sock?db=1"],
   ] as const;
   for (const [url, shown] of cases) {
-    it(`shows ${url} as ${shown}`, () => assertEquals(displayUrl(parseUrl(url)), shown));
+    it(`formats ${url} as ${shown}`, () => assertEquals(displayUrl(parseUrl(url)), shown));
   }
 });

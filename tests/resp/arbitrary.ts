@@ -9,7 +9,7 @@ const int64 = fc.oneof(
   fc.bigInt({ min: 2n ** 53n - 3n, max: 2n ** 53n + 3n }),
 );
 
-/** Bytes that a careless decoder takes for something else, and any others. */
+/** Any bytes, among them some that a careless decoder mistakes for RESP. */
 const bytes: fc.Arbitrary<Uint8Array> = fc.oneof(
   fc.uint8Array({ maxLength: 20 }),
   fc.uint8Array({ maxLength: 400 }),
@@ -48,13 +48,13 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant("push"), items: fc.array(wire, { minLength: 1 }) }) },
 );
 
-/** The lengths of chunks. */
+/** Lengths of chunks. */
 export const anyChunks: fc.Arbitrary<number[]> = fc.array(
   fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 200 })),
   { minLength: 1, maxLength: 20 },
 );
 
-/** Bytes of which many look like RESP. */
+/** Random bytes, many of which look like RESP. */
 export const anyGarbage: fc.Arbitrary<Uint8Array> = fc.array(
   fc.oneof(
     fc.uint8Array({ maxLength: 8 }),

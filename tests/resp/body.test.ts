@@ -4,11 +4,11 @@ import { describe, it } from "node:test";
 import { BinaryBody, TextBody } from "../../src/resp/body.ts";
 import { decode } from "./decode.ts";
 
-/** What TextBody decodes at once. */
+/** How many bytes TextBody decodes at a time. */
 const BLOCK = 256 * 1024;
 
 describe("TextBody", () => {
-  it("keeps each character that lies across the end of a block", () => {
+  it("keeps each character that spans two blocks", () => {
     for (const character of ["a", "\u0080", "\u00e9", "\u0800", "\u2000", "\u20ac", "\u{10000}", "\u{1f600}"]) {
       const size = Buffer.byteLength(character);
       for (let before = 0; before <= size; before++) {
@@ -18,7 +18,7 @@ describe("TextBody", () => {
     }
   });
 
-  it("gives for broken UTF-8 what decoding it at once gives", () => {
+  it("decodes malformed UTF-8 in blocks like all at once", () => {
     const tails = [
       "c3",
       "e282",
@@ -48,14 +48,14 @@ describe("TextBody", () => {
     }
   });
 
-  it("keeps a long text of characters of every size", () => {
+  it("decodes a long text with characters of every size", () => {
     const text = "a\u00e9\u20ac\u{1f600}".repeat(150_000);
     assertText(Buffer.from(text), text);
   });
 });
 
 describe("BinaryBody", () => {
-  it("keeps bytes beyond the size that it was made for", () => {
+  it("keeps more bytes than it was created for", () => {
     const body = new BinaryBody(10);
     const bytes = Buffer.from(Array.from({ length: 1000 }, (_, at) => at % 251));
     for (let at = 0; at < bytes.length; at += 7) body.add(bytes, at, Math.min(at + 7, bytes.length));
@@ -63,7 +63,7 @@ describe("BinaryBody", () => {
   });
 });
 
-/** Through the decoder too, as a string of known size and as a streamed one. */
+/** Asserts the text of these bytes, also through the decoder: as a string of known size and as a streamed one. */
 function assertText(bytes: Buffer, expected: string): void {
   const body = new TextBody(bytes.length);
   body.add(bytes, 0, bytes.length);
@@ -76,7 +76,7 @@ function assertText(bytes: Buffer, expected: string): void {
   for (const wire of wires) assertSame(decode(wire, { chunks: [65_521] }).values[0], expected);
 }
 
-/** Says where two long texts differ, rather than what they are. */
+/** Compares two long texts; the error shows where they differ instead of all of them. */
 function assertSame(actual: unknown, expected: string): void {
   if (actual === expected) return;
   const text = String(actual);

@@ -1,17 +1,17 @@
 import { ReplyError } from "../../src/resp/errors.ts";
 import type { Reply } from "../../src/resp/reply.ts";
 
-/** Something that a server may send, and what it means. */
+/** Bytes that a server may send, and the replies that they encode. */
 export interface Case {
-  /** What the decoder does with it. */
+  /** Name of the test: what the decoder does. */
   readonly name: string;
-  /** What is sent, each character a byte. */
+  /** The bytes, one for each character. */
   readonly wire: string;
-  /** The replies, with text. */
+  /** The replies with text. */
   readonly text: readonly Reply[];
-  /** The replies, with bytes, where they differ. */
+  /** The replies with bytes, if they differ. */
   readonly binary?: readonly Reply[];
-  /** The pushes, which come before the replies. */
+  /** The pushes, which precede the replies. */
   readonly pushes?: readonly Reply[][];
 }
 
@@ -34,7 +34,7 @@ export const CASES: readonly Case[] = [
   },
   { name: "reads an error of one word", wire: "-LOADING\r\n", text: [new ReplyError("LOADING")] },
   {
-    name: "goes on after an error in the middle of a pipeline",
+    name: "continues after an error in the middle of a pipeline",
     wire: "+OK\r\n-WRONGTYPE Operation against a key\r\n:3\r\n",
     text: ["OK", new ReplyError("WRONGTYPE Operation against a key"), 3],
   },
@@ -59,7 +59,7 @@ export const CASES: readonly Case[] = [
     text: [9007199254740992n, -9007199254740992n],
   },
   {
-    name: "reads the ends of 64 bits",
+    name: "reads the smallest and the largest 64-bit integer",
     wire: ":9223372036854775807\r\n:-9223372036854775808\r\n",
     text: [9223372036854775807n, -9223372036854775808n],
   },
@@ -67,7 +67,7 @@ export const CASES: readonly Case[] = [
   { name: "reads a bulk string", wire: "$5\r\nhello\r\n", text: ["hello"], binary: [bytes("hello")] },
   { name: "reads an empty bulk string", wire: "$0\r\n\r\n", text: [""], binary: [bytes("")] },
   ...Array.from("12345678", (_, at): Case => ({
-    name: `reads a bulk string of ${at + 1} bytes, in ASCII and not`,
+    name: `reads a bulk string of ${at + 1} bytes, of ASCII only or not`,
     wire: `$${at + 1}\r\n${"abcdefgh".slice(0, at + 1)}\r\n$${at + 1}\r\n${"abcdefg".slice(0, at)}\xff\r\n$${
       at + 1
     }\r\n\x80${"abcdefg".slice(0, at)}\r\n`,
@@ -80,7 +80,7 @@ export const CASES: readonly Case[] = [
   })),
   { name: "reads a long bulk string", wire: `$500\r\n${long}\r\n`, text: [long], binary: [bytes(long)] },
   {
-    name: "keeps what looks like an integer in a bulk string",
+    name: "keeps an integer inside a bulk string",
     wire: "$2\r\n:5\r\n$4\r\n:5\r\n\r\n",
     text: [":5", ":5\r\n"],
     binary: [bytes(":5"), bytes(":5\r\n")],
@@ -104,7 +104,7 @@ export const CASES: readonly Case[] = [
     binary: [bytes(latin1("\u00e9\u20ac\u{1f600}a"))],
   },
   {
-    name: "gives U+FFFD for what is not UTF-8, and keeps it as bytes",
+    name: "replaces malformed UTF-8 by U+FFFD, and keeps it in bytes",
     wire: "$4\r\na\xc3\x28\xff\r\n$3\r\n\xe2\x82z\r\n$3\r\n\xed\xa0\x80\r\n",
     text: [`a${broken}(${broken}`, `${broken}z`, broken.repeat(3)],
     binary: [bytes("a\xc3\x28\xff"), bytes("\xe2\x82z"), bytes("\xed\xa0\x80")],
@@ -132,7 +132,7 @@ export const CASES: readonly Case[] = [
     text: [0.1, 12345678901234567000],
   },
   {
-    name: "reads infinities and what is not a number",
+    name: "reads infinities and NaN",
     wire: ",inf\r\n,-inf\r\n,+inf\r\n,nan\r\n,-nan\r\n,NaN\r\n",
     text: [Infinity, -Infinity, Infinity, NaN, NaN, NaN],
   },
@@ -168,12 +168,12 @@ export const CASES: readonly Case[] = [
     text: [new Map<Reply, Reply>([["b", 1], ["a", 2], [0, null]])],
   },
   {
-    name: "reads a map with null, false and aggregates for keys",
+    name: "reads a map with null, false and aggregates as keys",
     wire: "%3\r\n_\r\n:1\r\n#f\r\n*0\r\n*1\r\n:1\r\n%1\r\n+k\r\n+v\r\n",
     text: [new Map<Reply, Reply>([[null, 1], [false, []], [[1], new Map([["k", "v"]])]])],
   },
   {
-    name: "takes __proto__ in a map for data",
+    name: "reads __proto__ in a map as an ordinary key",
     wire: "%2\r\n$9\r\n__proto__\r\n%1\r\n+polluted\r\n#t\r\n+constructor\r\n:1\r\n",
     text: [new Map<Reply, Reply>([["__proto__", new Map([["polluted", true]])], ["constructor", 1]])],
     binary: [new Map<Reply, Reply>([[bytes("__proto__"), new Map([["polluted", true]])], ["constructor", 1]])],
@@ -186,7 +186,7 @@ export const CASES: readonly Case[] = [
     pushes: [["invalidate", ["k"]]],
   },
   {
-    name: "reads pushes alone, always with text",
+    name: "reads pushes without a reply, always as text",
     wire: ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n>1\r\n+x\r\n",
     text: [],
     pushes: [["message", "news", "hi"], ["x"]],
@@ -230,13 +230,13 @@ export const CASES: readonly Case[] = [
   },
   { name: "reads an empty streamed string", wire: "$?\r\n;0\r\n:1\r\n", text: ["", 1], binary: [bytes(""), 1] },
   {
-    name: "joins a character that two parts of a streamed string share",
+    name: "joins a character that spans two parts of a streamed string",
     wire: "$?\r\n;1\r\n\xe2\r\n;2\r\n\x82\xac\r\n;0\r\n",
     text: ["\u20ac"],
     binary: [bytes("\xe2\x82\xac")],
   },
   {
-    name: "keeps what looks like a part in a streamed string",
+    name: "keeps a part header inside a streamed string",
     wire: "$?\r\n;4\r\n;0\r\n\r\n;0\r\n",
     text: [";0\r\n"],
     binary: [bytes(";0\r\n")],
@@ -289,12 +289,12 @@ export const CASES: readonly Case[] = [
   },
 ];
 
-/** The characters of a string, each a byte, as bytes. */
+/** Converts a string to bytes, one for each character. */
 function bytes(characters: string): Uint8Array {
   return Uint8Array.from(characters, (character) => character.charCodeAt(0));
 }
 
-/** The UTF-8 of a text, each byte a character. */
+/** Converts a text to UTF-8, with one character for each byte. */
 function latin1(text: string): string {
   return String.fromCharCode(...new TextEncoder().encode(text));
 }

@@ -3,11 +3,11 @@ import { Decoder, type DecoderLimits, type ReplySink } from "../../src/resp/deco
 import type { Reply } from "../../src/resp/reply.ts";
 import { showReply } from "./show_reply.ts";
 
-/** A sink that writes down what it is asked and given. */
+/** A sink that records replies, pushes and calls. */
 export class Recorder implements ReplySink {
-  /** What came, in order. */
+  /** Replies and pushes, in order. */
   readonly values: Reply[] = [];
-  /** How often it was asked. */
+  /** Number of calls of `binary()`. */
   asked = 0;
   readonly #binary: boolean;
   readonly #pushes = new Set<Reply>();
@@ -30,21 +30,21 @@ export class Recorder implements ReplySink {
     this.#pushes.add(message);
   }
 
-  /** What came, in order, as text; a push begins with `push `. */
+  /** Replies and pushes as text, in order; a push starts with `push `. */
   get shown(): string[] {
     return this.values.map((value) => `${this.#pushes.has(value) ? "push " : ""}${showReply(value)}`);
   }
 }
 
-/** How to decode in a test. */
+/** Options of {@linkcode decode}. */
 export interface DecodeOptions {
   readonly binary?: boolean;
-  /** The lengths of the chunks, used in turn. Without, there is one chunk. */
+  /** Lengths of the chunks, used in turn; one chunk unless given. */
   readonly chunks?: readonly number[];
   readonly limits?: DecoderLimits;
 }
 
-/** What came of it. */
+/** Result of {@linkcode decode}. */
 export interface Decoded {
   readonly shown: readonly string[];
   readonly values: readonly Reply[];
@@ -54,8 +54,7 @@ export interface Decoded {
 }
 
 /**
- * Decodes bytes the way that they come from a socket: each chunk lies somewhere in memory that is used again as soon as
- * the decoder returns.
+ * Decodes bytes as they come from a socket: the memory of each chunk is overwritten as soon as the decoder returns.
  */
 export function decode(wire: string | Uint8Array, options: DecodeOptions = {}): Decoded {
   const bytes = typeof wire === "string" ? Buffer.from(wire, "latin1") : wire;

@@ -32,7 +32,7 @@ describe("Decoder.push()", () => {
     }
   });
 
-  it("takes any view of bytes, and nothing around it", () => {
+  it("reads any view of a buffer, and no byte outside of it", () => {
     const memory = new TextEncoder().encode(":9\r\n$5\r\nhello\r\n:9\r\n");
     const chunk = memory.subarray(4, 15);
     for (const view of [chunk, Buffer.from(memory.buffer, 4, 11), new Uint8Array(chunk)]) {
@@ -42,14 +42,14 @@ describe("Decoder.push()", () => {
     }
   });
 
-  it("takes an empty chunk for nothing", () => {
+  it("ignores empty chunks", () => {
     const recorder = new Recorder();
     const decoder = new Decoder(recorder);
     for (const piece of ["", ":", "", "1", "", "\r", "", "\n", ""]) decoder.push(Buffer.from(piece));
     assertEquals(recorder.values, [1]);
   });
 
-  it("gives bytes that are exactly as long as their memory, and no Buffer", () => {
+  it("returns bytes as Uint8Array, not Buffer, with a buffer of the same size", () => {
     for (const chunks of [[1000], [10]]) {
       const wire = "*5\r\n$5\r\nhello\r\n$0\r\n\r\n=7\r\ntxt:abc\r\n$?\r\n;3\r\nabc\r\n;0\r\n$100\r\n" +
         "x".repeat(100) + "\r\n";
@@ -59,13 +59,13 @@ describe("Decoder.push()", () => {
     }
   });
 
-  it("asks once for each reply whether it is wanted as bytes", () => {
+  it("calls binary() once for each reply", () => {
     for (const chunks of [[1], [1000]]) {
-      const answers = [true, false, false, true];
+      const isBinary = [true, false, false, true];
       const recorder = new (class extends Recorder {
         override binary(): boolean {
           super.binary();
-          return answers[this.asked - 1]!;
+          return isBinary[this.asked - 1]!;
         }
       })();
       const decoder = new Decoder(recorder);
@@ -84,7 +84,7 @@ describe("Decoder.push()", () => {
     }
   });
 
-  it("asks for a reply only after the one before it was taken", () => {
+  it("calls binary() for a reply after it has delivered the previous one", () => {
     const log: string[] = [];
     const decoder = new Decoder({
       binary: () => log.push("asked") < 0,
@@ -95,7 +95,7 @@ describe("Decoder.push()", () => {
     assertEquals(log, ["asked", "1", 'push ["p"]', "asked", "2", "asked", "[3]"]);
   });
 
-  it("takes a push between any two replies", () => {
+  it("reads pushes between any two replies", () => {
     assertEquals(decode(":1\r\n>1\r\n+a\r\n:2\r\n>1\r\n+b\r\n>1\r\n+c\r\n*1\r\n:3\r\n", { chunks: [1] }).shown, [
       "1",
       'push ["a"]',
@@ -106,14 +106,14 @@ describe("Decoder.push()", () => {
     ]);
   });
 
-  it("touches no prototype", () => {
+  it("changes no prototype", () => {
     const [map] = decode("%1\r\n+__proto__\r\n%1\r\n+polluted\r\n#t\r\n").values as [Map<Reply, Reply>];
     assertInstanceOf(map, Map);
     assertStrictEquals(Object.getPrototypeOf(map), Map.prototype);
     assertStrictEquals(({} as Record<string, unknown>).polluted, undefined);
   });
 
-  it("reads a deep reply without recursion, where that is allowed", () => {
+  it("reads a deep reply without recursion, if the limit allows it", () => {
     const depth = 10_000;
     const { values, error } = decode("*1\r\n".repeat(depth) + ":7\r\n", { limits: { depth }, chunks: [1000] });
     assertEquals(error, undefined);
@@ -133,7 +133,7 @@ describe("Decoder.push()", () => {
     assert(array.every((value, at) => value === (at % 2 === 0 ? 1 : "abc")));
   });
 
-  it("looks at each byte a few times at most, however small the chunks are", () => {
+  it("takes linear time, however small the chunks are", () => {
     const start = performance.now();
     const lineBytes = 200_000;
     const line = "x".repeat(lineBytes);
@@ -144,11 +144,11 @@ describe("Decoder.push()", () => {
       const [bytes] = decode(wire, { chunks: [16], binary: true }).values as [Uint8Array];
       assert(Buffer.from(string).equals(bytes));
     }
-    // It takes less than a second. Looking at everything again for each chunk would take minutes.
+    // It takes less than a second. Reading everything again for each chunk would take minutes.
     assertLess(performance.now() - start, 10_000);
   });
 
-  it("gives the sink nothing after the sink has thrown", () => {
+  it("passes nothing to the sink after the sink has thrown", () => {
     let count = 0;
     const failure = new Error("Sink failed");
     const decoder = new Decoder({

@@ -9,7 +9,7 @@ import { encodeReply, expectedReply, type Message } from "./encode_reply.ts";
 import { showReply } from "./show_reply.ts";
 
 describe("Decoder.push()", () => {
-  it("gives back every value, however its bytes are cut", () => {
+  it("decodes every value, wherever the chunks end", () => {
     fc.assert(
       fc.property(fc.array(anyMessage, { maxLength: 5 }), fc.boolean(), anyChunks, (messages, binary, chunks) => {
         const wire = Buffer.concat(messages.map(encodeReply));
@@ -23,7 +23,7 @@ describe("Decoder.push()", () => {
     );
   });
 
-  it("throws nothing but ProtocolError for garbage, and cuts change nothing", () => {
+  it("throws only ProtocolError for garbage, wherever the chunks end", () => {
     fc.assert(
       fc.property(anyGarbage, fc.boolean(), anyChunks, (bytes, binary, chunks) => {
         assertSameOutcome(decode(bytes, { binary }), decode(bytes, { binary, chunks }));
@@ -32,7 +32,7 @@ describe("Decoder.push()", () => {
     );
   });
 
-  it("throws nothing but ProtocolError for a reply with one byte changed, left out or added", () => {
+  it("throws only ProtocolError for a reply with one byte changed, removed or added", () => {
     const change = fc.record({
       at: fc.nat(),
       byte: fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(...Buffer.from("0123456789-?\r\n*$"))),
@@ -55,7 +55,7 @@ function showMessage(message: Message, binary: boolean): string {
   return `${message.type === "push" ? "push " : ""}${showReply(expectedReply(message, binary))}`;
 }
 
-/** Where a whole chunk shows an error, the same bytes cut may still wait for the end of the line that has it. */
+/** Compares one chunk with several. With several, an error may be still to come, as its line is not complete. */
 function assertSameOutcome(whole: Decoded, cut: Decoded): void {
   assertEquals(cut.shown, whole.shown);
   for (const { error } of [whole, cut]) if (error !== undefined) assertInstanceOf(error, ProtocolError);

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { ReplyError } from "../../src/resp/errors.ts";
 import type { Reply } from "../../src/resp/reply.ts";
 
-/** A value as RESP has it: one shape for each type, with what the decoder forgets, such as how a string was sent. */
+/** A value on the wire, with details that decoding drops, such as how a string was sent. */
 export type Wire =
   | { readonly type: "simple" | "error"; readonly text: string }
   | { readonly type: "integer" | "big"; readonly value: bigint }
@@ -16,10 +16,10 @@ export type Wire =
   | { readonly type: "map"; readonly pairs: readonly (readonly [Wire, Wire])[]; readonly streamed: boolean }
   | { readonly type: "attributed"; readonly attributes: readonly (readonly [Wire, Wire])[]; readonly value: Wire };
 
-/** What may come at the top level. */
+/** A value or a push: what a server may send at the top level. */
 export type Message = Wire | { readonly type: "push"; readonly items: readonly Wire[] };
 
-/** Encodes a message the way that a server does. */
+/** Encodes a message like a server. */
 export function encodeReply(message: Message): Uint8Array {
   const pieces: Uint8Array[] = [];
   encode(message, (piece) => pieces.push(typeof piece === "string" ? Buffer.from(piece) : piece));
@@ -70,7 +70,7 @@ function encode(wire: Message, write: (piece: string | Uint8Array) => void): voi
   }
 }
 
-/** What the decoder has to make of a message. */
+/** Returns the reply that a message must be decoded to. */
 export function expectedReply(wire: Message, binary: boolean): Reply {
   const expect = (inner: Wire): Reply => expectedReply(inner, binary);
   switch (wire.type) {

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { ProtocolError, ReplyError } from "../../src/resp/errors.ts";
 
 describe("ReplyError", () => {
-  it("has the first word of its message for a code", () => {
+  it("has the first word of its message as its code", () => {
     const codes: [string, string][] = [
       ["ERR unknown command 'foo'", "ERR"],
       ["MOVED 3999 127.0.0.1:6381", "MOVED"],

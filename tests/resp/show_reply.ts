@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { ReplyError } from "../../src/resp/errors.ts";
 import type { Reply } from "../../src/resp/reply.ts";
 
-/** Shows a reply so that two replies look the same if, and only if, they are: types, order and minus zero included. */
+/** Formats a reply so that different replies have different texts, including types, order and minus zero. */
 export function showReply(reply: Reply): string {
   if (typeof reply === "string") return JSON.stringify(reply);
   if (typeof reply === "bigint") return `${reply}n`;

@@ -6,7 +6,7 @@ import { text } from "../../src/resp/text.ts";
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 describe("text()", () => {
-  it("decodes every length, with a byte that is not ASCII anywhere", () => {
+  it("decodes texts of every length, with a byte that is not ASCII in any position", () => {
     for (const length of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255, 256, 257, 1000]) {
       for (const filling of [0, 0x61, 0x7f]) {
         for (let at = 0; at <= Math.min(length, 12); at++) {
@@ -18,14 +18,14 @@ describe("text()", () => {
     }
   });
 
-  it("decodes a range, and nothing around it", () => {
+  it("decodes a range of bytes only", () => {
     const bytes = Buffer.from("\u20ac".repeat(200));
     for (const [start, end] of [[3, 6], [3, 12], [3, 597], [1, 598]] as const) {
       assertEquals(text(bytes, start, end), decoder.decode(bytes.subarray(start, end)));
     }
   });
 
-  it("keeps a byte order mark, whatever the length", () => {
+  it("keeps a byte order mark in texts of every length", () => {
     for (const rest of ["", "abc", "x".repeat(20), "x".repeat(2000)]) {
       const bytes = Buffer.from(`\ufeff${rest}`);
       assertEquals(text(bytes, 0, bytes.length), `\ufeff${rest}`);

@@ -19,7 +19,7 @@ jobs:
       - run: echo "\${{ github.ref_name }}"
 `;
 
-/** Checks a repository that has these workflows. */
+/** Checks a repository with these workflows. */
 function lint(...workflows: readonly string[]): void {
   const root = mkdtempSync(join(tmpdir(), "streaq-workflows-"));
   try {
@@ -42,7 +42,7 @@ describe("lintWorkflows()", () => {
     ["text that is not YAML", "jobs:", "jobs: [", "could not parse as YAML"],
   ];
   for (const [fault, from, to, message] of cases) {
-    it(`refuses ${fault}, also next to a valid workflow`, () => {
+    it(`refuses ${fault}, also beside a valid workflow`, () => {
       const error = assertThrows(() => lint(valid, valid.replace(from, to)), Error, message);
       assertEquals(error.message.includes("workflows/1.yml"), true);
     });

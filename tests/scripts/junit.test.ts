@@ -2,7 +2,7 @@ import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import { countTests, formatCounts } from "../../scripts/junit.mjs";
 
-// One suite as each runner reports it: `a` passes, `b > c` fails, `b > d` is skipped, `b > e > f` passes.
+// The report of each runner for the same tests: `a` passes, `b > c` fails, `b > d` is skipped, `b > e > f` passes.
 const reports: Record<string, string> = {
   deno: `<testsuites name="deno test" tests="6" failures="2" errors="0" time="0.2">
     <testsuite name="./a.test.ts" tests="2" disabled="0" errors="0" failures="1">
@@ -73,7 +73,7 @@ describe("countTests()", () => {
 });
 
 describe("formatCounts()", () => {
-  it("mentions skipped tests only where there are some", () => {
+  it("mentions skipped tests only if there are any", () => {
     assertEquals(formatCounts({ passed: 3, failed: 1, skipped: 0 }), "3 passed, 1 failed");
     assertEquals(formatCounts({ passed: 3, failed: 1, skipped: 2 }), "3 passed, 1 failed, 2 skipped");
   });

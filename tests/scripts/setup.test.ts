@@ -8,15 +8,15 @@ import { after, describe, it } from "node:test";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ROOT } from "../../scripts/runtimes.mjs";
 
-/** Set-up runs on Node, whatever runs this. */
+/** Setup runs on Node, whatever runtime runs this test. */
 const NODE = spawnSync("node", ["-p", "process.execPath"], { encoding: "utf8" }).stdout.trim();
 
-/** The programs of a test are shell scripts. */
+/** The programs in these tests are shell scripts. */
 const onWindows = process.platform === "win32" && "Windows cannot run a shell script by its name";
 
 const EVERYTHING = { "redis-server": "", openssl: "" };
 
-/** A package manager that installs nothing, and writes down how it was called. */
+/** A package manager that installs nothing, and records how it was called. */
 const APT = {
   "apt-get": 'echo "apt-get $*" >> "$RECORD"; echo "(running apt-get)"',
   env: 'shift; "$@"',
@@ -35,7 +35,7 @@ describe("npm run setup", () => {
     return folder;
   }
 
-  /** A checkout as far as set-up looks at it, whose npm packages seem installed, or not. */
+  /** Creates the parts of a checkout that setup reads, with or without installed npm packages. */
   function newCheckout({ installed = true } = {}): string {
     const root = newFolder();
     cpSync(join(ROOT, "scripts"), join(root, "scripts"), { recursive: true });
@@ -47,7 +47,7 @@ describe("npm run setup", () => {
     return root;
   }
 
-  /** Runs set-up with a PATH that has nothing but these programs: name to shell script. */
+  /** Runs setup with a PATH that contains these programs only: name to shell script. */
   function setUp(root: string, programs: Readonly<Record<string, string>>, env: Readonly<Record<string, string>> = {}) {
     const path = newFolder();
     for (const [name, code] of Object.entries(programs)) {
@@ -63,7 +63,7 @@ describe("npm run setup", () => {
     return { status, stdout, stderr, calls };
   }
 
-  /** As it is printed: an own line for each command. */
+  /** Finds the printed commands, one in each line. */
   function commands(text: string): string[] {
     return text.split("\n").filter((line) => /^(> | {2})/.test(line)).map((line) => line.replace("sudo ", ""));
   }
@@ -73,13 +73,13 @@ describe("npm run setup", () => {
     assertEquals(result, { status: 0, stdout: "", stderr: "", calls: [] });
   });
 
-  it("does its work in a checkout that is reached through a link", { skip: onWindows }, () => {
+  it("works in a checkout behind a symbolic link", { skip: onWindows }, () => {
     const link = join(newFolder(), "link");
     symlinkSync(newCheckout(), link);
     assertEquals(setUp(link, { openssl: "", ...APT }).calls.length, 2);
   });
 
-  it("prints what is missing, why, and each command before it runs it", { skip: onWindows }, () => {
+  it("prints what is missing and why, and each command before it runs", { skip: onWindows }, () => {
     const { status, stdout, stderr, calls } = setUp(newCheckout(), { openssl: "", ...APT });
     assertEquals([status, stderr], [0, ""]);
     const [what, ...lines] = stdout.trimEnd().split("\n");
@@ -93,19 +93,19 @@ describe("npm run setup", () => {
     assertEquals(calls, ["apt-get -qy update", "apt-get -qy install --no-install-recommends redis-server"]);
   });
 
-  it("takes Homebrew where there is no apt-get", { skip: onWindows }, () => {
+  it("uses Homebrew if there is no apt-get", { skip: onWindows }, () => {
     const { status, stdout, calls } = setUp(newCheckout(), { brew: 'echo "brew $*" >> "$RECORD"' });
     assertEquals([status, calls], [0, ["brew install redis openssl"]]);
     assertEquals(commands(stdout), ["> brew install redis openssl"]);
   });
 
-  it("fails when a command fails, and runs no further one", { skip: onWindows }, () => {
+  it("fails when a command fails, and runs no other", { skip: onWindows }, () => {
     const { status, stderr, calls } = setUp(newCheckout(), { ...APT, "apt-get": `${APT["apt-get"]}; exit 100` });
     assertEquals([status, calls], [1, ["apt-get -qy update"]]);
-    assertStringIncludes(stderr, "Cannot set up, this failed: ");
+    assertStringIncludes(stderr, "Cannot set up: this command failed: ");
   });
 
-  it("fails without a package manager, and says what to do", () => {
+  it("fails without a package manager, with instructions", () => {
     const { status, stderr } = setUp(newCheckout(), {});
     assertEquals(status, 1);
     assertStringIncludes(stderr, "neither apt-get nor brew is on the PATH");
@@ -134,9 +134,9 @@ describe("npm run setup", () => {
     assertEquals(setUp(newCheckout(), EVERYTHING, { STREAQ_SETUP: "no" }).status, 0);
   });
 
-  it("needs no programs with STREAQ_TEST_REDIS=no, and says so", () => {
+  it("requires no programs with STREAQ_TEST_REDIS=no, and prints that", () => {
     const { status, stdout } = setUp(newCheckout(), {}, { STREAQ_TEST_REDIS: "no" });
-    assertEquals([status, stdout], [0, "STREAQ_TEST_REDIS=no: set up without redis-server and openssl\n"]);
+    assertEquals([status, stdout], [0, "STREAQ_TEST_REDIS=no: redis-server and openssl are not required\n"]);
   });
 
   it("refuses a value that is neither yes nor no", () => {

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { findRedisTests, findTests } from "../../scripts/test_files.mjs";
 
 describe("findTests()", () => {
-  it("finds the test files that have one of the texts in their path, and all without a text", () => {
+  it("finds the test files with one of the texts in their path, or all without a text", () => {
     assertEquals(findTests(["scripts/test_files", "no such file"]), ["tests/scripts/test_files.test.ts"]);
     assert(findTests().length > findTests(["scripts/"]).length);
   });
@@ -40,7 +40,7 @@ describe("findRedisTests()", () => {
     assertEquals(names, ["direct", "indirect", "side_effect", "both", "dynamic", "program"]);
   });
 
-  it("fails when one of the modules that decide does not exist", () => {
+  it("throws if one of the two modules does not exist", () => {
     assertThrows(() => findRedisTests([], () => undefined), Error, `${server} does not exist`);
   });
 

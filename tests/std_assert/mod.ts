@@ -1,8 +1,8 @@
 /**
- * The part of `@std/assert` that the tests use, over `node:assert`: same names, same order of arguments.
+ * The part of `@std/assert` that the tests use, implemented with `node:assert`.
  *
- * Bun and Node always take it (`paths` in tsconfig.json); Deno only where JSR does not answer. It is at least as strict
- * as the real one, so what passes here passes there.
+ * Bun and Node always use it (`paths` in tsconfig.json), Deno only if JSR is not reachable. It is at least as strict as
+ * the original, so a test that passes with it also passes with the original.
  *
  * @module
  */
@@ -48,8 +48,8 @@ export function assertMatch(actual: string, expected: RegExp, msg?: string): voi
 }
 
 export function assertArrayIncludes<T>(actual: ArrayLike<T>, expected: ArrayLike<T>, msg?: string): void {
-  const missing = Array.from(expected).filter((wanted) =>
-    !Array.from(actual).some((found) => isDeepEqual(found, wanted))
+  const missing = Array.from(expected).filter((element) =>
+    !Array.from(actual).some((other) => isDeepEqual(other, element))
   );
   if (missing.length > 0) fail(msg ?? `Expected an array that includes ${show(missing)}`, actual);
 }
@@ -78,7 +78,7 @@ export function assertLessOrEqual<T>(actual: T, expected: T, msg?: string): void
   if (!(actual <= expected)) fail(msg ?? `Expected a value <= ${show(expected)}`, actual);
 }
 
-/** @param tolerance How far off is close enough: by default a 100,000th of a per cent of `expected`. */
+/** @param tolerance Maximum difference; a ten-millionth of `expected` unless given. */
 export function assertAlmostEquals(actual: number, expected: number, tolerance?: number, msg?: string): void {
   if (Object.is(actual, expected)) return;
   const limit = tolerance ?? (expected === 0 ? 1e-7 : Math.abs(expected * 1e-7));
@@ -92,11 +92,11 @@ export function assertThrows<E extends Error = Error>(
   msgIncludes?: string,
   msg?: string,
 ): E;
-export function assertThrows(fn: () => unknown, ...wanted: Wanted): unknown {
+export function assertThrows(fn: () => unknown, ...expectation: Expectation): unknown {
   try {
     fn();
   } catch (error) {
-    return checkError(error, wanted);
+    return checkError(error, expectation);
   }
   fail("Expected the function to throw");
 }
@@ -108,7 +108,7 @@ export function assertRejects<E extends Error = Error>(
   msgIncludes?: string,
   msg?: string,
 ): Promise<E>;
-export async function assertRejects(fn: () => PromiseLike<unknown>, ...wanted: Wanted): Promise<unknown> {
+export async function assertRejects(fn: () => PromiseLike<unknown>, ...expectation: Expectation): Promise<unknown> {
   let promise: PromiseLike<unknown>;
   try {
     promise = fn();
@@ -118,7 +118,7 @@ export async function assertRejects(fn: () => PromiseLike<unknown>, ...wanted: W
   try {
     await promise;
   } catch (error) {
-    return checkError(error, wanted);
+    return checkError(error, expectation);
   }
   fail("Expected the function to reject");
 }
@@ -132,10 +132,10 @@ export function unreachable(reason = "Unreachable"): never {
   fail(reason);
 }
 
-/** What may follow the function in `assertThrows` and `assertRejects`. */
-type Wanted = [msg?: string] | [ErrorClass: Constructor<Error>, msgIncludes?: string, msg?: string];
+/** Arguments of `assertThrows` and `assertRejects` after the function. */
+type Expectation = [msg?: string] | [ErrorClass: Constructor<Error>, msgIncludes?: string, msg?: string];
 
-function checkError(error: unknown, [ErrorClass, msgIncludes, msg]: Wanted): unknown {
+function checkError(error: unknown, [ErrorClass, msgIncludes, msg]: Expectation): unknown {
   if (typeof ErrorClass !== "function") return error;
   assertInstanceOf(error, ErrorClass, msg);
   if (msgIncludes !== undefined) assertStringIncludes(error.message, msgIncludes, msg);
@@ -147,11 +147,11 @@ function isDeepEqual(a: unknown, b: unknown): boolean {
     nodeAssert.deepStrictEqual(a, b);
     return true;
   } catch {
-    return false; // The only error is that they differ.
+    return false; // It throws if they differ, and for no other reason.
   }
 }
 
-/** The part of `actual` that `expected` talks about, at every depth. */
+/** Returns the part of `actual` with the properties of `expected`, at every depth. */
 function pick(actual: unknown, expected: unknown): unknown {
   if (!isRecord(actual) || !isRecord(expected)) return actual;
   return Object.fromEntries(

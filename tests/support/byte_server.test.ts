@@ -6,7 +6,7 @@ import { startByteServer } from "./byte_server.ts";
 import { eventually } from "./poll.ts";
 
 describe("startByteServer()", () => {
-  it("records what each connection sends, and answers as scripted", async () => {
+  it("records the bytes of each connection, and answers as scripted", async () => {
     await using server = await startByteServer({
       onConnect: (peer) => peer.write(`hello ${peer.index};`),
       onData: (peer, bytes) => {
@@ -26,7 +26,7 @@ describe("startByteServer()", () => {
     assertEquals(server.peers.map((peer) => peer.text).sort(), ["one!", "two!"]);
   });
 
-  it("closes the connections that are left", async () => {
+  it("closes open connections when it is disposed of", async () => {
     const server = await startByteServer();
     const socket = connect(server.port, "127.0.0.1");
     const closed = once(socket, "close");

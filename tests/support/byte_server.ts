@@ -2,21 +2,21 @@ import { Buffer } from "node:buffer";
 import { createServer, type Socket } from "node:net";
 import { listenOnFreePort } from "./free_port.ts";
 
-/** What a {@linkcode startByteServer} does; each is called with the connection that it is about. */
+/** Behaviour of a server of {@linkcode startByteServer}. Every function is called with the connection in question. */
 export interface ByteScript {
-  /** A client has connected. */
+  /** Called when a client has connected. */
   onConnect?(peer: Peer): void;
-  /** Some bytes arrived, cut anywhere. */
+  /** Called when bytes have arrived, in pieces of any size. */
   onData?(peer: Peer, bytes: Uint8Array): void;
 }
 
-/** Starts a server on loopback that answers as it is told: with wrong frames, in pieces, or not at all. */
+/** Starts a server on loopback that answers as scripted: with wrong frames, in pieces, or not at all. */
 export async function startByteServer(script: ByteScript = {}): Promise<ByteServer> {
   const peers: Peer[] = [];
   const server = createServer((socket) => {
     const peer = new Peer(socket, peers.length);
     peers.push(peer);
-    socket.on("error", () => {}); // The client went away; what it sent is what counts.
+    socket.on("error", () => {}); // The client has disconnected; tests look at what it sent.
     socket.on("data", (bytes) => {
       peer.record(bytes);
       script.onData?.(peer, bytes);
@@ -32,16 +32,16 @@ export async function startByteServer(script: ByteScript = {}): Promise<ByteServ
   return { port, peers, [Symbol.asyncDispose]: stop };
 }
 
-/** See {@linkcode startByteServer}. */
+/** A server that was started with {@linkcode startByteServer}. */
 export interface ByteServer extends AsyncDisposable {
   readonly port: number;
-  /** The connections so far, first to last, closed ones included. */
+  /** All connections so far, in order, including closed ones. */
   readonly peers: readonly Peer[];
 }
 
-/** A client's connection, seen from the server. */
+/** The server's end of a connection. */
 export class Peer {
-  /** Counts from 0. */
+  /** Number of the connection, from 0. */
   readonly index: number;
   readonly #socket: Socket;
   readonly #received: Uint8Array[] = [];
@@ -51,16 +51,17 @@ export class Peer {
     this.index = index;
   }
 
-  /** All bytes so far. */
+  /** All bytes received so far. */
   get received(): Uint8Array {
     return Buffer.concat(this.#received);
   }
 
-  /** All bytes so far, as UTF-8. */
+  /** All bytes received so far, as UTF-8. */
   get text(): string {
     return Buffer.concat(this.#received).toString();
   }
 
+  /** Appends received bytes; the server calls it. */
   record(bytes: Uint8Array): void {
     this.#received.push(bytes);
   }
@@ -69,7 +70,7 @@ export class Peer {
     this.#socket.write(bytes);
   }
 
-  /** Closes the connection after what was written. */
+  /** Closes the connection after all written bytes are sent. */
   end(): void {
     this.#socket.end();
   }

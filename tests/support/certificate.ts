@@ -3,15 +3,15 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HOST } from "./free_port.ts";
 
-/** Paths of PEM files. */
+/** Paths of the PEM files of a certificate. */
 export interface Certificate {
-  /** The authority that a client has to trust. */
+  /** The certificate of the authority that a client must trust. */
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
 }
 
-/** Makes a certificate for 127.0.0.1 and localhost, valid for a day, and the authority that signed it. */
+/** Creates an authority, and a certificate of it for 127.0.0.1 and localhost, valid for a day. */
 export function makeCertificate(folder: string): Certificate {
   const path = (name: string): string => join(folder, name);
   const openssl = (...args: string[]): void => void execFileSync("openssl", args, { stdio: "pipe" });

@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 
-/** The only address that tests listen on and connect to. */
+/** The only address on which tests listen and to which they connect. */
 export const HOST = "127.0.0.1";
 
 /**
- * Finds a port that nobody listens on.
+ * Finds a free port.
  *
- * It lies below what systems give to outgoing connections (32768 and up), so that nobody gets it by chance while a server
- * restarts, and far enough below 65536 for the bus of a cluster node (port + 10000).
+ * It lies below the ports of outgoing connections (32768 and up), so that none of them takes it while a server restarts,
+ * and far enough below 65536 for the bus of a cluster node (port + 10000).
  */
 export async function findFreePort(): Promise<number> {
   for (;;) {
@@ -21,14 +21,14 @@ export async function findFreePort(): Promise<number> {
   }
 }
 
-/** Listens on a free port, which it returns. */
+/** Listens on a free port, and returns the port. */
 export async function listenOnFreePort(server: Server): Promise<number> {
   let port = await findFreePort();
   while (!await listens(server, port)) port = await findFreePort();
   return port;
 }
 
-/** Resolves to whether `server` listens now; `false` when the port is taken. */
+/** Listens on a port; returns `false` when the port is taken. */
 async function listens(server: Server, port: number): Promise<boolean> {
   try {
     server.listen(port, HOST);

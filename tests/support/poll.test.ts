@@ -3,7 +3,7 @@ import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { eventually } from "./poll.ts";
 
 describe("eventually()", () => {
-  it("calls again while the function throws or says false", async () => {
+  it("calls the function again while it throws or returns false", async () => {
     let calls = 0;
     const value = await eventually(() => {
       calls++;
@@ -13,21 +13,21 @@ describe("eventually()", () => {
     assertEquals([value, calls], ["done", 3]);
   });
 
-  it("takes undefined for an end, so that it can hold assertions", async () => {
+  it("accepts a function without a return value, such as an assertion", async () => {
     assertEquals(await eventually(async () => {}), undefined);
   });
 
-  it("gives up with the last error as the cause", async () => {
+  it("rejects with the last error as the cause when the timeout has passed", async () => {
     const last = new Error("last");
     const error = await assertRejects(
-      () => eventually(() => Promise.reject(last), { timeout: 30, message: "it is so" }),
+      () => eventually(() => Promise.reject(last), { timeout: 30, message: "the condition" }),
       Error,
-      "Not so after 30 ms: it is so",
+      "Condition not met within 30 ms: the condition",
     );
     assertEquals(error.cause, last);
   });
 
-  it("gives up on a call that never settles", async () => {
+  it("rejects when a call does not settle before the timeout", async () => {
     const error = await assertRejects(() => eventually(() => new Promise(() => {}), { timeout: 30 }), Error);
     assertInstanceOf(error.cause, Error);
   });

@@ -2,16 +2,16 @@ import { setTimeout as delay } from "node:timers/promises";
 
 /** Options of {@linkcode eventually}. */
 export interface EventuallyOptions {
-  /** How long to go on, in milliseconds. @default {5000} */
+  /** How long to try, in milliseconds. @default {5000} */
   timeout?: number;
-  /** What is waited for, for the error: "the worker is idle". */
+  /** The condition, as the error names it: "the worker is idle". */
   message?: string;
 }
 
 /**
- * Calls `fn` until it neither throws nor returns `false`, and resolves to what it returned.
+ * Calls `fn` until it neither throws nor returns `false`, and resolves to its value.
  *
- * @throws When the time is over, with the last error of `fn` as its cause. A call that never settles counts too.
+ * @throws When the timeout has passed, even during a call. The cause is the last error of `fn`.
  */
 export async function eventually<T>(
   fn: () => T | Promise<T>,
@@ -29,19 +29,19 @@ export async function eventually<T>(
     }
     await delay(10);
   }
-  throw new Error(`Not so after ${timeout} ms: ${message}`, { cause });
+  throw new Error(`Condition not met within ${timeout} ms: ${message}`, { cause });
 }
 
 async function within<T>(deadline: number, fn: () => T | Promise<T>): Promise<T> {
-  const over = new AbortController();
+  const settled = new AbortController();
   try {
     return await Promise.race([
       fn(),
-      delay(deadline - Date.now(), undefined, { signal: over.signal }).then(() =>
-        Promise.reject(new Error("The call is still pending"))
+      delay(deadline - Date.now(), undefined, { signal: settled.signal }).then(() =>
+        Promise.reject(new Error("The last call has not settled"))
       ),
     ]);
   } finally {
-    over.abort();
+    settled.abort();
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** How a promise settles, or that it has not after some time. */
+/** Resolves to how a promise settles, or to "pending" if it has not within `ms` milliseconds. */
 export async function settled(promise: Promise<unknown>, ms: number): Promise<"resolved" | "rejected" | "pending"> {
   const outcome = promise.then(() => "resolved" as const, () => "rejected" as const);
   const over = new AbortController();
@@ -11,7 +11,7 @@ export async function settled(promise: Promise<unknown>, ms: number): Promise<"r
   }
 }
 
-/** Something to open once. */
+/** Creates a promise, and the function that resolves it. */
 export function gate(): { open(): void; readonly opened: Promise<void> } {
   let open = () => {};
   const opened = new Promise<void>((resolve) => open = resolve);

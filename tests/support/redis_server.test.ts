@@ -8,20 +8,20 @@ import { eventually } from "./poll.ts";
 import { startRedis } from "./redis_server.ts";
 
 describe("startRedis()", () => {
-  it("starts a server that answers", async () => {
+  it("starts a server that answers on its port and its socket", async () => {
     await using redis = await startRedis();
     assertEquals(redis.url, `redis://127.0.0.1:${redis.port}`);
     assertEquals(await ask(connectPlain(redis.port, "127.0.0.1"), "PING"), "+PONG");
     assertEquals(await ask(connectPlain(redis.socketPath), "PING"), "+PONG");
   });
 
-  it("starts several at once, each on a port of its own", async () => {
+  it("starts several servers at once, each on its own port", async () => {
     const servers = await Promise.all(Array.from({ length: 5 }, () => startRedis()));
     assertEquals(new Set(servers.map((server) => server.port)).size, 5);
     await Promise.all(servers.map((server) => server.stop()));
   });
 
-  it("leaves neither a process nor a folder", async () => {
+  it("leaves neither a process nor a folder after stop()", async () => {
     const redis = await startRedis({ appendonly: true });
     const { pid, socketPath } = redis;
     await redis.stop();
@@ -30,28 +30,28 @@ describe("startRedis()", () => {
     assert(!existsSync(socketPath));
   });
 
-  it("passes arguments on", async () => {
+  it("passes additional arguments and configuration to the server", async () => {
     await using redis = await startRedis({ args: ["--maxmemory", "4mb"], config: ["hz 37"] });
     const socket = connectPlain(redis.port, "127.0.0.1");
     assertStringIncludes(await ask(socket, "INFO memory", "maxmemory:4194304"), "maxmemory:4194304");
     assertStringIncludes(await ask(connectPlain(redis.port, "127.0.0.1"), "INFO server", "hz:37"), "hz:37");
   });
 
-  it("asks for the password", async () => {
+  it("protects the server with the password", async () => {
     await using redis = await startRedis({ password: 'a "b" c' });
     assertEquals(redis.url, `redis://:a%20%22b%22%20c@127.0.0.1:${redis.port}`);
     assertStringIncludes(await ask(connectPlain(redis.port, "127.0.0.1"), "PING"), "-NOAUTH");
     assertEquals(await ask(connectPlain(redis.port, "127.0.0.1"), 'AUTH "a \\"b\\" c"'), "+OK");
   });
 
-  it("speaks TLS with a certificate that its authority vouches for", async () => {
+  it("uses TLS with a certificate that its authority has signed", async () => {
     await using redis = await startRedis({ tls: true });
     assertEquals(redis.url, `rediss://127.0.0.1:${redis.port}`);
     const socket = connectTls({ port: redis.port, host: "127.0.0.1", servername: "localhost", ca: redis.ca });
     assertEquals(await ask(socket, "PING"), "+PONG");
   });
 
-  it("keeps acknowledged writes over a SIGKILL with appendonly, and forgets them without", async () => {
+  it("keeps acknowledged writes after a SIGKILL only with appendonly", async () => {
     for (const [appendonly, kept] of [[true, ":1"], [false, ":0"]] as const) {
       await using redis = await startRedis({ appendonly });
       const { pid, port } = redis;
@@ -65,26 +65,26 @@ describe("startRedis()", () => {
     }
   });
 
-  it("pauses and resumes", async () => {
+  it("does not answer between pause() and resume()", async () => {
     await using redis = await startRedis();
     redis.pause();
     const reply = ask(connectPlain(redis.port, "127.0.0.1"), "PING");
-    await assertRejects(() => eventually(() => reply, { timeout: 100 }), Error, "Not so after 100 ms");
+    await assertRejects(() => eventually(() => reply, { timeout: 100 }), Error, "Condition not met within 100 ms");
     redis.resume();
     assertEquals(await reply, "+PONG");
   });
 
-  it("shows what a server that does not start had to say", async () => {
+  it("rejects with the log of a server that does not start", async () => {
     await assertRejects(() => startRedis({ args: ["--nonsense", "1"] }), Error, "nonsense");
   });
 });
 
-/** Sends an inline command, and resolves to the first line of the reply, or to all when it has come to `until`. */
+/** Sends an inline command, and resolves to the first line of the reply, or to everything once that includes `until`. */
 function ask(socket: Socket, command: string, until?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";
     socket.on("error", reject);
-    socket.on("close", () => reject(new Error(`Closed after: ${text}`)));
+    socket.on("close", () => reject(new Error(`The connection was closed after: ${text}`)));
     socket.on("data", (bytes) => {
       text += bytes;
       if (!text.includes(until ?? "\r\n")) return;
@@ -99,6 +99,6 @@ function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch {
-    return false; // There is no such process.
+    return false; // The process does not exist.
   }
 }

@@ -10,51 +10,51 @@ import { Subprocess } from "./subprocess.ts";
 
 /** Options of {@linkcode startRedis}. */
 export interface RedisServerOptions {
-  /** Further arguments, as on the command line: `["--maxmemory", "4mb"]`. */
+  /** Additional arguments of the command line: `["--maxmemory", "4mb"]`. */
   args?: readonly string[];
-  /** Further lines of the configuration file, for what has no argument: `["sentinel monitor main 127.0.0.1 7000 1"]`. */
+  /** Additional lines of the configuration file, for settings without an argument: `["sentinel monitor ..."]`. */
   config?: readonly string[];
-  /** Puts each write on disk before it is acknowledged. Without it a server that ends forgets everything. @default {false} */
+  /** Writes everything to disk before it is acknowledged. Otherwise a restart loses all data. @default {false} */
   appendonly?: boolean;
   /** The password of the default user. */
   password?: string;
-  /** Speaks only TLS on its port, with a certificate of an authority of its own. @default {false} */
+  /** Uses TLS on the port, with a certificate of a new authority. @default {false} */
   tls?: boolean;
 }
 
-/** A real server, of this test alone. */
+/** A Redis server that belongs to one test. */
 export interface RedisServer extends AsyncDisposable {
   readonly port: number;
-  /** `redis://` or, with `tls`, `rediss://`. Holds the password, if there is one. */
+  /** `redis://` or, with `tls`, `rediss://`; includes the password, if any. */
   readonly url: string;
-  /** It listens there too. */
+  /** Path of the Unix socket on which the server listens as well. */
   readonly socketPath: string;
-  /** The authority to trust, in PEM; `undefined` without `tls`. */
+  /** Certificate of the authority to trust, in PEM; `undefined` without `tls`. */
   readonly ca: string | undefined;
-  /** Changes with {@linkcode restart}. */
+  /** Id of the process; {@linkcode restart} changes it. */
   readonly pid: number;
-  /** Ends it, and removes what it left on disk. */
+  /** Stops the server and removes its files. */
   stop(): Promise<void>;
-  /** Ends it with SIGKILL. */
+  /** Stops the server with SIGKILL. */
   kill(): Promise<void>;
-  /** Stops it with SIGSTOP: connections stay open, nothing answers. */
+  /** Suspends the server with SIGSTOP: connections stay open, but it does not answer. */
   pause(): void;
-  /** Lets it go on after {@linkcode pause}. */
+  /** Resumes the server after {@linkcode pause}. */
   resume(): void;
-  /** Starts it again, on the same port and with the same files; shuts it down first if it still runs. */
+  /** Starts the server again with the same port and files; shuts it down first if it still runs. */
   restart(): Promise<void>;
 }
 
-/** How long a server may take to load its data. */
+/** How long a server may take to start and load its data, in milliseconds. */
 const START_TIMEOUT = 30_000;
 
 /**
- * Starts `redis-server` on a free port of the loopback interface, and resolves when it answers.
+ * Starts `redis-server` on a free port of loopback, and resolves when it answers.
  *
- * @throws When it ends instead; the message holds its log. Also with `STREAQ_TEST_REDIS=no`.
+ * @throws When the server exits instead, with its log in the message; and always with `STREAQ_TEST_REDIS=no`.
  */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  if (!testsUseRedis()) throw new Error("Cannot start redis-server: STREAQ_TEST_REDIS=no forbids it");
+  if (!testsUseRedis()) throw new Error("Cannot start redis-server: STREAQ_TEST_REDIS=no does not allow it");
   for (;;) {
     const server = new LocalRedis(await findFreePort(), options);
     try {
@@ -110,7 +110,7 @@ class LocalRedis implements RedisServer {
   }
 
   get pid(): number {
-    if (!this.#process) throw new Error("The server was not started");
+    if (!this.#process) throw new Error("Cannot read the process id: the server was not started");
     return this.#process.pid;
   }
 
@@ -119,8 +119,10 @@ class LocalRedis implements RedisServer {
     this.#process = await this.#launch();
     const deadline = Date.now() + START_TIMEOUT;
     while (!await this.#answers()) {
-      if (!this.#process.running) throw new Error(`redis-server ended instead of listening: ${this.log()}`);
-      if (Date.now() > deadline) throw new Error(`redis-server did not answer in ${START_TIMEOUT} ms: ${this.log()}`);
+      if (!this.#process.running) throw new Error(`Cannot start redis-server, its log is: ${this.log()}`);
+      if (Date.now() > deadline) {
+        throw new Error(`redis-server did not answer within ${START_TIMEOUT} ms, its log is: ${this.log()}`);
+      }
       await delay(5);
     }
   }
@@ -142,7 +144,7 @@ class LocalRedis implements RedisServer {
     this.#process?.signal("SIGCONT");
   }
 
-  /** What the server has to say. */
+  /** Returns the log of the server. */
   log(): string {
     return readFileSync(this.#logFile, "utf8");
   }
@@ -172,16 +174,16 @@ class LocalRedis implements RedisServer {
   }
 
   /**
-   * Resolves to whether the server is ready. Asks on the socket in the server's own folder, where no other server can
-   * answer, and which is there only once the port is bound.
+   * Resolves to whether the server is ready. The Unix socket is in the folder of this server, so no other server can
+   * answer on it, and it exists only once the port is bound.
    */
   #answers(): Promise<boolean> {
     return new Promise((resolve) => {
       const socket = connect(this.socketPath);
-      socket.on("error", () => resolve(false)); // Not there yet.
+      socket.on("error", () => resolve(false)); // The socket does not exist yet.
       socket.on("close", () => resolve(false));
       socket.on("data", (reply) => {
-        // One that keeps a password from us is ready; one that loads its data says -LOADING.
+        // A server that asks for a password is ready; one that still loads its data answers -LOADING.
         resolve(/\+PONG|-NOAUTH/.test(reply.toString()));
         socket.destroy();
       });

@@ -9,7 +9,7 @@ import { runtimeCommand } from "./runtime.ts";
 import { Subprocess } from "./subprocess.ts";
 
 describe("Subprocess", () => {
-  it("knows when it has ended", async () => {
+  it("running is false once the process has exited", async () => {
     const child = await Subprocess.start("sleep", ["60"]);
     assert(child.running);
     await child.end("SIGTERM");
@@ -17,12 +17,12 @@ describe("Subprocess", () => {
     child.signal("SIGTERM");
   });
 
-  it("rejects when the command cannot be started", async () => {
+  it("start() rejects when the command cannot be started", async () => {
     const error = await assertRejects(() => Subprocess.start("no-such-command", []), Error);
     assertEquals((error as { code?: string }).code, "ENOENT");
   });
 
-  it("ends when the process that started it is killed", async () => {
+  it("kills its process when the process that started it is killed", async () => {
     const [command, ...args] = runtimeCommand(fileURLToPath(new URL("fixtures/start_redis.ts", import.meta.url)));
     const parent = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
     let output = "";

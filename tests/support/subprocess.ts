@@ -3,14 +3,14 @@ import { once } from "node:events";
 import process from "node:process";
 
 /**
- * Kills process `$1` and removes folder `$2` when its own input closes, which is when this process ends, however it ends.
- * `read` is a part of the shell, so the shell has no child that could be left over.
+ * Kills process `$1` and removes folder `$2` when its standard input closes, which happens however this process exits.
+ * `read` is built into the shell, so the shell has no child that could be left behind.
  */
 const WATCHDOG = 'read -r _; kill -9 "$1"; [ -z "$2" ] || rm -rf "$2"';
 
-/** Options of {@linkcode Subprocess.start}, beside those of `spawn()`. */
+/** Options of {@linkcode Subprocess.start}, in addition to those of `spawn()`. */
 export interface SubprocessOptions extends SpawnOptions {
-  /** A folder of the process, which goes with it when this process ends first. */
+  /** Folder to remove if this process exits before the child. */
   folder?: string;
 }
 
@@ -20,7 +20,11 @@ export class Subprocess {
   readonly #exited: Promise<unknown>;
   #running = true;
 
-  /** @throws When the command cannot be started. */
+  /**
+   * Starts a command.
+   *
+   * @throws When the command cannot be started.
+   */
   static async start(
     command: string,
     args: readonly string[],
@@ -32,7 +36,7 @@ export class Subprocess {
     const watchdog = spawn("sh", ["-c", WATCHDOG, "watchdog", `${child.pid}`, folder], {
       stdio: ["pipe", "ignore", "ignore"],
     });
-    // Not watchdog.kill(): Deno's closes the pipes first, which would wake it.
+    // Not watchdog.kill(): on Deno it closes the pipes first, which would set the watchdog off.
     subprocess.#exited.then(() => process.kill(watchdog.pid!, "SIGKILL"));
     return subprocess;
   }
@@ -50,12 +54,12 @@ export class Subprocess {
     return this.#running;
   }
 
-  /** Sends a signal; harmless when the process has ended. */
+  /** Sends a signal; does nothing when the process has exited. */
   signal(name: NodeJS.Signals): void {
     if (this.#running) process.kill(this.pid, name);
   }
 
-  /** Sends a signal that ends the process, and waits until it has ended. */
+  /** Ends the process with a signal, and waits until it has exited. */
   async end(name: "SIGTERM" | "SIGKILL"): Promise<void> {
     this.signal(name);
     await this.#exited;

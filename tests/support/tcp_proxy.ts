@@ -2,13 +2,13 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
 import { findFreePort, HOST } from "./free_port.ts";
 
-/** Who sends: the client that connected to the proxy, or the server behind it. */
+/** A sender: the client that connected to the proxy, or the server behind it. */
 export type Side = "client" | "server";
 
 /**
- * Starts a proxy on loopback, in front of a server on loopback, that can make the faults of a network.
+ * Starts a proxy on loopback, in front of a server on loopback, that simulates the faults of a network.
  *
- * What it does to connections it does to all of them, those made later included, until it is told otherwise.
+ * A fault applies to all connections, including later ones, until it is undone.
  */
 export async function startProxy(targetPort: number): Promise<TcpProxy> {
   const proxy = new TcpProxy(await findFreePort(), targetPort);
@@ -16,9 +16,9 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
   return proxy;
 }
 
-/** See {@linkcode startProxy}. */
+/** A proxy that was started with {@linkcode startProxy}. */
 export class TcpProxy implements AsyncDisposable {
-  /** Where clients connect. */
+  /** The port to which clients connect. */
   readonly port: number;
   readonly #targetPort: number;
   readonly #links: Set<Link> = new Set();
@@ -31,48 +31,53 @@ export class TcpProxy implements AsyncDisposable {
     this.#targetPort = targetPort;
   }
 
-  /** Connections that are open now. */
+  /** Number of open connections. */
   get connections(): number {
     return this.#links.size;
   }
 
-  /** Connections since the start. */
+  /** Number of connections since the start. */
   get accepted(): number {
     return this.#accepted;
   }
 
-  /** Closes all connections; new ones are accepted. */
+  /** Returns what one side has sent and the proxy has not forwarded, as UTF-8. */
+  heldFrom(side: Side): string {
+    return [...this.#links].map((link) => link.heldFrom(side)).join("");
+  }
+
+  /** Closes all connections; new ones are still accepted. */
   cut(): void {
     for (const link of this.#links) link.destroy();
   }
 
-  /** Closes the connection on which `bytes` more bytes from one side have been forwarded, right after the last of them. */
+  /** Closes the connection on which the next `bytes` bytes from one side have been forwarded, right after the last one. */
   cutAfter(bytes: number, from: Side = "server"): void {
     this.#conditions.budget = { bytes, from };
   }
 
-  /** Makes connections half-open: they stay, but nothing arrives, the end of the other side included. */
+  /** Makes connections half-open: they stay open but forward nothing, not even that the other side has closed. */
   swallow(): void {
     this.#conditions.swallowing = true;
   }
 
-  /** Forwards again, beginning with what was held back since {@linkcode swallow}. */
+  /** Forwards again, beginning with everything that arrived since {@linkcode swallow}. */
   resume(): void {
     this.#conditions.swallowing = false;
     for (const link of this.#links) link.pump();
   }
 
-  /** Makes the connections that are open now half-open for good; new ones work. */
+  /** Makes the open connections half-open for ever; new ones work. */
   abandon(): void {
     for (const link of this.#links) link.abandon();
   }
 
-  /** Forwards each piece this much later, plus up to `jitter` milliseconds; the order stays. */
+  /** Delays each piece by `ms` milliseconds and a random time of up to `jitter` milliseconds, in the same order. */
   delay(ms: number, jitter = 0): void {
     this.#conditions.delay = () => ms + Math.random() * jitter;
   }
 
-  /** Refuses new connections; those that are open stay. */
+  /** Refuses new connections; open ones stay open. */
   refuse(): void {
     this.#listener?.close();
     this.#listener = undefined;
@@ -86,7 +91,7 @@ export class TcpProxy implements AsyncDisposable {
     await once(this.#listener, "listening");
   }
 
-  /** Closes everything. */
+  /** Closes the port and all connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.refuse();
     const links = [...this.#links];
@@ -103,16 +108,16 @@ export class TcpProxy implements AsyncDisposable {
   }
 }
 
-/** What the proxy does to all connections at the moment. */
+/** The faults that currently apply to all connections. */
 interface Conditions {
   swallowing: boolean;
-  /** How much later the next piece is forwarded, in milliseconds. */
+  /** Returns the delay of the next piece, in milliseconds. */
   delay: () => number;
-  /** How much one side may still send before the connection is closed. */
+  /** How many more bytes one side may send before the connection is closed. */
   budget: { bytes: number; from: Side } | null;
 }
 
-/** A client's connection and the one to the server that belongs to it. */
+/** The connection of a client together with its connection to the server. */
 class Link {
   readonly closed: Promise<unknown>;
   readonly #sockets: readonly Socket[];
@@ -125,6 +130,10 @@ class Link {
       new Flow(server, client, "server", conditions, () => this.destroy()),
     ];
     this.closed = Promise.all(this.#sockets.map((socket) => new Promise((resolve) => socket.once("close", resolve))));
+  }
+
+  heldFrom(side: Side): string {
+    return this.#flows.filter((flow) => flow.side === side).map((flow) => flow.held).join("");
   }
 
   pump(): void {
@@ -140,36 +149,42 @@ class Link {
   }
 }
 
-/** One direction of a link: what came in, until its time has come to go out. */
+/** One direction of a link: a queue of pieces, each forwarded when it is due. */
 class Flow {
+  /** The side that sends. */
+  readonly side: Side;
   readonly #sink: Socket;
-  readonly #side: Side;
   readonly #conditions: Conditions;
   readonly #cut: () => void;
-  /** `end` stands for the end of the source. */
+  /** `end` means that the source has closed. */
   readonly #pieces: { bytes: Uint8Array | "end"; due: number }[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #abandoned = false;
 
   constructor(source: Socket, sink: Socket, side: Side, conditions: Conditions, cut: () => void) {
     this.#sink = sink;
-    this.#side = side;
+    this.side = side;
     this.#conditions = conditions;
     this.#cut = cut;
     source.setNoDelay();
     source.on("data", (bytes) => this.#push(bytes));
     source.on("end", () => this.#push("end"));
-    source.on("error", () => this.#push("end")); // Reset, or never connected: the other side sees an end.
+    source.on("error", () => this.#push("end")); // Reset, or not connected: the other side is closed.
     source.on("close", () => sink.destroyed && clearTimeout(this.#timer));
   }
 
-  /** Forwards nothing any more. */
+  /** What has arrived and was not forwarded, as UTF-8. */
+  get held(): string {
+    return this.#pieces.map(({ bytes }) => bytes === "end" ? "" : new TextDecoder().decode(bytes)).join("");
+  }
+
+  /** Stops forwarding for ever. */
   abandon(): void {
     this.#abandoned = true;
     clearTimeout(this.#timer);
   }
 
-  /** Forwards what is due. */
+  /** Forwards the pieces that are due. */
   pump(): void {
     if (this.#abandoned) return;
     clearTimeout(this.#timer);
@@ -193,8 +208,8 @@ class Flow {
     const { budget } = this.#conditions;
     if (bytes === "end") {
       this.#sink.end();
-    } else if (budget?.from !== this.#side || bytes.length < budget.bytes) {
-      if (budget?.from === this.#side) budget.bytes -= bytes.length;
+    } else if (budget?.from !== this.side || bytes.length < budget.bytes) {
+      if (budget?.from === this.side) budget.bytes -= bytes.length;
       this.#sink.write(bytes);
     } else {
       this.#conditions.budget = null;

@@ -69,6 +69,8 @@ export interface Broker extends Publishing, Inspecting, AsyncDisposable {
   connect(options?: Cancellable): Promise<void>;
   /** Opens a worker's access to the queue. */
   consumer(options: ConsumerOptions): Consumer;
+  /** Lets the process exit by itself while no operation is in progress, though connections are open. */
+  unref(): void;
   /** Releases everything; pending operations reject. */
   close(): Promise<void>;
 }

@@ -20,6 +20,12 @@ export interface Deferral {
   readonly until: number | Date;
 }
 
+/** A delivery of a task that its worker has not registered. */
+export interface Misdelivery {
+  readonly delivery: Delivery;
+  readonly fnName: string;
+}
+
 /** Outcome of releasing or failing dependents of finished tasks. */
 export interface FanOutReport {
   /** How many were queued, as the last of their dependencies has succeeded. */
@@ -43,6 +49,11 @@ export interface Completing {
   retry(deferrals: readonly Deferral[]): Promise<(boolean | Error)[]>;
   /** Releases deliveries: any worker may take them at once, and no try is spent. */
   release(deliveries: readonly Delivery[]): Promise<void>;
+  /**
+   * Hands deliveries over to workers that have registered their task, at the cost of no try; `false` where no other living
+   * worker has.
+   */
+  handOver(misdeliveries: readonly Misdelivery[]): Promise<boolean[]>;
   /** Releases or fails a bounded number of dependents of tasks that have finished. */
   fanOut(): Promise<FanOutReport>;
 }

@@ -30,6 +30,8 @@ export interface Read {
   readonly unfinished: boolean;
   /** Whether quarantined tasks were passed over because the limit for them was reached. */
   readonly passedOver: boolean;
+  /** In how many milliseconds a lease that seems to have expired can be taken over; `null` when there is none. */
+  readonly takeoverIn: number | null;
 }
 
 /** Whether to search for expired leases: not at all, from the first entry, or from where the last search stopped. */

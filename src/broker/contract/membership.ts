@@ -6,12 +6,16 @@ export interface WorkerStatus {
   readonly workerId: string;
   /** A line for humans. */
   readonly summary: string;
+  /** The names of the tasks that it can run. */
+  readonly names: readonly string[];
 }
 
 /** Outcome of a heartbeat. */
 export interface Renewal {
   /** Deliveries whose lease another worker has taken over, or that no longer exist. */
   readonly lost: Delivery[];
+  /** Deliveries in flight here whose task was aborted. */
+  readonly aborted: Delivery[];
   /** The largest `idleTimeout` among the living workers of this queue, in milliseconds. */
   readonly idleTimeout: number;
   /** Whether any worker holds leases, which may expire; reported only to a worker with nothing in flight. */
@@ -26,6 +30,8 @@ export type QueueEvent =
   | { readonly kind: "fan-out" }
   /** A worker has joined, possibly with another idle timeout. */
   | { readonly kind: "joined" }
+  /** Events do not arrive, until `connected` says that they do again. */
+  | { readonly kind: "deaf"; readonly reason: Error }
   /** A task was aborted, possibly while it ran here. */
   | { readonly kind: "aborted"; readonly taskId: string }
   /** A delayed task has become the earliest; it is due in `ms` milliseconds. */

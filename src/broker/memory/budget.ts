@@ -1,13 +1,13 @@
 import { StreaqError } from "../../base/errors.ts";
 
-/** How many tasks that have not ended one queue holds. */
+/** Number of unfinished tasks that one queue may store. */
 export const taskLimit = 2_000_000;
-/** How large all records, inputs and results of one queue are together, in characters or bytes. */
+/** Total size of all records, inputs and results that one queue may store, in characters or bytes. */
 export const byteLimit: number = 1024 ** 3;
-/** What an end counts for besides its result, in bytes: it is remembered even where no result is kept. */
-export const endSize = 100;
+/** Size of an outcome without its result, in bytes: the outcome is kept for a while even when no result is. */
+export const outcomeSize = 100;
 
-/** What a queue holds, against how much it may: memory is not for a queue alone. */
+/** Counts the contents of a queue, and limits them so that one queue cannot use up the memory of the process. */
 export class Budget {
   readonly #limits: { readonly tasks: number; readonly bytes: number };
   #tasks = 0;
@@ -17,31 +17,31 @@ export class Budget {
     this.#limits = limits;
   }
 
-  /** How many tasks there are. */
+  /** Number of unfinished tasks. */
   get tasks(): number {
     return this.#tasks;
   }
 
-  /** How large all of it is. */
+  /** Total size of all contents. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** What to refuse more tasks with, of so many bytes together; `undefined` when there is room. */
+  /** Returns the error for tasks that would exceed a limit, with their total size in bytes; `undefined` if they fit. */
   refusal(tasks: number, bytes: number): StreaqError | undefined {
-    const { tasks: mostTasks, bytes: mostBytes } = this.#limits;
-    if (this.#tasks + tasks > mostTasks) {
-      return new StreaqError(`the queue in memory is full, it holds at most ${mostTasks} tasks`);
-    }
-    if (this.#bytes + bytes > mostBytes) {
-      return new StreaqError(`the queue in memory is full, it holds at most ${mostBytes} bytes`);
-    }
+    const { tasks: maxTasks, bytes: maxBytes } = this.#limits;
+    if (this.#tasks + tasks > maxTasks) return full(`${maxTasks} tasks`);
+    if (this.#bytes + bytes > maxBytes) return full(`${maxBytes} bytes`);
     return undefined;
   }
 
-  /** Counts what comes, or with negative numbers what goes. */
+  /** Counts contents that are added or, with negative numbers, removed. */
   add(tasks: number, bytes: number): void {
     this.#tasks += tasks;
     this.#bytes += bytes;
   }
+}
+
+function full(limit: string): StreaqError {
+  return new StreaqError(`The queue in memory is full: it holds at most ${limit}`);
 }

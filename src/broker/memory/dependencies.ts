@@ -3,42 +3,46 @@ import type { FanOutReport } from "../contract/completing.ts";
 import type { RecordReader } from "../contract/result.ts";
 import type { EventBus } from "./event_bus.ts";
 import type { MemoryTask } from "./memory_task.ts";
-import type { End } from "./result_store.ts";
+import type { Outcome } from "./result_store.ts";
 
-/** How many dependents one step tells. */
+/** Number of dependents that one step releases or fails at most. */
 const fanOutLimit = 500;
 
-/** Those that waited for a task that has ended, and how many of them were told. */
+/** The dependents of a finished task that are still to be released or failed. */
 interface FanOut {
   readonly taskId: string;
-  /** The task that has failed in the first place; `null` after a success. */
+  /** The task that failed first, possibly several levels above; `null` after a success. */
   readonly failedId: string | null;
   readonly dependents: readonly MemoryTask[];
-  told: number;
+  /** Index of the next dependent. */
+  next: number;
 }
 
-/** The queue, as its dependencies see it. */
+/** The part of the queue that its dependencies use. */
 export interface DependencyQueue {
   readonly events: EventBus;
-  /** A task that has not finished. */
+  /** Returns an unfinished task. */
   task(id: string): MemoryTask | undefined;
-  /** Queues or delays a task that waits for no other. */
-  ready(task: MemoryTask, due: number | Date | undefined): void;
+  /** Queues a task whose dependencies are done, or delays it until it is due. */
+  enqueueOrDelay(task: MemoryTask, due: number | Date | undefined): void;
   /** Finishes a task in any place. */
-  end(task: MemoryTask, end: End): void;
+  finish(task: MemoryTask, outcome: Outcome): void;
 }
 
-/** How many dependents may be told in the same step in which tasks end. */
+/** Number of dependents that may still be released in the step that finishes their dependencies. */
 export interface Allowance {
   left: number;
 }
 
-/** An {@linkcode Allowance} for one step. */
+/** Creates the {@linkcode Allowance} of one step. */
 export function newAllowance(): Allowance {
   return { left: fanOutLimit };
 }
 
-/** Tasks that wait for others. Whoever tells dependents goes on where others stopped. */
+/**
+ * The dependencies between tasks. When a task finishes, a few dependents are released in the same step; more of them, and
+ * the dependents of a failed task, are listed for a fan-out, which any worker or broker may run.
+ */
 export class Dependencies {
   readonly #queue: DependencyQueue;
   readonly #fanOuts = new Fifo<FanOut>();
@@ -47,22 +51,22 @@ export class Dependencies {
     this.#queue = queue;
   }
 
-  /** Whether there are tasks that have ended whose dependents are still to be told. */
+  /** Whether dependents of finished tasks are listed for a fan-out. */
   get isListed(): boolean {
     return this.#fanOuts.size > 0;
   }
 
-  /** Lets a task that is new wait for others. */
-  wait(task: MemoryTask, dependencies: readonly MemoryTask[], due: number | Date | undefined): void {
-    const { ties } = task;
-    ties.due = due;
-    ties.dependencies = new Set(dependencies.map(({ id }) => id));
-    for (const { ties } of dependencies) (ties.dependents ??= new Set()).add(task);
+  /** Defers a new task until its dependencies have succeeded. */
+  defer(task: MemoryTask, dependencies: readonly MemoryTask[], due: number | Date | undefined): void {
+    const links = task.ensureLinks();
+    links.due = due;
+    links.dependencies = new Set(dependencies.map(({ id }) => id));
+    for (const dependency of dependencies) (dependency.ensureLinks().dependents ??= new Set()).add(task);
     task.lane.move(task, "waiting");
   }
 
-  /** Forgets whom a task waits for, which ends without them. */
-  stopWaiting(task: MemoryTask): void {
+  /** Removes a task that finishes before its dependencies from their dependents. */
+  detach(task: MemoryTask): void {
     const { links } = task;
     if (!links?.dependencies) return;
     for (const id of links.dependencies) this.#queue.task(id)?.links?.dependents?.delete(task);
@@ -70,50 +74,50 @@ export class Dependencies {
   }
 
   /**
-   * Tells those that wait for a task that it has ended, or lists them to be told.
+   * Releases the dependents of a finished task as far as the allowance goes, or lists them for a fan-out.
    *
-   * @param failedId The task that has failed in the first place; `null` after a success.
+   * @param failedId The task that failed first, possibly several levels above; `null` after a success.
    */
-  ended({ id, links }: MemoryTask, failedId: string | null, allowance: Allowance): void {
+  settleDependents({ id, links }: MemoryTask, failedId: string | null, allowance: Allowance): void {
     const dependents = links?.dependents;
     if (!dependents || dependents.size === 0) return;
     if (failedId === null && dependents.size <= allowance.left) {
       allowance.left -= dependents.size;
-      for (const dependent of dependents) this.#satisfy(dependent, id);
+      for (const dependent of dependents) this.#release(dependent, id);
       return;
     }
-    this.#fanOuts.push({ taskId: id, failedId, dependents: [...dependents], told: 0 });
+    this.#fanOuts.push({ taskId: id, failedId, dependents: [...dependents], next: 0 });
     this.#queue.events.emit({ kind: "fan-out" });
   }
 
-  /** Tells a bounded number of dependents. */
-  tell(reader: RecordReader): FanOutReport {
+  /** Releases or fails a bounded number of listed dependents. */
+  fanOut(reader: RecordReader): FanOutReport {
     let [released, failed] = [0, 0];
     for (let left = fanOutLimit; left > 0; left--) {
       const fanOut = this.#fanOuts.peek();
       if (!fanOut) break;
-      const dependent = fanOut.dependents[fanOut.told++]!;
-      if (fanOut.told === fanOut.dependents.length) this.#fanOuts.shift();
-      if (fanOut.failedId === null) released += Number(this.#satisfy(dependent, fanOut.taskId));
+      const dependent = fanOut.dependents[fanOut.next++]!;
+      if (fanOut.next === fanOut.dependents.length) this.#fanOuts.shift();
+      if (fanOut.failedId === null) released += Number(this.#release(dependent, fanOut.taskId));
       else failed += Number(this.#fail(dependent, fanOut, fanOut.failedId, reader));
     }
     return { released, failed, unfinished: this.isListed };
   }
 
-  /** Notes that a task has succeeded for which another waits, and queues that one after the last. */
-  #satisfy(task: MemoryTask, dependency: string): boolean {
+  /** Removes a succeeded dependency from a task, and queues the task if it was the last; returns whether it was. */
+  #release(task: MemoryTask, dependency: string): boolean {
     const { place, links } = task;
     if (place !== "waiting" || !links?.dependencies?.delete(dependency) || links.dependencies.size > 0) return false;
     links.dependencies = null;
-    this.#queue.ready(task, links.due);
+    this.#queue.enqueueOrDelay(task, links.due);
     return true;
   }
 
-  /** Ends a task that still waits for one that has failed. */
+  /** Fails a task that still waits for a dependency that failed; returns whether it did. */
   #fail(task: MemoryTask, { taskId }: FanOut, failedId: string, reader: RecordReader): boolean {
     if (task.place !== "waiting" || !task.links?.dependencies?.has(taskId)) return false;
-    const end = reader.failDependent(task.id, task.data, failedId);
-    this.#queue.end(task, { ...end, failedId, by: "", deliveries: 0 });
+    const result = reader.failDependent(task.id, task.data, failedId);
+    this.#queue.finish(task, { ...result, failedId, by: "", deliveries: 0 });
     return true;
   }
 }

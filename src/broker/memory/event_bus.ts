@@ -12,14 +12,14 @@ export class EventBus {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Delivers an event to all listeners, soon. */
+  /** Delivers an event to all listeners in a microtask; equal events that are still to be delivered become one. */
   emit(event: QueueEvent): void {
     if (this.#listeners.size === 0) return;
     if (this.#events.size === 0) queueMicrotask(() => this.#deliver());
     const key = event.kind === "aborted" ? `aborted ${event.taskId}` : event.kind;
-    const before = this.#events.get(key);
-    // Among several due tasks the earliest counts.
-    if (before?.kind === "due" && event.kind === "due" && before.ms <= event.ms) return;
+    const previous = this.#events.get(key);
+    // Of several due times, the earliest counts.
+    if (previous?.kind === "due" && event.kind === "due" && previous.ms <= event.ms) return;
     this.#events.set(key, event);
   }
 

@@ -1,22 +1,22 @@
 import { Heap } from "../../base/heap.ts";
-import { List } from "./list.ts";
+import { LinkedList } from "./linked_list.ts";
 import type { MemoryTask, Place, TaskLane } from "./memory_task.ts";
 
-/** All tasks of one priority that have not ended, each in its place. */
+/** The unfinished tasks of one priority, sorted by place. */
 export class Lane implements TaskLane {
   readonly priority: string;
-  /** Those that wait for others. */
+  /** Tasks that wait for their dependencies. */
   readonly waiting: Set<MemoryTask> = new Set();
-  /** Those that wait for their time, the earliest first. */
+  /** Delayed tasks, the next due first. */
   readonly delayed: Heap<MemoryTask> = new Heap((a, b) => {
     return a.dueTime < b.dueTime || (a.dueTime === b.dueTime && a.sequence < b.sequence);
   });
-  /** Those that nobody has ever leased. */
-  readonly #fresh = new List<MemoryTask>();
-  /** Those that are free again: all of them were queued before the fresh ones. */
-  readonly #returned = new Heap<MemoryTask>((a, b) => a.sequence < b.sequence);
-  /** Those in the hands of workers, by sequence; what was renewed longest ago comes first. */
-  readonly #leased = new Map<number, MemoryTask>();
+  /** Queued tasks that were never leased. */
+  readonly #fresh = new LinkedList<MemoryTask>();
+  /** Queued tasks that were released; all of them come before the fresh ones. */
+  readonly #released = new Heap<MemoryTask>((a, b) => a.sequence < b.sequence);
+  /** Tasks in flight, by sequence; the longest without a renewal first. */
+  readonly #inFlight = new Map<number, MemoryTask>();
   #size = 0;
   #moves = 0;
 
@@ -24,7 +24,7 @@ export class Lane implements TaskLane {
     this.priority = priority;
   }
 
-  /** How many are queued, leased or running. */
+  /** Number of tasks that are queued, leased or running. */
   get size(): number {
     return this.#size;
   }
@@ -34,61 +34,61 @@ export class Lane implements TaskLane {
     return this.#moves;
   }
 
-  /** How many were leased and have not ended. */
+  /** Number of tasks that were leased and have not finished. */
   get pending(): number {
-    return this.#leased.size + this.#returned.size;
+    return this.#inFlight.size + this.#released.size;
   }
 
-  /** Moves a task out of the place where it is into another one. */
+  /** See {@linkcode TaskLane.move}. */
   move(task: MemoryTask, place: Place): void {
-    const stays = isInHands(task.place) && isInHands(place);
-    if (!stays) this.#leave(task);
+    const staysInFlight = isInFlight(task.place) && isInFlight(place);
+    if (!staysInFlight) this.#leave(task);
     this.#size += Number(isEntry(place)) - Number(isEntry(task.place));
     this.#moves++;
     task.place = place;
-    if (!stays) this.#enter(task);
+    if (!staysInFlight) this.#enter(task);
   }
 
-  /** The first of those that nobody has ever leased. */
+  /** The first task that was never leased. */
   get fresh(): MemoryTask | null {
     return this.#fresh.first;
   }
 
-  /** Those that are free again, in order. */
-  get returned(): Iterable<MemoryTask> {
-    return this.#returned.inOrder();
+  /** Released tasks, in the order of the queue. */
+  get released(): Iterable<MemoryTask> {
+    return this.#released.inOrder();
   }
 
-  /** All that is in the hands of workers; what was renewed longest ago comes first. */
-  get leased(): Iterable<MemoryTask> {
-    return this.#leased.values();
+  /** Tasks in flight, the longest without a renewal first. */
+  get inFlight(): Iterable<MemoryTask> {
+    return this.#inFlight.values();
   }
 
-  /** What is in the hands of a worker, by its sequence. */
+  /** Returns the task in flight that has a sequence. */
   find(sequence: number): MemoryTask | undefined {
-    return this.#leased.get(sequence);
+    return this.#inFlight.get(sequence);
   }
 
-  /** Says that a lease was renewed, so that others run out before it. */
-  renewed(task: MemoryTask): void {
-    this.#leased.delete(task.sequence);
-    this.#leased.set(task.sequence, task);
+  /** See {@linkcode TaskLane.markRenewed}. */
+  markRenewed(task: MemoryTask): void {
+    this.#inFlight.delete(task.sequence);
+    this.#inFlight.set(task.sequence, task);
   }
 
-  /** Those that no worker has started, in order. */
+  /** Iterates over the tasks that no worker has started, in the order of the queue. */
   *queued(): Generator<MemoryTask> {
-    const old = this.#old().filter(({ place, run }) => place !== "dropped" && run === null);
-    yield* old.sort((a, b) => a.sequence - b.sequence);
+    const pending = this.#pending().filter(({ place, run }) => place !== "dropped" && run === null);
+    yield* pending.sort((a, b) => a.sequence - b.sequence);
     yield* this.#fresh;
   }
 
-  /** Those that run, or whose worker has died over them. */
+  /** Returns the tasks that run or whose run was cut off. */
   running(): MemoryTask[] {
-    return this.#old().filter(({ place, run }) => place !== "dropped" && run !== null);
+    return this.#pending().filter(({ place, run }) => place !== "dropped" && run !== null);
   }
 
-  #old(): MemoryTask[] {
-    return [...this.#leased.values(), ...this.#returned.inOrder()];
+  #pending(): MemoryTask[] {
+    return [...this.#inFlight.values(), ...this.#released.inOrder()];
   }
 
   #leave(task: MemoryTask): void {
@@ -98,12 +98,12 @@ export class Lane implements TaskLane {
       case "delayed":
         return this.delayed.remove(task);
       case "queued":
-        return isFresh(task) ? this.#fresh.remove(task) : this.#returned.remove(task);
+        return isFresh(task) ? this.#fresh.remove(task) : this.#released.remove(task);
       case "leased":
       case "running":
       case "dropped":
         task.holder = null;
-        this.#leased.delete(task.sequence);
+        this.#inFlight.delete(task.sequence);
     }
   }
 
@@ -114,11 +114,11 @@ export class Lane implements TaskLane {
       case "delayed":
         return this.delayed.push(task);
       case "queued":
-        return isFresh(task) ? this.#fresh.push(task) : this.#returned.push(task);
+        return isFresh(task) ? this.#fresh.push(task) : this.#released.push(task);
       case "leased":
       case "running":
       case "dropped":
-        this.#leased.set(task.sequence, task);
+        this.#inFlight.set(task.sequence, task);
     }
   }
 }
@@ -131,6 +131,6 @@ function isEntry(place: Place): boolean {
   return place === "queued" || place === "leased" || place === "running";
 }
 
-function isInHands(place: Place): boolean {
+function isInFlight(place: Place): boolean {
   return place === "leased" || place === "running" || place === "dropped";
 }

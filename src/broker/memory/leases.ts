@@ -1,23 +1,20 @@
-import type { Completion, Deferral } from "../contract/completing.ts";
+import type { Completion, Deferral, Misdelivery } from "../contract/completing.ts";
 import type { Delivery, Read, Start } from "../contract/delivery.ts";
 import type { Payload } from "../contract/payload.ts";
-import type { Promotion } from "../contract/scheduling.ts";
 import { newAllowance } from "./dependencies.ts";
 import type { Lane } from "./lane.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
 import { readPayload, readPayloadOrNull, sizeOver, storedPayload } from "./payload.ts";
 
-/** How many tasks one step promotes at most. */
-const promoteLimit = 500;
-/** How many leases that ran out, or are the worker's own, one step looks at. */
-const staleLimit = 10_000;
+/** Number of expired leases of one priority, the worker's own included, that one step examines at most. */
+const expiredLimit = 10_000;
 
-/** What leases are taken for. */
+/** The run of a worker that holds leases. */
 export interface Holder {
   /** Unique among all runs of all workers. */
   readonly name: string;
-  /** What it reads, highest priority first. */
+  /** The lanes that it reads, highest priority first. */
   readonly lanes: readonly Lane[];
   /** Whether it reads records as bytes. */
   readonly binary: boolean;
@@ -29,21 +26,26 @@ export interface Holder {
 export interface TakeoverOptions {
   readonly idleTimeout: number;
   readonly inFlight: Iterable<Delivery>;
-  /** How many quarantined tasks to take at most. */
+  /** Number of quarantined tasks to take over at most. */
   readonly quarantined: number;
 }
 
-/** The leases that one worker has in a queue: each is a task, the worker, and the number of deliveries. */
+/**
+ * The leases of one worker in a queue. A lease is the task together with its holder and its number of deliveries: a worker
+ * that takes the task over raises the number, and the lease is lost.
+ */
 export class Leases {
   readonly #queue: MemoryQueue;
   readonly #holder: Holder;
+  /** The names of the tasks that the worker can run. */
+  names: readonly string[] = [];
 
   constructor(queue: MemoryQueue, holder: Holder) {
     this.#queue = queue;
     this.#holder = holder;
   }
 
-  /** Leases up to `count` tasks that nobody has leased yet. */
+  /** Leases up to `count` tasks that were never leased. */
   takeFresh(count: number): Delivery[] {
     const deliveries: Delivery[] = [];
     for (const lane of this.#holder.lanes) {
@@ -55,8 +57,8 @@ export class Leases {
   }
 
   /**
-   * Leases up to `count` tasks that were released or whose lease has expired, but none in `inFlight`: a worker must not get
-   * what it still runs, even after losing it.
+   * Leases up to `count` tasks that were released or whose lease has expired, except those in `inFlight`: a worker must not
+   * lease a task that it still runs, even after losing its lease.
    */
   takeOver(
     count: number,
@@ -65,9 +67,9 @@ export class Leases {
     const deliveries: Delivery[] = [];
     let [unfinished, passedOver, quota] = [false, false, quarantined];
     if (this.pending === 0) return { deliveries, unfinished, passedOver };
-    const own = new Set(Array.from(inFlight, ({ entryId }) => Number(entryId)));
+    const excluded = new Set(Array.from(inFlight, ({ entryId }) => Number(entryId)));
     for (const lane of this.#holder.lanes) {
-      for (const task of this.#free(lane, count - deliveries.length + 1, idleTimeout, own)) {
+      for (const task of this.#available(lane, count - deliveries.length + 1, idleTimeout, excluded)) {
         if (isQuarantined(task) && quota === 0) {
           passedOver = true;
         } else if (deliveries.length < count) {
@@ -82,18 +84,18 @@ export class Leases {
     return { deliveries, unfinished, passedOver };
   }
 
-  /** Notes that a delivery runs from now on. */
+  /** Marks a delivery as running. */
   start(delivery: Delivery): Start {
-    const task = this.#held(delivery);
+    const task = this.#findLeased(delivery);
     // An entry is gone when its task has finished, or when it was dropped.
     if (!task) return this.#queue.lane(delivery.priority).find(Number(delivery.entryId)) ? "lost" : "ended";
     if (task.place === "dropped") {
       task.lane.move(task, "gone");
       return "ended";
     }
-    // Another run is one that never came to an end: that try is spent.
-    if (task.run && !this.#isRun(task, delivery)) task.tries++;
-    if (!task.run || !this.#isRun(task, delivery)) {
+    // A run of another delivery was cut off with its worker: its try is spent.
+    if (task.run && !this.#isRunOf(task, delivery)) task.tries++;
+    if (!task.run || !this.#isRunOf(task, delivery)) {
       const crashes = task.run ? task.run.crashes + 1 : 0;
       task.run = { holder: this.#holder.name, deliveries: delivery.deliveries, crashes };
     }
@@ -111,27 +113,27 @@ export class Leases {
     };
   }
 
-  /** Stores ends; `false` where somebody else ended the task, or holds it. */
-  finish(endings: readonly Completion[]): boolean[] {
+  /** Stores results; `false` where the task has finished already or another worker holds the lease. */
+  finish(completions: readonly Completion[]): boolean[] {
     const allowance = newAllowance();
-    return endings.map(({ delivery, success, result, ttl, output }) => {
+    return completions.map(({ delivery, success, result, ttl, output }) => {
       const { taskId, entryId, deliveries } = delivery;
       const task = this.#queue.task(taskId);
       const by = { failedId: success ? null : taskId, by: entryId, deliveries };
-      // A success counts from whoever comes first, all else only from the holder of the lease.
-      const counts = task && (success ? isEntry(task, delivery) : this.#held(delivery) === task);
-      if (!counts) return this.#queue.results.isEndedBy(taskId, by);
+      // A success counts from whichever worker comes first, a failure only from the holder of the lease.
+      const counts = task && (success ? isEntry(task, delivery) : this.#findLeased(delivery) === task);
+      if (!counts) return this.#queue.results.isFinishedBy(taskId, by);
       if (success && output) this.#pipe(task, output);
-      // It is not told to start what it has just ended.
+      // Otherwise the task would stay, dropped, until this worker starts it.
       if (task.place === "leased") task.lane.move(task, "running");
-      this.#queue.end(task, { result, ttl, ...by }, allowance);
+      this.#queue.finish(task, { result, ttl, ...by }, allowance);
       return true;
     });
   }
 
   /** Puts a task back to be tried again later; answers like {@linkcode Leases.finish}. */
   retry({ delivery, tries, until }: Deferral): boolean {
-    const task = this.#held(delivery);
+    const task = this.#findLeased(delivery);
     if (!task || task.place === "dropped") return this.#queue.task(delivery.taskId)?.tries === tries;
     task.tries = tries;
     task.run = null;
@@ -139,84 +141,87 @@ export class Leases {
     return true;
   }
 
-  /** Hands deliveries back. What has run is known to have, though that costs no try. */
+  /** Releases deliveries at the cost of no try. The next start of a delivery that ran is not reported as the first one. */
   release(deliveries: readonly Delivery[]): void {
     let isReleased = false;
     for (const delivery of deliveries) {
-      const task = this.#held(delivery);
+      const task = this.#findLeased(delivery);
       if (!task) continue;
       isReleased = true;
-      if (this.#isRun(task, delivery)) {
+      if (this.#isRunOf(task, delivery)) {
         task.run = null;
         task.wasReleased = true;
       }
-      this.#handBack(task);
+      this.#release(task);
     }
     if (isReleased) this.#queue.events.emit({ kind: "released" });
   }
 
   /**
-   * Hands back all that is held.
+   * Releases all leases of this worker.
    *
-   * @param ran What has run, and could not be ended: its try is spent.
+   * @param ran Deliveries that ran and whose outcome could not be stored: their try is spent.
    */
   releaseAll(ran: readonly Delivery[]): void {
     const spent = new Set(ran.map(({ taskId }) => taskId));
     let isReleased = false;
     for (const lane of this.#queue.lanes) {
-      const held = Array.from(lane.leased).filter(({ holder }) => holder === this.#holder.name);
-      for (const task of held) {
+      const own = Array.from(lane.inFlight).filter(({ holder }) => holder === this.#holder.name);
+      for (const task of own) {
         isReleased = true;
-        // It may have been started with the read, but never ran.
-        if (!spent.has(task.id) && this.#isRun(task, task)) task.run = null;
-        this.#handBack(task);
+        // It was marked as running, but its function was never called.
+        if (!spent.has(task.id) && this.#isRunOf(task, task)) task.run = null;
+        this.#release(task);
       }
     }
     if (isReleased) this.#queue.events.emit({ kind: "released" });
   }
 
-  /** Extends leases; answers those that are lost. */
-  renew(deliveries: readonly Delivery[]): Delivery[] {
+  /** Extends leases; returns those that are lost. */
+  renew(deliveries: readonly Delivery[]): { lost: Delivery[]; aborted: Delivery[] } {
     const time = this.#queue.clock.monotonic();
-    return deliveries.filter((delivery) => {
-      const task = this.#held(delivery);
-      if (!task) return true;
+    const [lost, aborted]: [Delivery[], Delivery[]] = [[], []];
+    for (const delivery of deliveries) {
+      const task = this.#findLeased(delivery);
+      if (!task) {
+        (this.#queue.results.isAborted(delivery.taskId) ? aborted : lost).push(delivery);
+        continue;
+      }
       task.leaseTime = time;
-      task.lane.renewed(task);
-      return false;
-    });
+      task.lane.markRenewed(task);
+    }
+    return { lost, aborted };
   }
 
-  /** How many tasks are in the hands of workers, or were. */
+  /** Hands deliveries over to workers that have registered their task; `false` where no other living worker has. */
+  handOver(misdeliveries: readonly Misdelivery[]): boolean[] {
+    let isHanded = false;
+    const answers = misdeliveries.map(({ delivery, fnName }) => {
+      const task = this.#findLeased(delivery);
+      if (!task) return true;
+      if (!this.#queue.liveWorkers.hasRegistered(fnName)) return false;
+      if (this.#isRunOf(task, delivery)) task.run = null;
+      task.takerOf = fnName;
+      this.#release(task);
+      return isHanded = true;
+    });
+    if (isHanded) this.#queue.events.emit({ kind: "released" });
+    return answers;
+  }
+
+  /** Number of tasks in the lanes of this worker that were leased and have not finished. */
   get pending(): number {
     return this.#holder.lanes.reduce((sum, { pending }) => sum + pending, 0);
   }
 
-  /** Queues tasks that are due, highest priority first, in the order in which they became due. */
-  promote(): Promotion {
-    const now = this.#queue.clock.now();
-    let [promoted, next]: [number, number | null] = [0, null];
-    for (const { delayed } of this.#holder.lanes) {
-      for (let task = delayed.peek(); task; task = delayed.peek()) {
-        if (task.dueTime > now || promoted === promoteLimit) {
-          next = Math.min(next ?? Infinity, Math.max(0, task.dueTime - now));
-          break;
-        }
-        // It has been ready since it was due, unless that is no time.
-        this.#queue.enqueue(task, task.dueTime >= 0 ? task.dueTime : now);
-        promoted++;
-      }
-    }
-    return { promoted, next, nextSchedule: this.#queue.schedules.next() };
-  }
-
   #lease(task: MemoryTask): Delivery {
     const { lane, sequence, enqueueTime } = task;
-    const isTaken = task.holder !== null;
+    const isTakenOver = task.holder !== null;
     lane.move(task, "leased");
+    task.takerOf = null;
     task.holder = this.#holder.name;
     task.leaseTime = this.#queue.clock.monotonic();
-    if (isTaken) lane.renewed(task);
+    if (isTakenOver) lane.markRenewed(task);
     return {
       taskId: task.id,
       priority: lane.priority,
@@ -227,42 +232,50 @@ export class Leases {
     };
   }
 
-  /** Tasks that were released or whose lease has expired, in order; at most `limit` that are not quarantined. */
-  #free(lane: Lane, limit: number, idleTimeout: number, own: ReadonlySet<number>): MemoryTask[] {
+  /**
+   * Returns tasks whose lease has expired, and tasks that were released, at most `limit` of which are not quarantined; all
+   * in the order of the queue.
+   */
+  #available(lane: Lane, limit: number, idleTimeout: number, excluded: ReadonlySet<number>): MemoryTask[] {
     const latest = this.#queue.clock.monotonic() - idleTimeout;
-    const free: MemoryTask[] = [];
+    const available: MemoryTask[] = [];
     let left = limit;
-    for (const task of lane.returned) {
-      if (own.has(task.sequence)) continue;
-      free.push(task);
+    for (const task of lane.released) {
+      if (excluded.has(task.sequence) || this.#isForAnother(task)) continue;
+      available.push(task);
       if (!isQuarantined(task) && --left === 0) break;
     }
-    let looked = 0;
-    for (const task of lane.leased) {
-      if (task.leaseTime > latest || looked++ === staleLimit) break;
+    let examined = 0;
+    for (const task of lane.inFlight) {
+      if (task.leaseTime > latest || examined++ === expiredLimit) break;
       if (task.place === "dropped") lane.move(task, "gone");
-      else if (!own.has(task.sequence)) free.push(task);
+      else if (!excluded.has(task.sequence)) available.push(task);
     }
-    return free.sort((a, b) => a.sequence - b.sequence);
+    return available.sort((a, b) => a.sequence - b.sequence);
   }
 
-  /** Hands a task back, for whoever takes it over; it keeps its place. */
-  #handBack(task: MemoryTask): void {
+  /** Whether a task was handed over to workers that have registered its name, of which this is none. */
+  #isForAnother({ takerOf }: MemoryTask): boolean {
+    return takerOf !== null && !this.names.includes(takerOf) && this.#queue.liveWorkers.hasRegistered(takerOf);
+  }
+
+  /** Queues a task again in its old position, for any worker to take over. */
+  #release(task: MemoryTask): void {
     task.lane.move(task, task.place === "dropped" ? "gone" : "queued");
   }
 
-  /** The task of a delivery, if its lease is still this worker's. */
-  #held({ priority, entryId, deliveries }: Delivery): MemoryTask | undefined {
+  /** Returns the task of a delivery if this worker still holds its lease. */
+  #findLeased({ priority, entryId, deliveries }: Delivery): MemoryTask | undefined {
     const task = this.#queue.lane(priority).find(Number(entryId));
     return task?.holder === this.#holder.name && task.deliveries === deliveries ? task : undefined;
   }
 
-  /** Whether the run that is noted is that of a lease of this worker. */
-  #isRun({ run }: MemoryTask, { deliveries }: { readonly deliveries: number }): boolean {
+  /** Whether the latest run of a task belongs to this delivery to this worker. */
+  #isRunOf({ run }: MemoryTask, { deliveries }: { readonly deliveries: number }): boolean {
     return run?.holder === this.#holder.name && run.deliveries === deliveries;
   }
 
-  /** Stores what a task has made for another, if that one still waits for it. */
+  /** Stores the output of a task as the input of the next one, if that one still waits for it. */
   #pipe({ id }: MemoryTask, { next, input }: { readonly next: string; readonly input: Payload }): void {
     const links = this.#queue.task(next)?.links;
     if (!links?.dependencies?.has(id)) return;
@@ -271,12 +284,12 @@ export class Leases {
   }
 }
 
-/** Whether two runs in a row were cut off, so that the task may be what its workers died of. */
+/** Whether the last two runs were cut off with their workers, so that the task may be what killed them. */
 function isQuarantined({ run }: MemoryTask): boolean {
   return run !== null && run.crashes > 0;
 }
 
-/** Whether a task is still where it was leased once, whoever has it now. */
+/** Whether a task was not queued anew since this delivery, whichever worker has leased it now. */
 function isEntry({ place, sequence }: MemoryTask, { entryId }: Delivery): boolean {
   return (place === "queued" || place === "leased" || place === "running") && sequence === Number(entryId);
 }

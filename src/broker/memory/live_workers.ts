@@ -1,38 +1,50 @@
 import type { Clock } from "../../base/clock.ts";
+import type { WorkerStatus } from "../contract/membership.ts";
 
-/** The workers of a queue that live, as far as is known: each has said so within its idle timeout. */
+interface LiveWorker {
+  readonly idleTimeout: number;
+  readonly until: number;
+  /** The names of the tasks that it can run. */
+  readonly names: readonly string[];
+}
+
+/** The living workers of a queue: those that sent a heartbeat within their idle timeout. */
 export class LiveWorkers {
   readonly #clock: Clock;
-  /** By id: how long its leases last, and until when it counts as living, by the monotonic clock. */
-  readonly #workers = new Map<string, { readonly idleTimeout: number; readonly until: number }>();
+  /** By id: the idle timeout, and until when the worker counts as living, by the monotonic clock. */
+  readonly #workers = new Map<string, LiveWorker>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Notes that a worker lives; whether that was known. */
-  note(workerId: string, idleTimeout: number): boolean {
-    const time = this.#clock.monotonic();
-    const before = this.#workers.get(workerId);
-    this.#workers.set(workerId, { idleTimeout, until: time + idleTimeout });
-    return before !== undefined && before.until > time;
+  /** Records a heartbeat. */
+  heartbeat({ workerId, names }: WorkerStatus, idleTimeout: number): void {
+    this.#workers.set(workerId, { idleTimeout, until: this.#clock.monotonic() + idleTimeout, names });
   }
 
-  /** Notes that a worker has left. */
-  forget(workerId: string): void {
+  /** Whether a living worker has registered a name. */
+  hasRegistered(fnName: string): boolean {
+    this.removeExpired();
+    for (const { names } of this.#workers.values()) if (names.includes(fnName)) return true;
+    return false;
+  }
+
+  /** Removes a worker that has left. */
+  remove(workerId: string): void {
     this.#workers.delete(workerId);
   }
 
-  /** The largest idle timeout of all, and of one who asks. */
+  /** Returns the largest idle timeout of the living workers, and at least `own`. */
   longestTimeout(own: number): number {
-    this.tidy();
+    this.removeExpired();
     let longest = own;
     for (const { idleTimeout } of this.#workers.values()) longest = Math.max(longest, idleTimeout);
     return longest;
   }
 
-  /** Forgets the dead. */
-  tidy(): void {
+  /** Removes workers that are no longer living. */
+  removeExpired(): void {
     const time = this.#clock.monotonic();
     for (const [id, { until }] of this.#workers) if (until <= time) this.#workers.delete(id);
   }

@@ -4,54 +4,58 @@ import type { Lock } from "../contract/locking.ts";
 /** The locks of functions that run for one task at a time. */
 export class LockStore {
   readonly #clock: Clock;
-  /** Who has the lock of a function, and until when, by the monotonic clock. */
-  readonly #holders = new Map<string, { readonly lock: Lock; readonly until: number }>();
+  /** By function: the lock, and until when it is locked, by the monotonic clock. */
+  readonly #locks = new Map<string, { readonly lock: Lock; readonly until: number }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** How many there are. */
+  /** Number of locked functions. */
   get size(): number {
-    this.tidy();
-    return this.#holders.size;
+    this.removeExpired();
+    return this.#locks.size;
   }
 
-  /** Takes a lock, or takes it over from another run of the task; answers who has it, `null` when it is taken. */
+  /**
+   * Takes a lock for `ms` milliseconds, or takes it over from another run of the same task.
+   *
+   * @returns `null` when it was taken, otherwise the id of the task that holds it.
+   */
   take(lock: Lock, ms: number): string | null {
-    const holder = this.#holder(lock);
-    if (holder && holder.taskId !== lock.taskId) return holder.taskId;
+    const current = this.#find(lock);
+    if (current && current.taskId !== lock.taskId) return current.taskId;
     this.#set(lock, ms);
     return null;
   }
 
-  /** Extends a lock, or takes it again when it is free; `false` when it is lost. */
+  /** Extends a lock, or takes it again when it is free; `false` when another run holds it. */
   extend(lock: Lock, ms: number): boolean {
-    const holder = this.#holder(lock);
-    if (holder && !isSame(holder, lock)) return false;
+    const current = this.#find(lock);
+    if (current && !isSame(current, lock)) return false;
     this.#set(lock, ms);
     return true;
   }
 
-  /** Releases a lock, if it is still that of the run. */
+  /** Releases a lock if the run still holds it. */
   release(lock: Lock): void {
-    const holder = this.#holders.get(lock.fnName)?.lock;
-    if (holder && isSame(holder, lock)) this.#holders.delete(lock.fnName);
+    const current = this.#locks.get(lock.fnName)?.lock;
+    if (current && isSame(current, lock)) this.#locks.delete(lock.fnName);
   }
 
-  /** Forgets those that ran out. */
-  tidy(): void {
+  /** Removes expired locks. */
+  removeExpired(): void {
     const time = this.#clock.monotonic();
-    for (const [fnName, { until }] of this.#holders) if (until <= time) this.#holders.delete(fnName);
+    for (const [fnName, { until }] of this.#locks) if (until <= time) this.#locks.delete(fnName);
   }
 
-  #holder({ fnName }: Lock): Lock | undefined {
-    const holder = this.#holders.get(fnName);
-    return holder && holder.until > this.#clock.monotonic() ? holder.lock : undefined;
+  #find({ fnName }: Lock): Lock | undefined {
+    const entry = this.#locks.get(fnName);
+    return entry && entry.until > this.#clock.monotonic() ? entry.lock : undefined;
   }
 
   #set(lock: Lock, ms: number): void {
-    this.#holders.set(lock.fnName, { lock, until: this.#clock.monotonic() + ms });
+    this.#locks.set(lock.fnName, { lock, until: this.#clock.monotonic() + ms });
   }
 }
 

@@ -8,41 +8,41 @@ import type { Payload } from "../contract/payload.ts";
 import type { Cancellation, RecordReader } from "../contract/result.ts";
 import type { NewSchedule, Occurrence, ScheduleAnswer, StoredSchedule } from "../contract/schedule.ts";
 import type { Found, NewTask, OpenState, Published, State } from "../contract/task.ts";
-import { first } from "./first.ts";
 import type { Lane } from "./lane.ts";
 import { MemoryConsumer } from "./memory_consumer.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
 import { readPayload, readPayloadOrNull } from "./payload.ts";
-import { publish } from "./publishing.ts";
+import { publish } from "./publish.ts";
+import { take } from "./take.ts";
 
-/** What a {@linkcode MemoryBroker} is made of. */
+/** Options of a {@linkcode MemoryBroker}. */
 export interface MemoryBrokerOptions {
   readonly queue: MemoryQueue;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
-  /** Whether records are bytes, not text. */
+  /** Whether records are bytes instead of text. */
   readonly binary: boolean;
   readonly reader: RecordReader;
-  /** Whether this is a thread that tasks run in: the queue is in the memory of another one. */
+  /** Whether this is a thread that tasks run in, which cannot reach the queue in the memory of the main thread. */
   readonly isInThread: boolean;
 }
 
-/** How many tasks are stored in one turn of the event loop. */
+/** Number of tasks that are stored in one turn of the event loop. */
 const publishLimit = 1000;
-/** How many dependencies and how many dependents of each task are listed. */
-const relatives = 100;
-/** In how many turns of the event loop dependents are told before that is left to workers. */
+/** Number of dependencies, and of dependents, that a listed task shows at most. */
+const relativesLimit = 100;
+/** Number of turns of the event loop in which the broker runs fan-outs before it leaves the rest to workers. */
 const fanOutTurns = 20;
 
 /**
- * A queue in the memory of this process. Every operation does what it does at once, and answers in the next turn of the
- * event loop.
+ * A queue in the memory of this process. Every operation takes effect at once and answers in the next turn of the event
+ * loop.
  */
 export class MemoryBroker implements Broker {
   readonly #options: MemoryBrokerOptions;
   readonly #queue: MemoryQueue;
-  /** Those who wait for results here. */
+  /** The waits for results through this broker. */
   readonly #waiters = new Set<Deferred<Payload | null>>();
   #isClosed = false;
 
@@ -52,7 +52,7 @@ export class MemoryBroker implements Broker {
   }
 
   get redis(): RedisClient {
-    throw new StreaqError("There is no Redis client, the queue is in memory");
+    throw new StreaqError("Cannot use the Redis client: the queue is in memory");
   }
 
   async connect({ signal }: Cancellable = {}): Promise<void> {
@@ -110,10 +110,10 @@ export class MemoryBroker implements Broker {
     const by = { failedId: taskId, by: mark, deliveries: 0 };
     const task = this.#queue.task(taskId);
     if (task) {
-      this.#queue.end(task, { result, ttl, ...by });
+      this.#queue.finish(task, { result, ttl, ...by });
       this.#queue.events.emit({ kind: "aborted", taskId });
     }
-    const isAborted = this.#queue.results.isEndedBy(taskId, by);
+    const isAborted = this.#queue.results.isFinishedBy(taskId, by);
     await this.#fanOut();
     return isAborted;
   }
@@ -125,7 +125,7 @@ export class MemoryBroker implements Broker {
     const priorities = priority === undefined ? this.#options.priorities.toReversed() : [priority];
     return await this.#answer(() => {
       const tasks = tasksIn(state, priorities.map((name) => this.#queue.lane(name)));
-      return first(tasks, limit).map((task) => this.#describe(task, relatives));
+      return take(tasks, limit).map((task) => this.#describe(task, relativesLimit));
     });
   }
 
@@ -152,7 +152,7 @@ export class MemoryBroker implements Broker {
   async schedule(schedule: NewSchedule, next: Occurrence, { signal }: Cancellable = {}): Promise<ScheduleAnswer> {
     signal?.throwIfAborted();
     const answer = await this.#answer(() => this.#queue.schedules.schedule(schedule, next));
-    // Occurrences that were taken back may have had dependents.
+    // A changed schedule withdraws its occurrences, which may have dependents.
     await this.#fanOut();
     return answer;
   }
@@ -172,6 +172,10 @@ export class MemoryBroker implements Broker {
     return new MemoryConsumer(this.#queue, { ...options, binary, reader });
   }
 
+  unref(): void {
+    // Nothing here keeps the process alive but operations in progress.
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     const closed = new StreaqError("The worker was closed while waiting for a result");
@@ -183,7 +187,7 @@ export class MemoryBroker implements Broker {
     await this.close();
   }
 
-  /** Does something now, and answers in the next turn of the event loop. */
+  /** Runs an operation now, and answers in the next turn of the event loop. */
   async #answer<T>(operation: () => T): Promise<T> {
     this.#checkOpen();
     return await this.#queue.turn.answer(operation());
@@ -193,11 +197,11 @@ export class MemoryBroker implements Broker {
     return this.#queue.describe(task, { relatives, binary: this.#options.binary });
   }
 
-  /** Tells dependents of what has just ended here. What is left over a worker does. */
+  /** Releases or fails the dependents of tasks that this broker has just finished; workers do the rest of a large fan-out. */
   async #fanOut(): Promise<void> {
     const { dependencies, turn } = this.#queue;
     for (let i = 0; i < fanOutTurns && dependencies.isListed; i++) {
-      dependencies.tell(this.#options.reader);
+      dependencies.fanOut(this.#options.reader);
       await turn.next();
     }
     await turn.next();
@@ -205,11 +209,11 @@ export class MemoryBroker implements Broker {
 
   #checkOpen(): void {
     if (this.#isClosed) throw new StreaqError("The worker is closed");
-    if (this.#options.isInThread) throw new StreaqError("A queue in memory cannot be reached from a task's thread");
+    if (this.#options.isInThread) throw new StreaqError("Cannot use a queue in memory in the thread of a task");
   }
 }
 
-/** Tasks of several priorities in a state; those of each in the order in which they are to run. */
+/** Iterates over the tasks in a state, lane by lane, each in the order in which its tasks are to run. */
 function* tasksIn(state: OpenState, lanes: readonly Lane[]): Generator<MemoryTask> {
   for (const lane of lanes) {
     if (state === "queued") yield* lane.queued();

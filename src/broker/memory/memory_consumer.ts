@@ -3,10 +3,12 @@ import type { Consumer, ConsumerOptions } from "../contract/consumer.ts";
 import type { Locking } from "../contract/locking.ts";
 import type { RecordReader } from "../contract/result.ts";
 import type { Scheduling } from "../contract/scheduling.ts";
+import type { Lane } from "./lane.ts";
 import { Leases } from "./leases.ts";
 import { MemoryLeasing } from "./memory_leasing.ts";
 import { MemoryMembership } from "./memory_membership.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
+import { promote } from "./promote.ts";
 
 /** Options of a {@linkcode MemoryConsumer}. */
 export interface MemoryConsumerOptions extends ConsumerOptions {
@@ -15,7 +17,10 @@ export interface MemoryConsumerOptions extends ConsumerOptions {
   readonly reader: RecordReader;
 }
 
-/** A worker's access to a queue in memory. Every operation happens at once and answers in the next turn of the event loop. */
+/**
+ * A worker's access to a queue in memory. Every operation takes effect at once and answers in the next turn of the event
+ * loop.
+ */
 export class MemoryConsumer implements Consumer {
   readonly leasing: MemoryLeasing;
   readonly membership: MemoryMembership;
@@ -29,7 +34,7 @@ export class MemoryConsumer implements Consumer {
     this.leasing = new MemoryLeasing(queue, leases, options);
     this.membership = new MemoryMembership(queue, leases, { ...options, leasing: this.leasing });
     this.completing = completingOn(queue, leases, options.reader);
-    this.scheduling = schedulingOn(queue, leases, options);
+    this.scheduling = schedulingOn(queue, lanes, options);
     this.locking = lockingOn(queue, options);
   }
 }
@@ -39,19 +44,23 @@ function completingOn({ turn, dependencies }: MemoryQueue, leases: Leases, reade
     finish: (completions) => turn.answer(leases.finish(completions)),
     retry: (deferrals) => turn.answer(deferrals.map((deferral) => leases.retry(deferral))),
     release: (deliveries) => turn.answer(leases.release(deliveries)),
-    fanOut: () => turn.answer(dependencies.tell(reader)),
+    handOver: (misdeliveries) => turn.answer(leases.handOver(misdeliveries)),
+    fanOut: () => turn.answer(dependencies.fanOut(reader)),
   };
 }
 
 function schedulingOn(
-  { turn, schedules, liveWorkers }: MemoryQueue,
-  leases: Leases,
+  queue: MemoryQueue,
+  lanes: readonly Lane[],
   { binary, idleTimeout }: MemoryConsumerOptions,
 ): Scheduling {
+  const { turn, schedules, liveWorkers } = queue;
   return {
-    promote: () => turn.answer(leases.promote()),
-    due: () => turn.answer(schedules.due(binary)),
+    promote: () => turn.answer(promote(queue, lanes)),
+    due: (after) => turn.answer(schedules.due(after, binary)),
     tick: (ticks) => turn.answer(ticks.filter((tick) => schedules.tick(tick)).length),
+    review: (after) => turn.answer(schedules.review(after, binary)),
+    revise: (revisions) => turn.answer(revisions.filter((revision) => schedules.revise(revision)).length),
     register: (names) => turn.answer(schedules.register(names, liveWorkers.longestTimeout(idleTimeout))),
   };
 }

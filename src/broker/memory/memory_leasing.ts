@@ -5,7 +5,7 @@ import { IdleWait } from "./idle_wait.ts";
 import type { Leases } from "./leases.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 
-/** Leases tasks of a queue in memory. */
+/** Leases and starts tasks of a queue in memory. */
 export class MemoryLeasing implements Leasing {
   readonly #queue: MemoryQueue;
   readonly #leases: Leases;
@@ -24,37 +24,43 @@ export class MemoryLeasing implements Leasing {
     const taken = takeover === "none"
       ? { deliveries: [], unfinished: false, passedOver: false }
       : this.#leases.takeOver(count, { idleTimeout, inFlight, quarantined });
-    // Old tasks come first, or work of a high priority would keep them from ever being taken over.
+    // Takeovers come first: otherwise a steady flow of new tasks of a high priority would prevent them for ever.
     const deliveries = [...taken.deliveries, ...this.#leases.takeFresh(count - taken.deliveries.length)];
-    return await this.#queue.turn.answer({ ...taken, deliveries, broken: [] });
+    return await this.#queue.turn.answer({ ...taken, deliveries, broken: [], takeoverIn: null });
   }
 
   async wait(count: number, ms: number): Promise<Read> {
     const wait = this.#wait = new IdleWait(this.#queue, this.#options.priorities, ms);
     try {
       let deliveries = this.#leases.takeFresh(count);
-      while (deliveries.length === 0 && await wait.untilRoused()) {
-        // Tasks queued together are leased together.
+      while (deliveries.length === 0 && await wait.forTask()) {
+        // Tasks that are queued together are leased together.
         await this.#queue.turn.next();
         if (!wait.isOver) deliveries = this.#leases.takeFresh(count);
       }
-      return await this.#queue.turn.answer({ deliveries, broken: [], unfinished: false, passedOver: false });
+      return await this.#queue.turn.answer({
+        deliveries,
+        broken: [],
+        unfinished: false,
+        passedOver: false,
+        takeoverIn: null,
+      });
     } finally {
-      wait.end();
+      wait.stop();
       this.#wait = undefined;
     }
   }
 
   wake(): void {
-    this.#wait?.end();
+    this.#wait?.stop();
   }
 
   async start(deliveries: readonly Delivery[]): Promise<Start[]> {
     return await this.#queue.turn.answer(deliveries.map((delivery) => this.#leases.start(delivery)));
   }
 
+  /** Does nothing: a read from memory returns no broken entries. */
   async discard(): Promise<void> {
-    // Every entry names a task here.
     await this.#queue.turn.next();
   }
 }

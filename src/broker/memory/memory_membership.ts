@@ -10,7 +10,7 @@ export interface MemoryMembershipOptions extends ConsumerOptions {
   readonly leasing: MemoryLeasing;
 }
 
-/** A worker's part in a queue in memory. */
+/** Lets a worker take part in a queue in memory. */
 export class MemoryMembership implements Membership {
   readonly #queue: MemoryQueue;
   readonly #leases: Leases;
@@ -37,23 +37,24 @@ export class MemoryMembership implements Membership {
   }
 
   async tidy(): Promise<void> {
-    this.#queue.liveWorkers.tidy();
-    this.#queue.locks.tidy();
+    this.#queue.liveWorkers.removeExpired();
+    this.#queue.locks.removeExpired();
     await this.#queue.turn.next();
   }
 
   async leave({ workerId }: WorkerStatus, ran: readonly Delivery[]): Promise<void> {
     this.#options.leasing.wake();
     this.#leases.releaseAll(ran);
-    this.#queue.liveWorkers.forget(workerId);
+    this.#queue.liveWorkers.remove(workerId);
     await this.#queue.turn.next();
   }
 
-  #renew(inFlight: readonly Delivery[], { workerId }: WorkerStatus): Renewal {
+  #renew(inFlight: readonly Delivery[], status: WorkerStatus): Renewal {
     const { idleTimeout } = this.#options;
-    this.#queue.liveWorkers.note(workerId, idleTimeout);
+    this.#queue.liveWorkers.heartbeat(status, idleTimeout);
+    this.#leases.names = status.names;
     return {
-      lost: this.#leases.renew(inFlight),
+      ...this.#leases.renew(inFlight),
       idleTimeout: this.#queue.liveWorkers.longestTimeout(idleTimeout),
       hasPending: inFlight.length === 0 && this.#leases.pending > 0,
     };

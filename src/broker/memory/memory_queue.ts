@@ -1,27 +1,27 @@
 import type { Activity, Clock } from "../../base/clock.ts";
 import type { Found, NewTask, State } from "../contract/task.ts";
-import { EventBus } from "./event_bus.ts";
 import { Budget } from "./budget.ts";
 import { type Allowance, Dependencies, type DependencyQueue } from "./dependencies.ts";
-import { first } from "./first.ts";
+import { EventBus } from "./event_bus.ts";
 import { Lane } from "./lane.ts";
 import { LiveWorkers } from "./live_workers.ts";
 import { LockStore } from "./lock_store.ts";
 import { MemoryTask, type TaskLane } from "./memory_task.ts";
-import { readPayload, storedPayload } from "./payload.ts";
-import { type ScheduleQueue, ScheduleStore } from "./schedule_store.ts";
-import { type End, ResultStore } from "./result_store.ts";
 import { NextTurn } from "./next_turn.ts";
+import { readPayload, storedPayload } from "./payload.ts";
+import { type Outcome, ResultStore } from "./result_store.ts";
+import { type ScheduleQueue, ScheduleStore } from "./schedule_store.ts";
+import { take } from "./take.ts";
 
-/** Somebody who waits for a task to be queued. */
-export interface Sleeper {
+/** A worker that waits for a task of some priorities to be queued. */
+export interface IdleWorker {
   readonly priorities: readonly string[];
   wake(): void;
 }
 
 /**
- * All that is known of one queue. Every change of a task's state is one synchronous function, so nothing is ever seen half
- * done; what leases are, is up to {@linkcode Leases}.
+ * The whole state of one queue. Every change of a task's state is one synchronous function, so no caller ever sees a
+ * change half made. Leases are the subject of {@linkcode Leases}.
  */
 export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
   readonly clock: Clock;
@@ -35,7 +35,7 @@ export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
   readonly turn: NextTurn = new NextTurn();
   readonly #tasks = new Map<string, MemoryTask>();
   readonly #lanes = new Map<string, Lane>();
-  readonly #sleepers = new Set<Sleeper>();
+  readonly #idleWorkers = new Set<IdleWorker>();
   #sequence = 0;
 
   constructor(clock: Clock, budget: Budget = new Budget()) {
@@ -56,30 +56,30 @@ export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
     return sum;
   }
 
-  /** A task that has not ended. */
+  /** Returns an unfinished task. */
   task(id: string): MemoryTask | undefined {
     return this.#tasks.get(id);
   }
 
-  /** The tasks of a priority. */
+  /** Returns the lane of a priority, created if it does not exist. */
   lane(priority: string): Lane {
     let lane = this.#lanes.get(priority);
     if (!lane) this.#lanes.set(priority, lane = new Lane(priority));
     return lane;
   }
 
-  /** The tasks of all priorities. */
+  /** The lanes of all priorities. */
   get lanes(): Iterable<Lane> {
     return this.#lanes.values();
   }
 
-  /** Whether a task is there, or has ended. */
-  known(id: string): "exists" | "done" | undefined {
+  /** Returns `exists` for an unfinished task, and `done` for one that has finished. */
+  existing(id: string): "exists" | "done" | undefined {
     if (this.#tasks.has(id)) return "exists";
     return this.results.has(id) ? "done" : undefined;
   }
 
-  /** Stores a task, which has no place yet. */
+  /** Stores a task that is in no place yet. */
   add({ id, data, priority }: Pick<NewTask, "id" | "data" | "priority">): MemoryTask {
     const task = new MemoryTask(id, storedPayload(data), this.lane(priority));
     this.#tasks.set(id, task);
@@ -87,25 +87,25 @@ export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
     return task;
   }
 
-  /** Queues a task that waits for no other, or lets it wait for its time. */
-  ready(task: MemoryTask, due: number | Date | undefined): void {
+  /** Queues a task whose dependencies are done, or delays it until it is due. */
+  enqueueOrDelay(task: MemoryTask, due: number | Date | undefined): void {
     const now = this.clock.now();
     const time = due === undefined ? now : this.timeOf(due, now);
     if (time > now) this.delay(task, time);
     else this.enqueue(task, now);
   }
 
-  /** Queues a task, ready since a time, behind all others. */
-  enqueue(task: MemoryTask, since: number): void {
+  /** Queues a task behind all others. `readyTime` is when it became ready to run, in Unix milliseconds. */
+  enqueue(task: MemoryTask, readyTime: number): void {
     task.lane.move(task, "gone");
     task.sequence = ++this.#sequence;
     task.deliveries = 0;
-    task.enqueueTime = since;
+    task.enqueueTime = readyTime;
     task.lane.move(task, "queued");
-    this.#rouse(task.lane);
+    this.#wakeIdleWorkers(task.lane);
   }
 
-  /** Lets a task wait for its time, even if that has come. */
+  /** Delays a task, even if `time` has passed: then the next promotion queues it. */
   delay(task: MemoryTask, time: number): void {
     task.lane.move(task, "gone");
     task.sequence = ++this.#sequence;
@@ -115,32 +115,32 @@ export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
     this.events.emit({ kind: "due", ms: Math.max(0, time - this.clock.now()) });
   }
 
-  /** When something is due, in Unix milliseconds. */
+  /** Converts a due time, or a delay in milliseconds, to Unix milliseconds. */
   timeOf(due: number | Date, now: number = this.clock.now()): number {
     return due instanceof Date ? due.getTime() : now + due;
   }
 
-  /** Ends a task wherever it is. */
-  end(task: MemoryTask, end: End, allowance: Allowance = { left: 0 }): void {
+  /** Finishes a task in any place. */
+  finish(task: MemoryTask, outcome: Outcome, allowance: Allowance = { left: 0 }): void {
     this.#remove(task);
-    this.results.store(task.id, end);
-    this.dependencies.ended(task, end.failedId, allowance);
+    this.results.store(task.id, outcome);
+    this.dependencies.settleDependents(task, outcome.failedId, allowance);
   }
 
-  /** Removes a task as if it had never been there; those that depend on it fail. */
+  /** Removes a task as if it had never been stored; its dependents fail. */
   withdraw(task: MemoryTask): void {
     this.#remove(task);
-    this.results.settle(task.id, null);
-    this.dependencies.ended(task, task.id, { left: 0 });
+    this.results.notify(task.id, null);
+    this.dependencies.settleDependents(task, task.id, { left: 0 });
   }
 
-  /** Lets somebody sleep until a task is queued; answers how to stop that. */
-  sleep(sleeper: Sleeper): () => void {
-    this.#sleepers.add(sleeper);
-    return () => void this.#sleepers.delete(sleeper);
+  /** Wakes a worker, once, when a task of its priorities is queued; returns a function that stops this. */
+  addIdleWorker(worker: IdleWorker): () => void {
+    this.#idleWorkers.add(worker);
+    return () => void this.#idleWorkers.delete(worker);
   }
 
-  /** Where a task is in its life. */
+  /** Returns the state of a task. */
   state(id: string): State {
     const task = this.#tasks.get(id);
     if (!task) return this.results.has(id) ? "done" : "missing";
@@ -148,7 +148,7 @@ export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
     return task.run ? "running" : "queued";
   }
 
-  /** What is stored of a task. */
+  /** Returns the stored data of a task, with at most `relatives` dependencies and as many dependents. */
   describe(task: MemoryTask, { relatives, binary }: { relatives: number; binary: boolean }): Found {
     const state = this.state(task.id) as Found["state"];
     const dependents = function* () {
@@ -160,24 +160,24 @@ export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
       tries: task.tries + (state === "running" ? 1 : 0),
       state,
       dueTime: task.place === "delayed" ? task.dueTime : null,
-      dependencies: first(task.links?.dependencies ?? [], relatives),
-      dependents: first(dependents(), relatives),
+      dependencies: take(task.links?.dependencies ?? [], relatives),
+      dependents: take(dependents(), relatives),
     };
   }
 
-  /** Wakes those that wait for tasks of a priority: whoever comes first gets them. */
-  #rouse({ priority }: TaskLane): void {
-    for (const sleeper of this.#sleepers) {
-      if (!sleeper.priorities.includes(priority)) continue;
-      this.#sleepers.delete(sleeper);
-      sleeper.wake();
+  /** Wakes all idle workers that read a lane; the first to read it leases the task. */
+  #wakeIdleWorkers({ priority }: TaskLane): void {
+    for (const worker of this.#idleWorkers) {
+      if (!worker.priorities.includes(priority)) continue;
+      this.#idleWorkers.delete(worker);
+      worker.wake();
     }
   }
 
-  /** Takes a task out of wherever it is. */
+  /** Removes a task from any place. */
   #remove(task: MemoryTask): void {
-    this.dependencies.stopWaiting(task);
-    // Who has leased it hears of it when it starts it.
+    this.dependencies.detach(task);
+    // The worker that has leased it is answered `ended` when it starts it.
     task.lane.move(task, task.place === "leased" && !task.run ? "dropped" : "gone");
     this.#tasks.delete(task.id);
     this.budget.add(-1, -task.data.length - (task.links?.input?.length ?? 0));

@@ -1,74 +1,75 @@
-import type { Payload } from "../contract/payload.ts";
 import type { Heaped } from "../../base/heap.ts";
-import type { Listed } from "./list.ts";
+import type { Payload } from "../contract/payload.ts";
+import type { Linked } from "./linked_list.ts";
 
 /**
  * Where a task is:
  *
- * - `waiting` for other tasks, or `delayed` until its time comes;
- * - `queued`, for any worker to take, whether it is new or was handed back;
- * - `leased` by a worker, and `running` when that has started it;
- * - `dropped`: it has ended, but the worker that has leased it does not know yet, and will not start it;
- * - `gone`, when it has ended, and before it comes anywhere.
+ * - `waiting` for its dependencies, or `delayed` until it is due;
+ * - `queued`: any worker may take it, whether it is new or was released;
+ * - `leased` by a worker, then `running` once that worker has started it;
+ * - `dropped`: it was finished while a worker had leased it but not started it; that worker is still to be answered;
+ * - `gone`: it has finished, or it is between two places.
  */
 export type Place = "waiting" | "delayed" | "queued" | "leased" | "running" | "dropped" | "gone";
 
-/** A run that has come to no end yet, or never will: then it was cut off with its worker. */
+/** The latest run of a task: in progress, or cut off together with its worker. */
 export interface Run {
   readonly holder: string;
   readonly deliveries: number;
-  /** How many runs in a row were cut off before it. */
+  /** How many runs in a row were cut off before this one. */
   readonly crashes: number;
 }
 
-/** What ties a task to others; most have none of it. */
+/** Relations of a task to other tasks. Most tasks have none. */
 export interface Links {
-  /** The ids of those that it still waits for. */
+  /** Ids of the dependencies that have not succeeded yet. */
   dependencies: Set<string> | null;
-  /** Those that wait for it. */
   dependents: Set<MemoryTask> | null;
-  /** Until when it waits, once it waits for no other. */
+  /** When the task is due once its dependencies are done. */
   due: number | Date | undefined;
-  /** What was piped into it. */
+  /** The input piped into the task. */
   input: Payload | null;
 }
 
-/** The lane of a priority, as its tasks see it. */
+/** The part of a priority's lane that its tasks use. */
 export interface TaskLane {
   readonly priority: string;
-  /** Moves a task out of the place where it is into another one. */
+  /** Moves a task from its place to another one. */
   move(task: MemoryTask, place: Place): void;
-  /** Notes that a lease was renewed. */
-  renewed(task: MemoryTask): void;
+  /** Moves a leased task behind all others, since its lease is now the latest to expire. */
+  markRenewed(task: MemoryTask): void;
 }
 
-/** A task that has not finished. Its place changes in `move()` of its lane and nowhere else. */
-export class MemoryTask implements Heaped, Listed<MemoryTask> {
+/** An unfinished task. Its place is changed by `move()` of its lane and nowhere else. */
+export class MemoryTask implements Heaped, Linked<MemoryTask> {
   readonly id: string;
-  readonly data: Payload;
+  data: Payload;
   readonly lane: TaskLane;
   place: Place = "gone";
-  /** Its place in the order of all that was ever queued; another one each time that it is. */
+  /** Position in the order of the queue; a new one each time that the task is queued or delayed. */
   sequence = 0;
-  /** How often it was leased since it was queued. */
+  /** How often the task was leased since it was queued. */
   deliveries = 0;
-  /** Who has leased it. */
+  /** Name of the worker that has leased the task. */
   holder: string | null = null;
-  /** When its lease was last renewed, by the monotonic clock. */
+  /** The name that a worker must have registered to take it over; `null` for any worker. */
+  takerOf: string | null = null;
+  /** When the lease was last renewed, by the monotonic clock. */
   leaseTime = 0;
-  /** When it became ready to run, in Unix milliseconds. */
+  /** When the task became ready to run, in Unix milliseconds. */
   enqueueTime = 0;
-  /** When it is due, in Unix milliseconds. */
+  /** When the task is due, in Unix milliseconds. */
   dueTime = 0;
-  /** How many runs were spent. */
+  /** How many tries are spent. */
   tries = 0;
-  /** Whether it was handed back after it was started. */
+  /** Whether the task was released after it was started. */
   wasReleased = false;
   run: Run | null = null;
   links: Links | null = null;
   heapIndex = 0;
-  before: MemoryTask | null = null;
-  behind: MemoryTask | null = null;
+  previous: MemoryTask | null = null;
+  next: MemoryTask | null = null;
 
   constructor(id: string, data: Payload, lane: TaskLane) {
     this.id = id;
@@ -76,8 +77,8 @@ export class MemoryTask implements Heaped, Listed<MemoryTask> {
     this.lane = lane;
   }
 
-  /** Its {@linkcode Links}, made if there are none yet. */
-  get ties(): Links {
+  /** Returns the {@linkcode Links} of the task, created if it has none. */
+  ensureLinks(): Links {
     return this.links ??= { dependencies: null, dependents: null, due: undefined, input: null };
   }
 }

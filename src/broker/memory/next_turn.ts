@@ -1,6 +1,6 @@
 /**
- * The next turn of the event loop, in which all that is asked of a queue is answered. If answers came at once, whoever
- * goes on asking would keep timers and sockets waiting, as nobody can who asks a server.
+ * The next turn of the event loop, in which a queue answers all calls. Immediate answers would let a caller that calls
+ * again and again starve timers and sockets, which a server cannot do.
  */
 export class NextTurn {
   #next: Promise<void> | undefined;
@@ -15,7 +15,7 @@ export class NextTurn {
     });
   }
 
-  /** Answers in the next turn. */
+  /** Resolves to `value` in the next turn. */
   async answer<T>(value: T): Promise<T> {
     await this.next();
     return value;

@@ -1,11 +1,11 @@
 import type { Payload } from "../contract/payload.ts";
 
-/** A payload to be stored; bytes are copied, as their owner may change them. */
+/** Copies bytes before they are stored, since their owner may change them. */
 export function storedPayload(payload: Payload): Payload {
   return typeof payload === "string" ? payload : payload.slice();
 }
 
-/** A stored payload as a worker reads it, whose records are bytes or text; bytes are its own. */
+/** Converts a stored payload to a copy as bytes, if records are `binary`, or to text. */
 export function readPayload(payload: Payload, binary: boolean): Payload {
   if (typeof payload === "string") return binary ? new TextEncoder().encode(payload) : payload;
   return binary ? payload.slice() : new TextDecoder().decode(payload);
@@ -20,7 +20,7 @@ export function sizeOver(payload: Payload, limit: number): number | null {
   return size > limit ? size : null;
 }
 
-/** A stored payload as {@linkcode readPayload} returns it, or `null`. */
+/** {@linkcode readPayload} for a payload that may be missing. */
 export function readPayloadOrNull(payload: Payload | null, binary: boolean): Payload | null {
   return payload === null ? null : readPayload(payload, binary);
 }

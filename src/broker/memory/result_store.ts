@@ -1,45 +1,46 @@
 import type { Deferred } from "../../base/async.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
+import { Heap, type Heaped } from "../../base/heap.ts";
 import type { Payload } from "../contract/payload.ts";
 import type { NewResult } from "../contract/result.ts";
-import { type Budget, endSize } from "./budget.ts";
-import { Heap, type Heaped } from "../../base/heap.ts";
+import { type Budget, outcomeSize } from "./budget.ts";
 import { storedPayload } from "./payload.ts";
 
-/** For how long at least it is known that a task has ended, in milliseconds. */
-const remembered = 60_000;
-/** How many of the most recent results are listed. */
+/** How long an outcome is kept at least, in milliseconds, even when its result expires earlier. */
+const minOutcomeTtl = 60_000;
+/** Number of results that are listed as the most recent ones. */
 const recentLimit = 10_000;
-/** How many ends are looked at in one go, when they are to be forgotten. */
-const forgetLimit = 2000;
+/** Number of outcomes that one step expires at most. */
+const expireLimit = 2000;
 
-/** How a task has ended. */
-export interface End extends NewResult {
-  /** The task that has failed in the first place; `null` for a success. */
+/** How a task finished. */
+export interface Outcome extends NewResult {
+  /** The task that failed first, possibly several levels above; `null` for a success. */
   readonly failedId: string | null;
-  /** What has ended it: the entry of a lease and its number, or the mark of an abort. */
+  /** The cause of its end: the entry of a lease, with its number of deliveries, or the mark of an abort. */
   readonly by: string;
   readonly deliveries: number;
 }
 
-/** What is known of a task that has ended. */
-interface Ended extends Pick<End, "failedId" | "by" | "deliveries">, Heaped {
+/** An outcome that is kept. */
+interface StoredOutcome extends Pick<Outcome, "failedId" | "by" | "deliveries">, Heaped {
   readonly taskId: string;
   result: Payload | null;
-  /** Until when there is a result, and until when it is known that the task has ended; by the monotonic clock. */
-  readonly keptUntil: number;
-  readonly knownUntil: number;
+  /** Until when the result is kept, by the monotonic clock. */
+  readonly resultUntil: number;
+  /** Until when the outcome itself is kept, by the monotonic clock. */
+  readonly outcomeUntil: number;
 }
 
-/** Tasks that have ended, their results as long as they are kept, and those who wait for them. */
+/** The outcomes of finished tasks, their results while they are kept, and the callers that wait for a result. */
 export class ResultStore {
   readonly #clock: Clock;
   readonly #budget: Budget;
-  readonly #ended = new Map<string, Ended>();
-  /** Those of which something is to be forgotten, the soonest first. */
-  readonly #fading = new Heap<Ended>((a, b) => fadeTime(a) < fadeTime(b));
-  /** The most recent ones that had a result to keep; the oldest is overwritten. */
-  readonly #recent: Ended[] = [];
+  readonly #outcomes = new Map<string, StoredOutcome>();
+  /** Outcomes that expire, or whose result does, the next first. */
+  readonly #expiring = new Heap<StoredOutcome>((a, b) => expiryOf(a) < expiryOf(b));
+  /** The most recent outcomes with a result that is kept; the oldest one is overwritten. */
+  readonly #recent: StoredOutcome[] = [];
   #recentCount = 0;
   readonly #waiters = new Map<string, Set<Deferred<Payload | null>>>();
   #timer: Timer | undefined;
@@ -50,135 +51,141 @@ export class ResultStore {
     this.#budget = budget;
   }
 
-  /** Notes how a task has ended, and tells those who wait for it. */
-  store(taskId: string, { result, ttl, failedId, by, deliveries }: End): void {
-    const before = this.#ended.get(taskId);
-    if (before) this.#forget(before);
+  /** Stores the outcome of a task, and resolves the waits for its result. */
+  store(taskId: string, { result, ttl, failedId, by, deliveries }: Outcome): void {
+    const previous = this.#outcomes.get(taskId);
+    if (previous) this.#remove(previous);
     const time = this.#clock.monotonic();
     const payload = storedPayload(result);
-    const ended: Ended = {
+    const outcome: StoredOutcome = {
       taskId,
       failedId,
       by,
       deliveries,
       result: ttl === 0 ? null : payload,
-      keptUntil: time + (ttl ?? Infinity),
-      knownUntil: time + Math.max(ttl ?? Infinity, remembered),
+      resultUntil: time + (ttl ?? Infinity),
+      outcomeUntil: time + Math.max(ttl ?? Infinity, minOutcomeTtl),
       heapIndex: 0,
     };
-    this.#ended.set(taskId, ended);
-    this.#budget.add(0, endSize + (ended.result?.length ?? 0));
-    if (ended.result !== null) this.#recent[this.#recentCount++ % recentLimit] = ended;
+    this.#outcomes.set(taskId, outcome);
+    this.#budget.add(0, outcomeSize + (outcome.result?.length ?? 0));
+    if (outcome.result !== null) this.#recent[this.#recentCount++ % recentLimit] = outcome;
     if (ttl !== null) {
-      this.#fading.push(ended);
+      this.#expiring.push(outcome);
       this.#setTimer();
     }
-    this.settle(taskId, payload);
+    this.notify(taskId, payload);
   }
 
-  /** Whether it is known that a task has ended. */
+  /** Whether a task has finished, as far as its outcome is still kept. */
   has(taskId: string): boolean {
     return this.#find(taskId) !== undefined;
   }
 
-  /** How a task has ended; `undefined` when that is not known. */
+  /** Returns the outcome of a task; `undefined` when it has not finished, or its outcome has expired. */
   outcome(taskId: string): { readonly failedId: string | null } | undefined {
     return this.#find(taskId);
   }
 
-  /** The result of a task; `null` when there is none. */
+  /** Returns the result of a task; `null` when none is kept. */
   get(taskId: string): Payload | null {
-    const ended = this.#find(taskId);
-    return ended && ended.keptUntil > this.#clock.monotonic() ? ended.result : null;
+    const outcome = this.#find(taskId);
+    return outcome && outcome.resultUntil > this.#clock.monotonic() ? outcome.result : null;
   }
 
-  /** Whether it was just this that has ended a task. */
-  isEndedBy(taskId: string, { failedId, by, deliveries }: Omit<End, keyof NewResult>): boolean {
-    const ended = this.#find(taskId);
-    return ended?.by === by && ended.deliveries === deliveries && ended.failedId === failedId;
+  /** Whether the task was finished by exactly this lease or abort, so that the call is a repeated one. */
+  isFinishedBy(taskId: string, { failedId, by, deliveries }: Omit<Outcome, keyof NewResult>): boolean {
+    const outcome = this.#find(taskId);
+    return outcome?.by === by && outcome.deliveries === deliveries && outcome.failedId === failedId;
   }
 
-  /** The most recent results that are still kept, latest first. */
+  /** Whether a task was aborted: then a mark has ended it, and no delivery. */
+  isAborted(taskId: string): boolean {
+    const ended = this.#find(taskId);
+    return ended !== undefined && ended.by !== "" && ended.deliveries === 0;
+  }
+
+  /** Returns the most recent results that are still kept, latest first. */
   recent(limit: number): [taskId: string, result: Payload][] {
     const results: [string, Payload][] = [];
     const oldest = Math.max(0, this.#recentCount - recentLimit);
     for (let i = this.#recentCount - 1; i >= oldest && results.length < limit; i--) {
-      const { taskId, result, keptUntil } = this.#recent[i % recentLimit]!;
-      if (result !== null && keptUntil > this.#clock.monotonic()) results.push([taskId, result]);
+      const { taskId, result, resultUntil } = this.#recent[i % recentLimit]!;
+      if (result !== null && resultUntil > this.#clock.monotonic()) results.push([taskId, result]);
     }
     return results;
   }
 
-  /** Lets somebody wait for the end of a task; answers how to stop that. */
+  /** Resolves `waiter` when a task finishes; returns a function that cancels the wait. */
   wait(taskId: string, waiter: Deferred<Payload | null>): () => void {
     let waiters = this.#waiters.get(taskId);
     if (!waiters) this.#waiters.set(taskId, waiters = new Set());
     waiters.add(waiter);
     return () => {
-      const left = this.#waiters.get(taskId);
-      left?.delete(waiter);
-      if (left?.size === 0) this.#waiters.delete(taskId);
+      const current = this.#waiters.get(taskId);
+      current?.delete(waiter);
+      if (current?.size === 0) this.#waiters.delete(taskId);
     };
   }
 
-  /** Tells those who wait for a task of its result, or that there is none. */
-  settle(taskId: string, result: Payload | null): void {
+  /** Resolves the waits for a task with its result, or with `null` if it will never have one. */
+  notify(taskId: string, result: Payload | null): void {
     const waiters = this.#waiters.get(taskId);
     if (!waiters) return;
     this.#waiters.delete(taskId);
     for (const waiter of waiters) waiter.resolve(result);
   }
 
-  #find(taskId: string): Ended | undefined {
-    const ended = this.#ended.get(taskId);
-    if (!ended || ended.knownUntil > this.#clock.monotonic()) return ended;
-    this.#forget(ended);
+  #find(taskId: string): StoredOutcome | undefined {
+    const outcome = this.#outcomes.get(taskId);
+    if (!outcome || outcome.outcomeUntil > this.#clock.monotonic()) return outcome;
+    this.#remove(outcome);
     return undefined;
   }
 
-  #forget(ended: Ended): void {
-    if (fadeTime(ended) < Infinity) this.#fading.remove(ended);
-    this.#ended.delete(ended.taskId);
-    this.#drop(ended);
-    this.#budget.add(0, -endSize);
+  #remove(outcome: StoredOutcome): void {
+    if (expiryOf(outcome) < Infinity) this.#expiring.remove(outcome);
+    this.#outcomes.delete(outcome.taskId);
+    this.#dropResult(outcome);
+    this.#budget.add(0, -outcomeSize);
   }
 
-  #drop(ended: Ended): void {
-    this.#budget.add(0, -(ended.result?.length ?? 0));
-    ended.result = null;
+  #dropResult(outcome: StoredOutcome): void {
+    this.#budget.add(0, -(outcome.result?.length ?? 0));
+    outcome.result = null;
   }
 
-  /** Forgets what it is time to forget: results, then that there were any. */
-  #fade(): void {
+  /** Removes expired results, and outcomes that have expired themselves. */
+  #expire(): void {
     const time = this.#clock.monotonic();
-    for (let count = 0; count < forgetLimit; count++) {
-      const ended = this.#fading.peek();
-      if (!ended || fadeTime(ended) > time) break;
-      if (ended.knownUntil <= time) {
-        this.#forget(ended);
+    for (let count = 0; count < expireLimit; count++) {
+      const outcome = this.#expiring.peek();
+      if (!outcome || expiryOf(outcome) > time) break;
+      if (outcome.outcomeUntil <= time) {
+        this.#remove(outcome);
       } else {
-        this.#fading.remove(ended);
-        this.#drop(ended);
-        this.#fading.push(ended);
+        this.#expiring.remove(outcome);
+        this.#dropResult(outcome);
+        this.#expiring.push(outcome);
       }
     }
     this.#setTimer();
   }
 
   #setTimer(): void {
-    const first = this.#fading.peek();
-    const time = first ? fadeTime(first) : Infinity;
+    const next = this.#expiring.peek();
+    const time = next ? expiryOf(next) : Infinity;
     if (time >= this.#timerTime) return;
     this.#timer?.cancel();
     this.#timerTime = time;
     this.#timer = this.#clock.timer(Math.max(0, time - this.#clock.monotonic()), () => {
       this.#timerTime = Infinity;
-      this.#fade();
+      this.#expire();
     }, { ref: false });
   }
 }
 
-/** When something of an end is to be forgotten next. */
-function fadeTime({ result, keptUntil, knownUntil }: Ended): number {
-  return result === null ? knownUntil : keptUntil;
+/** Returns when the result expires or, once it has none, the outcome. */
+function expiryOf({ result, resultUntil, outcomeUntil }: StoredOutcome): number {
+  return result === null ? outcomeUntil : resultUntil;
 }

@@ -5,6 +5,7 @@ import type { QueueEvent } from "../contract/membership.ts";
 import type { RecordReader } from "../contract/result.ts";
 import { ConsumerGroups } from "./consumer_groups.ts";
 import type { Keys } from "./keys.ts";
+import { Silence } from "./silence.ts";
 
 /** Options of a consumer on Redis. */
 export interface RedisConsumerOptions extends ConsumerOptions {
@@ -20,10 +21,14 @@ export class ConsumerState {
   readonly keys: Keys;
   readonly options: RedisConsumerOptions;
   readonly groups: ConsumerGroups;
+  /** How long other workers have been silent. */
+  readonly silence: Silence = new Silence();
   /** Receives events of the queue while the worker listens. */
   onEvent: ((event: QueueEvent) => void) | undefined;
   /** Whether deliveries may be in flight: some were leased since the last heartbeat, or it renewed some. */
   isBusy = false;
+  /** Whether events do not arrive, as the server refuses the subscription or cannot be reached for it. */
+  isDeaf = false;
   #idleTimeout: number;
   /** When the idle timeout was last confirmed, by the monotonic clock. */
   #confirmedTime = 0;

@@ -120,6 +120,11 @@ export abstract class KeyTable {
     return this.key(":ts:fanout:", taskId);
   }
 
+  /** Hash: the names of tasks that each consumer has registered, each name between colons. */
+  get registeredNames(): string {
+    return this.key(":ts:names");
+  }
+
   /** Sorted set: the workers, by idle timeout. */
   get workers(): string {
     return this.key(":ts:workers");

@@ -155,6 +155,11 @@ export class RedisBroker implements Broker {
     });
   }
 
+  unref(): void {
+    // A client that is shared belongs to its owner.
+    if (this.#options.ownsRedis) this.redis.unref();
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#results.close(new StreaqError("The worker was closed while waiting for a result"));

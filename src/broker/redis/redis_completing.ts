@@ -1,11 +1,12 @@
 import { adviceFor, ConnectionError } from "../../redis/mod.ts";
-import type { Completing, Completion, Deferral, FanOutReport } from "../contract/completing.ts";
+import type { Completing, Completion, Deferral, FanOutReport, Misdelivery } from "../contract/completing.ts";
 import type { Delivery } from "../contract/delivery.ts";
 import { inChunks } from "./chunks.ts";
 import type { ConsumerState } from "./consumer_state.ts";
 import { fanOutDependents } from "./fan_out_dependents.ts";
 import { finish } from "./scripts/end/finish.ts";
 import { retry } from "./scripts/end/retry.ts";
+import { handOver } from "./scripts/lease/hand_over.ts";
 import { release } from "./scripts/lease/release.ts";
 import { deliveryLimit } from "./scripts/lease/lease_args.ts";
 
@@ -33,6 +34,14 @@ export class RedisCompleting implements Completing {
   async release(deliveries: readonly Delivery[]): Promise<void> {
     const { redis, keys, groups, options: { name } } = this.#state;
     await groups.within(() => release(redis, keys, name, deliveries));
+  }
+
+  async handOver(misdeliveries: readonly Misdelivery[]): Promise<boolean[]> {
+    const { redis, keys, groups, options: { name } } = this.#state;
+    const answers = inChunks(misdeliveries, deliveryLimit).map((chunk) => {
+      return groups.within(() => handOver(redis, keys, name, chunk));
+    });
+    return (await Promise.all(answers)).flat();
   }
 
   async fanOut(): Promise<FanOutReport> {

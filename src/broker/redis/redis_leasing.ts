@@ -8,7 +8,9 @@ import { begin, type Begun, begunKey } from "./scripts/lease/begin.ts";
 import { discard } from "./scripts/lease/discard.ts";
 import { isBefore } from "./scripts/lease/entry_id.ts";
 import { sortEntries, streams } from "./scripts/reply/entries.ts";
+import { observe } from "./scripts/lease/observe.ts";
 import { type Cursors, fromBeginning, read } from "./scripts/lease/read.ts";
+import { releasedConsumer } from "./scripts/lease/released.ts";
 import { start, startLimit } from "./scripts/lease/start.ts";
 
 /** Leases and starts the tasks of a queue on Redis. */
@@ -33,12 +35,22 @@ export class RedisLeasing implements Leasing {
   }
 
   async read(count: number, { takeover, inFlight, quarantined }: ReadOptions): Promise<Read> {
-    const { redis, keys, groups, options, idleTimeout } = this.#state;
-    if (takeover === "first") this.#cursors = fromBeginning(options.priorities);
-    const cursors: Cursors = takeover === "none" ? new Map() : this.#cursors;
-    const known = takeover === "none" ? [] : [...inFlight, ...this.#broken];
-    const search = { known, cursors, quarantined };
-    return this.#note(await groups.within(() => read(redis, keys, { ...options, idleTimeout }, count, search)));
+    const { redis, keys, groups, options } = this.#state;
+    if (takeover === "none") {
+      const search = { known: [], cursors: new Map(), quarantined, dead: [] };
+      const found = await groups.within(() => read(redis, keys, options, count, search));
+      return this.#note({ ...found, takeoverIn: null });
+    }
+    if (takeover === "first") {
+      await this.#observe();
+      this.#cursors = fromBeginning(options.priorities);
+    }
+    const { idleTimeout, silence } = this.#state;
+    const time = options.clock.monotonic();
+    const known = [...inFlight, ...this.#broken];
+    const search = { known, cursors: this.#cursors, quarantined, dead: silence.dead(idleTimeout, time) };
+    const found = await groups.within(() => read(redis, keys, options, count, search));
+    return this.#note({ ...found, takeoverIn: silence.nextIn(idleTimeout, time) });
   }
 
   async wait(count: number, ms: number, { slots }: { slots: number }): Promise<Read> {
@@ -56,7 +68,7 @@ export class RedisLeasing implements Leasing {
       return await begin(connection, keys, options, limit, this.#largest, { binary: options.binary, timeout });
     };
     const [reply, begun] = await groups.within(() => this.#blocking.read([...command], ms, followUp));
-    const found: Read = { deliveries: [], broken: [], unfinished: false, passedOver: false };
+    const found: Read = { deliveries: [], broken: [], unfinished: false, passedOver: false, takeoverIn: null };
     for (const [name, entries] of streams(reply)) sortEntries(found, priorities[names.indexOf(name)]!, entries);
     if (begun) this.#keepStarts(found.deliveries, begun);
     return this.#note(found);
@@ -97,6 +109,21 @@ export class RedisLeasing implements Leasing {
     const start = this.#begun.get(delivery);
     if (start) this.#begun.delete(delivery);
     return start;
+  }
+
+  /** Watches the other consumers: those that are silent for too long are dead. */
+  async #observe(): Promise<void> {
+    const { redis, keys, groups, options, silence } = this.#state;
+    try {
+      const { idleTimeout, consumers } = await groups.within(() => observe(redis, keys, options));
+      // A worker without leases learns late of one with a larger timeout.
+      if (idleTimeout > this.#state.idleTimeout) this.#state.adoptIdleTimeout(idleTimeout);
+      const others = consumers.filter(({ name }) => name !== options.name && name !== releasedConsumer);
+      silence.observe(others, options.clock.monotonic());
+    } catch (error) {
+      silence.reset();
+      throw error;
+    }
   }
 
   #keepStarts(deliveries: readonly Delivery[], begun: Begun): void {

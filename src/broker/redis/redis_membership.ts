@@ -55,7 +55,7 @@ export class RedisMembership implements Membership {
     const pending = await this.#heartbeat(status);
     // The worker is no longer recorded as alive, so it renews everything.
     if (pending < 0) return await this.#renew(inFlight, status);
-    return { lost: [], idleTimeout: this.#state.idleTimeout, hasPending: pending > 0 };
+    return { lost: [], aborted: [], idleTimeout: this.#state.idleTimeout, hasPending: pending > 0 };
   }
 
   onEvent(listener: (event: QueueEvent) => void): () => void {
@@ -64,11 +64,15 @@ export class RedisMembership implements Membership {
     const notify = state.onEvent = (event) => {
       // Another worker may have another idle timeout, which only a renewal returns.
       if (event.kind === "joined" || event.kind === "connected") this.#heartbeats = heartbeatsPerRenewal;
+      // While this worker was cut off, it could not see that others were active.
+      if (event.kind === "connected") state.silence.reset();
+      if (event.kind === "connected" || event.kind === "deaf") state.isDeaf = event.kind === "deaf";
       listener(event);
     };
     const unlisten = state.redis.listen(state.keys.wake, {
       message: (message) => notify(readEvent(text.decode(message))),
       subscribed: () => notify({ kind: "connected" }),
+      failed: (reason) => notify({ kind: "deaf", reason }),
       isPatient: () => !state.isBusy,
     });
     return () => {
@@ -113,7 +117,8 @@ export class RedisMembership implements Membership {
     this.#state.adoptIdleTimeout(Math.max(...renewals.map(({ idleTimeout }) => idleTimeout)));
     this.#state.reportFanOuts(Math.max(...renewals.map(({ listed }) => listed)));
     const lost = renewals.flatMap(({ lost }) => lost);
-    return { lost, idleTimeout: this.#state.idleTimeout, hasPending: false };
+    const aborted = renewals.flatMap(({ aborted }) => aborted);
+    return { lost, aborted, idleTimeout: this.#state.idleTimeout, hasPending: false };
   }
 
   /** Sends a heartbeat; returns how many entries are pending, or -1 if the worker was not recorded as alive. */

@@ -2,6 +2,7 @@ import { Batch } from "../../base/batch.ts";
 import { StreaqError } from "../../base/errors.ts";
 import type { Publishing } from "../../broker/contract/broker.ts";
 import type { NewTask, Published } from "../../broker/contract/task.ts";
+import type { RecordCodec } from "../records/record_codec.ts";
 import type { Calendar } from "../schedule/calendar.ts";
 
 /** How many tasks of one turn of the event loop are published in one call. */
@@ -10,6 +11,7 @@ const batchLimit = 500;
 /** Options of a {@linkcode Publisher}. */
 export interface PublisherOptions {
   readonly publishing: Publishing;
+  readonly codec: RecordCodec;
   readonly calendar: Calendar;
   readonly timeZone: string;
 }
@@ -85,15 +87,17 @@ export class Publisher {
   }
 
   async #storeSchedule({ id, priority, data }: NewTask, expression: string): Promise<Published> {
-    const { publishing, calendar, timeZone } = this.#options;
+    const { publishing, calendar, codec, timeZone } = this.#options;
     // The server's clock decides what is due.
     const time = calendar.next(expression, timeZone, await publishing.time());
     if (time === null) {
       const shown = JSON.stringify(expression);
       throw new StreaqError(`Cannot use cron expression ${shown} in time zone ${timeZone}: it is never due again`);
     }
-    const schedule = { name: id, isStatic: false, expression, timeZone, priority, data };
-    const answer = await publishing.schedule(schedule, { taskId: id, data, time });
+    const schedule = { name: id, isStatic: false, expression, timeZone, priority };
+    // A record of a task does not pass for that of a schedule.
+    const record = codec.encodeSchedule(schedule, codec.decodeTask(id, data));
+    const answer = await publishing.schedule({ ...schedule, data: record }, { taskId: id, data, time });
     return answer === "exists" || answer === "done" ? answer : "created";
   }
 

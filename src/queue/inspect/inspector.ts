@@ -96,8 +96,9 @@ export class Inspector {
 
   async schedules({ limit = 100 }: { limit?: number | undefined } = {}): Promise<Schedule[]> {
     const schedules = await this.#options.broker.schedules(checkLimit(limit, maxListed));
-    return schedules.map(({ name, isStatic, expression, timeZone, priority, time, data }) => {
-      const { fnName, args, kwargs } = this.#options.records.read(name, data);
+    return schedules.map((schedule) => {
+      const { name, isStatic, expression, timeZone, priority, time, data } = schedule;
+      const { fnName, args, kwargs } = this.#options.records.readSchedule(schedule, data);
       return { id: name, fnName, args, kwargs, expression, timeZone, priority, nextRun: time, dynamic: !isStatic };
     });
   }

@@ -6,6 +6,7 @@ import type { ClientOptions, RedisClient } from "../../redis/mod.ts";
 import type { Lifespan } from "../context/lifespan.ts";
 import { jsonSerializer } from "../records/json_serializer.ts";
 import type { Serializer } from "../records/serializer.ts";
+import { checkTimeZone } from "../schedule/time_zone.ts";
 import type { WorkerOptions } from "./worker_options.ts";
 
 /** {@linkcode WorkerOptions} with all defaults filled in; durations are milliseconds. */
@@ -82,7 +83,7 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     serializer,
     signingSecret,
     maxPayload: checkInteger("maxPayload", maxPayload, 1),
-    timeZone: checkTimeZone(timeZone),
+    timeZone: checkZone(timeZone),
     handleSignals,
     idleTimeout: milliseconds(idleTimeout, "idleTimeout"),
     gracePeriod: milliseconds(gracePeriod, "gracePeriod"),
@@ -112,12 +113,11 @@ function checkInteger(option: string, value: number, min: number): number {
   throw new RangeError(`Cannot use option "${option}": expected an integer >= ${min}, got ${value}`);
 }
 
-function checkTimeZone(timeZone: string): string {
+function checkZone(timeZone: string): string {
   try {
-    new Intl.DateTimeFormat("en", { timeZone });
-    return timeZone;
+    return checkTimeZone(timeZone);
   } catch (cause) {
-    throw new RangeError(`Cannot use option "timeZone": expected an IANA time zone, got ${timeZone}`, { cause });
+    throw new RangeError(`Cannot use option "timeZone": ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -1,5 +1,6 @@
 import { StreaqError } from "../../base/errors.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
+import type { NewSchedule } from "../../broker/contract/schedule.ts";
 import { argumentsFrom } from "../tasks/tuple.ts";
 import { describeFailure } from "./failure.ts";
 import { jsonSerializer } from "./json_serializer.ts";
@@ -15,6 +16,7 @@ import {
   type TaskRecord,
   unpackTask,
 } from "./task_record.ts";
+import type { Signer } from "./signature.ts";
 import type { TaskResult, TaskResultFields } from "./task_result.ts";
 import { type RecordKind, unreadable } from "./unreadable.ts";
 
@@ -26,6 +28,12 @@ export type TaskOutcome = { readonly success: true; readonly value: unknown } | 
   readonly success: false;
   readonly error: unknown;
 };
+
+/** The part of a schedule that its signature covers. */
+export type SignedSchedule = Pick<NewSchedule, "name" | "expression" | "timeZone">;
+
+/** What a signed record is. */
+const [taskLabel, resultLabel] = ["task", "result"];
 
 /** Encodes and decodes the stored data of a task: its record, its result, and the input that it pipes on. */
 export class RecordCodec {
@@ -46,10 +54,26 @@ export class RecordCodec {
 
   /** @throws {StreaqError} When the arguments cannot be serialised, or are too many or too large. */
   encodeTask(taskId: string, task: NewTaskRecord): Payload {
-    const subject = `the arguments of task ${task.fnName}`;
-    const args = trim(task.args);
-    checkCount(args, subject);
-    return this.#codec.encode(packTask(taskId, args === task.args ? task : { ...task, args }), subject);
+    return this.#encodeTask(taskId, task, taskLabel);
+  }
+
+  /**
+   * Encodes the task of a schedule. Its signature covers the expression and the time zone.
+   *
+   * @throws {StreaqError} When the arguments cannot be serialised, or are too many or too large.
+   */
+  encodeSchedule(schedule: SignedSchedule, task: NewTaskRecord): Payload {
+    return this.#encodeTask(schedule.name, task, scheduleLabel(schedule));
+  }
+
+  /** Which secret has signed the record of a task; the first, if records are not signed. */
+  signerOfTask(data: Payload): Signer {
+    return this.#codec.signer(data, taskLabel);
+  }
+
+  /** Which secret has signed the record of a schedule; the first, if records are not signed. */
+  signerOfSchedule(schedule: SignedSchedule, data: Payload): Signer {
+    return this.#codec.signer(data, scheduleLabel(schedule));
   }
 
   /** The name in a task's record, without decoding the rest; `undefined` when it cannot be found. */
@@ -59,7 +83,13 @@ export class RecordCodec {
 
   /** @throws {StreaqError} When the data is not the record of this task. */
   decodeTask(taskId: string, data: Payload): TaskRecord {
-    return unpackTask(taskId, this.#decodeRecord(data, "record of task", taskId));
+    return unpackTask(taskId, this.#decodeRecord(data, "record of task", taskId, taskLabel));
+  }
+
+  /** @throws {StreaqError} When the data is not the task of this schedule. */
+  decodeSchedule(schedule: SignedSchedule, data: Payload): TaskRecord {
+    const { name } = schedule;
+    return unpackTask(name, this.#decodeRecord(data, "record of task", name, scheduleLabel(schedule)));
   }
 
   /**
@@ -71,7 +101,7 @@ export class RecordCodec {
     const subject = `the input piped from task ${fnName}`;
     const args = argumentsFrom(value);
     checkCount(args, subject);
-    return this.#codec.encode(args, subject, inputContext(taskId));
+    return this.#codec.encode(args, subject, inputLabel(taskId));
   }
 
   /**
@@ -81,7 +111,7 @@ export class RecordCodec {
    * @throws {StreaqError} When the data is not its output.
    */
   decodeInput(previous: string, data: Payload): readonly unknown[] {
-    const args = this.#codec.decode(data, "input piped from task", previous, inputContext(previous));
+    const args = this.#codec.decode(data, "input piped from task", previous, inputLabel(previous));
     if (isArguments(args)) return args;
     throw unreadable("input piped from task", previous, "it is not an array of arguments");
   }
@@ -89,24 +119,35 @@ export class RecordCodec {
   /** @throws {StreaqError} When a value cannot be serialised, or is too large; never for a failure. */
   encodeResult(fields: TaskResultFields, outcome: TaskOutcome, dependencies: readonly string[] = []): Payload {
     if (!outcome.success) {
-      return this.#codec.encodeFailure(packResult(fields, false, describeFailure(outcome.error), dependencies));
+      return this.#codec.encodeFailure(
+        packResult(fields, false, describeFailure(outcome.error), dependencies),
+        resultLabel,
+      );
     }
     const value = outcome.value === undefined && this.#isJson ? null : outcome.value;
-    return this.#codec.encode(packResult(fields, true, value, dependencies), `the result of task ${fields.fnName}`);
+    const record = packResult(fields, true, value, dependencies);
+    return this.#codec.encode(record, `the result of task ${fields.fnName}`, resultLabel);
   }
 
   /** @throws {StreaqError} When the data is not the result of this task. */
   decodeResult(taskId: string, data: Payload): TaskResult<unknown> {
-    return unpackResult(taskId, this.#decodeRecord(data, "result of task", taskId));
+    return unpackResult(taskId, this.#decodeRecord(data, "result of task", taskId, resultLabel));
   }
 
   /** The tasks that the task of a result was enqueued after, as far as it remembers them. */
   decodeDependencies(taskId: string, data: Payload): readonly string[] {
-    return readDependencies(this.#decodeRecord(data, "result of task", taskId).d);
+    return readDependencies(this.#decodeRecord(data, "result of task", taskId, resultLabel).d);
   }
 
-  #decodeRecord(data: Payload, kind: RecordKind, taskId: string): Readonly<Record<string, unknown>> {
-    const record = this.#codec.decode(data, kind, taskId);
+  #encodeTask(taskId: string, task: NewTaskRecord, label: string): Payload {
+    const subject = `the arguments of task ${task.fnName}`;
+    const args = trim(task.args);
+    checkCount(args, subject);
+    return this.#codec.encode(packTask(taskId, args === task.args ? task : { ...task, args }), subject, label);
+  }
+
+  #decodeRecord(data: Payload, kind: RecordKind, taskId: string, label: string): Readonly<Record<string, unknown>> {
+    const record = this.#codec.decode(data, kind, taskId, label);
     if (typeof record !== "object" || record === null) throw unreadable(kind, taskId, "it is not an object");
     if ((record as Record<string, unknown>).i !== taskId) {
       throw unreadable(kind, taskId, "it was stored under another id");
@@ -116,8 +157,12 @@ export class RecordCodec {
 }
 
 /** An input has no room for an id, so its signature covers that: it cannot pass for the input from another task. */
-function inputContext(previous: string): string {
-  return `input ${previous}`;
+function inputLabel(previous: string): string {
+  return `input ${JSON.stringify(previous)}`;
+}
+
+function scheduleLabel({ expression, timeZone }: SignedSchedule): string {
+  return `schedule ${JSON.stringify([expression, timeZone])}`;
 }
 
 /** Drops trailing `undefined` arguments: JSON would turn them into `null`, and defaults would not apply. */

@@ -2,7 +2,7 @@ import { StreaqError } from "../../base/errors.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
 import { jsonSerializer } from "./json_serializer.ts";
 import type { Serializer } from "./serializer.ts";
-import { Signature } from "./signature.ts";
+import { Signature, type Signer } from "./signature.ts";
 import { type RecordKind, unreadable } from "./unreadable.ts";
 import { UnserialisableError } from "./unserialisable_error.ts";
 
@@ -37,17 +37,17 @@ export class SealedCodec {
    * Encodes a value.
    *
    * @param subject Names the value in an error.
-   * @param context Signed together with the value, and required again to decode it.
+   * @param label What the value is. It is signed together with the value, and required again to decode it.
    * @throws {StreaqError} When the value cannot be serialised, or is too large.
    */
-  encode(value: unknown, subject: string, context?: string): Payload {
+  encode(value: unknown, subject: string, label: string): Payload {
     let data: Payload;
     try {
       data = this.#serialize(value);
     } catch (cause) {
       throw new StreaqError(`Cannot serialise ${subject}: ${explain(cause)}`, { cause });
     }
-    if (!exceeds(data, this.#maxPayload)) return this.#seal(data, context);
+    if (!exceeds(data, this.#maxPayload)) return this.#seal(data, label);
     throw new StreaqError(
       `Cannot store ${subject}: expected at most ${this.#maxPayload} bytes (maxPayload), got ${byteLength(data)}`,
     );
@@ -56,12 +56,12 @@ export class SealedCodec {
   /**
    * Encodes the record of a failure. It has no size limit: its fields are bounded, and nothing could be stored instead.
    */
-  encodeFailure(record: unknown): Payload {
+  encodeFailure(record: unknown, label: string): Payload {
     try {
-      return this.#seal(this.#serialize(record));
+      return this.#seal(this.#serialize(record), label);
     } catch {
       // The task must complete, even if its serializer cannot read the failure.
-      return this.#seal(this.#toPayload(JSON.stringify(record)));
+      return this.#seal(this.#toPayload(JSON.stringify(record)), label);
     }
   }
 
@@ -70,8 +70,8 @@ export class SealedCodec {
    *
    * @throws {StreaqError} When the signature is wrong, or the data cannot be deserialised.
    */
-  decode(sealed: Payload, kind: RecordKind, taskId: string, context?: string): unknown {
-    const data = this.#open(sealed, context);
+  decode(sealed: Payload, kind: RecordKind, taskId: string, label: string): unknown {
+    const data = this.#open(sealed, label);
     if (data === null) throw unreadable(kind, taskId, "its signature is missing or wrong");
     try {
       return typeof data === "string" ? JSON.parse(data) : this.#serializer.deserialize(data);
@@ -79,6 +79,12 @@ export class SealedCodec {
       // The parser's own message may quote the payload.
       throw unreadable(kind, taskId, "the serializer cannot deserialise it");
     }
+  }
+
+  /** Which secret has signed a record; the first, if records are not signed. */
+  signer(sealed: Payload, label: string): Signer {
+    if (!this.#signature) return "first";
+    return typeof sealed === "string" ? "none" : this.#signature.signer(sealed, label);
   }
 
   #serialize(value: unknown): Payload {
@@ -93,14 +99,14 @@ export class SealedCodec {
     return typeof data === "string" && this.binary ? encoder.encode(data) : data;
   }
 
-  #seal(data: Payload, context?: string): Payload {
-    return this.#signature && typeof data !== "string" ? this.#signature.seal(data, context) : data;
+  #seal(data: Payload, label: string): Payload {
+    return this.#signature && typeof data !== "string" ? this.#signature.seal(data, label) : data;
   }
 
   /** Returns the data without its signature; `null` when that is missing or wrong. */
-  #open(data: Payload, context?: string): Payload | null {
+  #open(data: Payload, label: string): Payload | null {
     if (!this.#signature) return data;
-    return typeof data === "string" ? null : this.#signature.open(data, context);
+    return typeof data === "string" ? null : this.#signature.open(data, label);
   }
 }
 

@@ -3,6 +3,9 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 /** The length of an HMAC-SHA-256, in bytes. */
 export const signatureSize = 32;
 
+/** Which of several secrets has signed a record: the first, which signs new ones, another one, or none of them. */
+export type Signer = "first" | "other" | "none";
+
 /** Signs records, and verifies that a record was signed with one of the secrets. */
 export class Signature {
   readonly #secrets: readonly string[];
@@ -19,20 +22,31 @@ export class Signature {
     }
   }
 
-  /** Appends the signature to the bytes. It is valid only together with the same context. */
-  seal(bytes: Uint8Array, context?: string): Uint8Array {
+  /**
+   * Appends the signature to the bytes.
+   *
+   * @param label What the bytes are, without a zero byte. The signature is valid only together with the same label, so
+   * that one kind of record never passes for another.
+   */
+  seal(bytes: Uint8Array, label: string): Uint8Array {
     const sealed = new Uint8Array(bytes.length + signatureSize);
     sealed.set(bytes);
-    sealed.set(sign(bytes, this.#secrets[0]!, context), bytes.length);
+    sealed.set(sign(bytes, this.#secrets[0]!, label), bytes.length);
     return sealed;
   }
 
   /** Returns the bytes without their signature; `null` when it is missing or wrong. */
-  open(sealed: Uint8Array, context?: string): Uint8Array | null {
-    if (sealed.length < signatureSize) return null;
+  open(sealed: Uint8Array, label: string): Uint8Array | null {
+    return this.signer(sealed, label) === "none" ? null : sealed.subarray(0, -signatureSize);
+  }
+
+  /** Which secret has signed the bytes. */
+  signer(sealed: Uint8Array, label: string): Signer {
+    if (sealed.length < signatureSize) return "none";
     const bytes = sealed.subarray(0, -signatureSize);
     const signature = sealed.subarray(-signatureSize);
-    return this.#secrets.some((secret) => timingSafeEqual(sign(bytes, secret, context), signature)) ? bytes : null;
+    const index = this.#secrets.findIndex((secret) => timingSafeEqual(sign(bytes, secret, label), signature));
+    return index < 0 ? "none" : index === 0 ? "first" : "other";
   }
 }
 
@@ -51,8 +65,7 @@ function describe(value: unknown): string {
   return value === null || value === undefined ? String(value) : `a ${typeof value}`;
 }
 
-function sign(bytes: Uint8Array, secret: string, context: string | undefined): Uint8Array {
-  const hmac = createHmac("sha256", secret).update(bytes);
-  // The zero byte separates the bytes from the context: it does not occur in text.
-  return (context === undefined ? hmac : hmac.update(`\0${context}`)).digest();
+function sign(bytes: Uint8Array, secret: string, label: string): Uint8Array {
+  // The zero byte separates the label from the bytes.
+  return createHmac("sha256", secret).update(`${label}\0`).update(bytes).digest();
 }

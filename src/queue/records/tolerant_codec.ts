@@ -3,7 +3,7 @@ import type { Payload } from "../../broker/contract/payload.ts";
 import type { NewResult, RecordReader } from "../../broker/contract/result.ts";
 import type { Definition } from "../tasks/definition.ts";
 import { defaultTtl } from "../tasks/resolve_task_options.ts";
-import type { RecordCodec } from "./record_codec.ts";
+import type { RecordCodec, SignedSchedule } from "./record_codec.ts";
 import type { TaskRecord } from "./task_record.ts";
 import { failure, type TaskResult } from "./task_result.ts";
 
@@ -42,6 +42,15 @@ export class TolerantCodec implements RecordReader {
   read(taskId: string, data: Payload): TaskRecord {
     try {
       return this.#options.codec.decodeTask(taskId, data);
+    } catch {
+      return unknownRecord;
+    }
+  }
+
+  /** Reads the task of a schedule; {@linkcode unknownRecord} when that is not possible. */
+  readSchedule(schedule: SignedSchedule, data: Payload): TaskRecord {
+    try {
+      return this.#options.codec.decodeSchedule(schedule, data);
     } catch {
       return unknownRecord;
     }

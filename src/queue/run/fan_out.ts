@@ -4,7 +4,7 @@ import type { Logger } from "../../base/log.ts";
 import type { Completing } from "../../broker/contract/completing.ts";
 import { persist } from "./persist.ts";
 
-/** What a {@linkcode FanOut} needs of its worker. */
+/** Options of a {@linkcode FanOut}. */
 export interface FanOutOptions {
   readonly completing: Completing;
   readonly clock: Clock;

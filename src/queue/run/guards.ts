@@ -6,7 +6,10 @@ import type { Definition } from "../tasks/definition.ts";
 import type { Execution } from "./execution.ts";
 import { showTries } from "./outcome.ts";
 
-/** What the guards need of their worker. */
+/** The worker has registered no task of a name. */
+export class UnknownTaskError extends StreaqError {}
+
+/** Options of the guards. */
 export interface GuardOptions {
   readonly codec: RecordCodec;
   readonly registry: ReadonlyMap<string, Definition>;
@@ -72,7 +75,7 @@ function resolve(execution: Execution, _: Started, { registry }: GuardOptions): 
   const { fnName } = execution.record!;
   execution.definition = registry.get(fnName);
   if (execution.definition) return undefined;
-  return new StreaqError(`Cannot run task ${fnName}: no task of this name is registered`);
+  return new UnknownTaskError(`Cannot run task ${fnName}: no task of this name is registered`);
 }
 
 function expired(execution: Execution, { isFirst, time }: Started): Error | undefined {

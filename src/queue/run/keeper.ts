@@ -17,10 +17,14 @@ export interface KeeperOptions {
   readonly onPending: () => void;
   /** Called for each delivery that another worker has taken over. */
   readonly onLost: (delivery: Delivery) => void;
+  /** Called for each delivery whose task was aborted. */
+  readonly onAborted: (delivery: Delivery) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
+/** The longest wait while tasks are in flight, in milliseconds: an event about them may have been missed. */
+const longestPause = 5000;
 /** The longest wait after a failure, in milliseconds. */
 const afterFailure = 1000;
 
@@ -48,13 +52,14 @@ export class Keeper {
 
   /** Renews again and again until the signal is aborted. */
   async keep(signal: AbortSignal): Promise<void> {
-    const { inFlight, idleTimeout, clock, logger } = this.#options;
-    let hasFailed = false;
+    const { clock, logger } = this.#options;
+    let [latest, hasFailed] = [clock.monotonic(), false];
     while (!signal.aborted) {
-      // A task that arrives during the pause has a fresh lease, so half of the timeout is soon enough for it too.
-      const pause = hasFailed ? Math.min(idleTimeout / 3, afterFailure) : idleTimeout / (inFlight.isEmpty ? 2 : 3);
-      await this.#asked.waitAtMost(pause, { clock, signal });
+      const left = latest + this.#pause(hasFailed) - clock.monotonic();
+      // In slices, as tasks may arrive meanwhile that are not to wait for as long.
+      if (left > 0 && !await this.#asked.waitAtMost(Math.min(left, longestPause), { clock, signal })) continue;
       if (signal.aborted) return;
+      latest = clock.monotonic();
       try {
         await abortable(this.#renew(), signal);
         hasFailed = false;
@@ -66,10 +71,18 @@ export class Keeper {
     }
   }
 
+  /** How long after a renewal the next one is due, in milliseconds. */
+  #pause(hasFailed: boolean): number {
+    const { inFlight, idleTimeout } = this.#options;
+    const pause = inFlight.isEmpty ? idleTimeout / 2 : Math.min(idleTimeout / 3, longestPause);
+    return hasFailed ? Math.min(pause, afterFailure) : pause;
+  }
+
   async #renew(): Promise<void> {
-    const { membership, inFlight, locks, status, onLost, onPending } = this.#options;
+    const { membership, inFlight, locks, status, onLost, onAborted, onPending } = this.#options;
     const [renewal] = await Promise.all([membership.renew(inFlight.leased(), status()), locks.extend()]);
     for (const delivery of renewal.lost) onLost(delivery);
+    for (const delivery of renewal.aborted) onAborted(delivery);
     this.#compare(renewal);
     if (renewal.hasPending) onPending();
   }

@@ -1,7 +1,7 @@
 import { Batch } from "../../base/batch.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Completing, Completion, Deferral } from "../../broker/contract/completing.ts";
+import type { Completing, Completion, Deferral, Misdelivery } from "../../broker/contract/completing.ts";
 import type { Delivery } from "../../broker/contract/delivery.ts";
 import { persist } from "./persist.ts";
 
@@ -23,6 +23,7 @@ export class Outbox {
   readonly #finishing: Batch<Completion, boolean | Error>;
   readonly #retrying: Batch<Deferral, boolean | Error>;
   readonly #releasing: Batch<Delivery, void>;
+  readonly #handingOver: Batch<Misdelivery, boolean>;
   readonly #pending = new Set<Promise<unknown>>();
 
   constructor(options: OutboxOptions) {
@@ -34,6 +35,10 @@ export class Outbox {
     );
     this.#retrying = new Batch(
       (deferrals) => this.#persist("Putting tasks back", () => completing.retry(deferrals)),
+      batchLimit,
+    );
+    this.#handingOver = new Batch(
+      (misdeliveries) => this.#persist("Handing tasks over", () => completing.handOver(misdeliveries)),
       batchLimit,
     );
     this.#releasing = new Batch(async (deliveries) => {
@@ -65,6 +70,16 @@ export class Outbox {
    */
   release(delivery: Delivery): Promise<void> {
     return this.#track(this.#releasing.add(delivery));
+  }
+
+  /**
+   * Hands a delivery over to a worker that has registered its task.
+   *
+   * @returns `false` when no other living worker has.
+   * @throws When it was given up.
+   */
+  handOver(misdelivery: Misdelivery): Promise<boolean> {
+    return this.#track(this.#handingOver.add(misdelivery));
   }
 
   /** Resolves when everything is stored, or was given up. */

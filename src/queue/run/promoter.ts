@@ -13,11 +13,6 @@ export interface PromoterOptions {
   readonly logger: Logger;
 }
 
-/** How often to look although nothing is expected to be due, in milliseconds. */
-const interval = 600_000;
-/** How long to leave a cron job to the worker that has registered it before looking again, in milliseconds. */
-const otherWorkerTime = 1000;
-
 /**
  * Moves due tasks to their streams, has the scheduler enqueue the occurrences that follow, and sleeps until the next task is
  * due.
@@ -65,16 +60,19 @@ export class Promoter {
    */
   async promote(signal: AbortSignal): Promise<void> {
     const { scheduling, scheduler, clock, logger } = this.#options;
-    this.#nextTime = clock.monotonic() + interval;
+    this.#nextTime = Infinity;
     for (;;) {
       const operation = () => scheduling.promote();
       const answer = await persist(operation, { what: "Moving due tasks", clock, logger, signal });
-      const { promoted, next, nextSchedule } = answer;
+      const { promoted, next, nextSchedule, pollIn } = answer;
       this.#promoted += promoted;
       if (next !== null) this.#lookIn(next);
+      this.#lookIn(pollIn);
+      if (nextSchedule !== null) scheduler.found();
       if (nextSchedule === 0) {
-        if (await scheduler.tick()) continue;
-        this.#lookIn(otherWorkerTime);
+        const ticked = await scheduler.tickDue();
+        if (ticked.hasChanged || ticked.next === 0) continue;
+        if (ticked.next !== null) this.#lookIn(ticked.next);
       } else if (nextSchedule !== null) {
         this.#lookIn(nextSchedule);
       }

@@ -40,8 +40,10 @@ export class Reader {
   readonly #changed = new Notice();
   /** Whether the next read searches for expired leases. */
   #takeover: Takeover = "first";
-  /** When to search next although nothing asks for it, by the monotonic clock. */
+  /** When to search next while tasks are in flight, by the monotonic clock. */
   #takeoverTime = 0;
+  /** When a lease that seems to have expired can be taken over, by the monotonic clock. */
+  #confirmTime = Infinity;
   /** Whether the last search passed over quarantined tasks, because one was here already. */
   #passedOver = false;
 
@@ -66,7 +68,13 @@ export class Reader {
         const found = count > 0 ? await this.#lease(count, signal) : null;
         if (found && found.deliveries.length + found.broken.length > 0) yield found;
         else if (found?.unfinished) continue;
-        else if (found && burst && inFlight.isEmpty) {
+        else if (found && burst && inFlight.isEmpty && this.#confirmTime < Infinity) {
+          // Tasks of a worker that seems to have died are left to read.
+          await this.#changed.waitAtMost(this.#confirmTime - this.#options.clock.monotonic(), {
+            clock: this.#options.clock,
+            signal,
+          });
+        } else if (found && burst && inFlight.isEmpty) {
           // It rejects only when the signal is aborted.
           await arrivals.bring(signal).catch(() => {});
           // Nothing arrived now, and nothing while the queue was read.
@@ -117,16 +125,17 @@ export class Reader {
   async #leaseOnce(count: number, signal: AbortSignal): Promise<Read> {
     const { leasing, inFlight, clock, burst, streams, slots } = this.#options;
     // A worker with nothing in flight is notified when there is something to take over.
-    const isDue = () => !inFlight.isEmpty && clock.monotonic() >= this.#takeoverTime;
+    const dueTime = () => inFlight.isEmpty ? this.#confirmTime : Math.min(this.#takeoverTime, this.#confirmTime);
+    const isDue = () => clock.monotonic() >= dueTime();
     if (isDue()) this.#takeover = "first";
-    let found: Read = { deliveries: [], broken: [], unfinished: false, passedOver: false };
+    let found: Read = { deliveries: [], broken: [], unfinished: false, passedOver: false, takeoverIn: null };
     if (this.#takeover !== "none" || burst || streams > 1) found = await this.#search(count);
     const isAgain = this.#takeover !== "none" || isDue();
     if (found.deliveries.length + found.broken.length > 0 || (burst && inFlight.isEmpty) || isAgain || signal.aborted) {
       return { ...found, unfinished: isAgain };
     }
-    const ms = inFlight.isEmpty ? longestWait : this.#takeoverTime - clock.monotonic();
-    return await leasing.wait(count, Math.ceil(Math.min(ms, longestWait)), { slots: slots() });
+    const ms = Math.min(dueTime() - clock.monotonic(), longestWait);
+    return await leasing.wait(count, Math.ceil(ms), { slots: slots() });
   }
 
   /** Leases what is there without waiting. */
@@ -136,11 +145,13 @@ export class Reader {
     this.#takeover = "none";
     if (takeover === "first") {
       this.#takeoverTime = clock.monotonic() + takeoverInterval;
+      this.#confirmTime = Infinity;
       this.#passedOver = false;
     }
     const quarantined = inFlight.hasQuarantined ? 0 : quarantineLimit;
     const found = await leasing.read(count, { takeover, inFlight: inFlight.deliveries(), quarantined });
     if (found.passedOver) this.#passedOver = true;
+    if (found.takeoverIn !== null) this.#confirmTime = clock.monotonic() + found.takeoverIn;
     // Meanwhile there may have been a reason to begin again.
     if (found.unfinished && this.#takeover === "none") this.#takeover = "continue";
     return found;

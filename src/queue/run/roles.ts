@@ -75,6 +75,7 @@ export class Roles {
   readonly changed: Notice = new Notice();
   readonly #options: RunOptions;
   readonly #prefetch: Prefetch;
+  #isDeaf = false;
 
   constructor(options: RunOptions) {
     const { broker, consumer: { leasing, completing, scheduling, locking, membership } } = options;
@@ -150,14 +151,19 @@ export class Roles {
       status: () => this.status(),
       onPending: () => this.reader.lookForTakeovers(),
       onLost: (delivery) => this.#lose(delivery),
+      onAborted: (delivery) => this.#cancel(delivery),
     });
   }
 
-  /** What the worker reports about itself. */
+  /** The report of the worker about itself. */
   status(): WorkerStatus {
-    const { workerId, counters } = this.#options;
+    const { workerId, counters, registry } = this.#options;
     const { running, lingering } = this.inFlight;
-    return { workerId, summary: `worker ${workerId} ${summarize(counters, { running, lingering })}` };
+    return {
+      workerId,
+      summary: `worker ${workerId} ${summarize(counters, { running, lingering })}`,
+      names: [...registry.keys()],
+    };
   }
 
   /** Passes an event of the queue to the role that it concerns. */
@@ -172,12 +178,16 @@ export class Roles {
       case "due":
         return this.promoter.due(event.ms);
       case "aborted":
-        for (const execution of [...this.inFlight.executions]) {
-          if (execution.delivery.taskId === event.taskId) this.executor.cancel(execution);
+        // Anyone may publish that: a renewal learns whether it is true.
+        for (const { delivery } of this.inFlight.executions) {
+          if (delivery.taskId === event.taskId) return this.keeper.renewSoon();
         }
         return;
+      case "deaf":
+        return this.#becomeDeaf(event.reason);
       case "connected":
         // Earlier events may have been missed.
+        this.#isDeaf = false;
         this.reader.lookForTakeovers();
         this.promoter.due(0);
         this.keeper.renewSoon();
@@ -192,6 +202,21 @@ export class Roles {
       this.dispatcher.dispatchSoon();
     }
     if (freesSlot || execution.state === "gone") this.reader.roomChanged();
+  }
+
+  /** Events of the queue do not arrive: what they would notify of is looked for every few seconds. */
+  #becomeDeaf(reason: Error): void {
+    if (this.#isDeaf) return;
+    this.#isDeaf = true;
+    this.promoter.due(0);
+    this.#options.logger.warn(`Cannot subscribe to the events of the queue, polling instead: ${reason}`);
+  }
+
+  /** The task of a delivery was aborted, and has its result. */
+  #cancel(delivery: Delivery): void {
+    const execution = this.inFlight.find(delivery);
+    if (execution?.state === "buffered") this.inFlight.settle(execution);
+    else if (execution) this.executor.cancel(execution);
   }
 
   /** Another worker has taken a delivery over. */

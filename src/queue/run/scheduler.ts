@@ -3,12 +3,14 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Publishing } from "../../broker/contract/broker.ts";
 import type { Scheduling } from "../../broker/contract/scheduling.ts";
-import type { DueSchedules, NewSchedule, Occurrence, Tick } from "../../broker/contract/schedule.ts";
-import type { CronJob, Definition } from "../tasks/definition.ts";
+import type { DueSchedules, Occurrence, Tick } from "../../broker/contract/schedule.ts";
+import type { Definition } from "../tasks/definition.ts";
 import { persist } from "./persist.ts";
 import type { RecordCodec } from "../records/record_codec.ts";
 import type { Calendar } from "../schedule/calendar.ts";
-import { occurrenceId } from "../schedule/occurrence.ts";
+import { DueCursor } from "../schedule/due_cursor.ts";
+import { ScheduleReviewer } from "./schedule_reviewer.ts";
+import { type Job, Timetable } from "./timetable.ts";
 
 /** Options of a {@linkcode Scheduler}. */
 export interface SchedulerOptions {
@@ -25,11 +27,19 @@ export interface SchedulerOptions {
   readonly logger: Logger;
 }
 
-/**
- * An occurrence that was missed by no more than this, in milliseconds, is enqueued late. A longer gap means that no worker
- * was running: then the occurrence that was enqueued ahead starts late, and the others in the gap are skipped.
- */
-const tolerance = 2000;
+/** After how many milliseconds to look at due schedules again when that failed. */
+const retryTime = 1000;
+
+/** Outcome of {@linkcode Scheduler.tickDue}. */
+export interface Ticked {
+  /** Whether an occurrence was enqueued, or a schedule removed. */
+  readonly hasChanged: boolean;
+  /**
+   * In how many milliseconds to tick again, 0 for at once: when the next schedule is due, or another look at schedules
+   * that were left to other workers; `null` when there is no schedule.
+   */
+  readonly next: number | null;
+}
 
 /**
  * Enqueues the occurrences of schedules. The next occurrence of each is always enqueued ahead, so that it starts on time
@@ -42,14 +52,23 @@ export class Scheduler {
   readonly #unreadable = new Set<string>();
   /** Cron jobs of this worker whose schedule was stored by this run. */
   readonly #scheduled = new Set<string>();
+  readonly #timetable: Timetable;
+  readonly #reviewer: ScheduleReviewer;
+  readonly #cursor: DueCursor;
   readonly #changed = new Notice();
   /** Whether a cron job was registered since the jobs were last looked at. */
   #isChanged = false;
+  /** Whether the queue may have schedules. */
+  #hasSchedules = true;
   readonly #startTime: number;
   #hasFailed = false;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    const { scheduling, logger } = options;
+    const timetable = this.#timetable = new Timetable(options);
+    this.#reviewer = new ScheduleReviewer({ scheduling, timetable, logger });
+    this.#cursor = new DueCursor(options.idleTimeout / 2);
     this.#startTime = options.clock.monotonic();
   }
 
@@ -61,22 +80,37 @@ export class Scheduler {
   /** Notifies it that cron jobs were registered. */
   registered(): void {
     this.#isChanged = true;
+    // Its schedule may have been left to other workers.
+    this.#cursor.reset();
     this.#changed.notify();
   }
 
-  /** Schedules the cron jobs of this worker, and again where a schedule has disappeared, until the signal is aborted. */
+  /** Notifies it that the queue has schedules, which are to be reviewed from now on. */
+  found(): void {
+    if (this.#hasSchedules) return;
+    this.#hasSchedules = true;
+    this.#changed.notify();
+  }
+
+  /**
+   * Schedules the cron jobs of this worker, again where a schedule has disappeared, and puts schedules right that are due
+   * too late, until the signal is aborted.
+   */
   async keep(signal: AbortSignal): Promise<void> {
     const { idleTimeout, clock, logger } = this.#options;
     const what = "Scheduling cron jobs";
     while (!signal.aborted) {
       this.#isChanged = false;
-      const hasJobs = this.#jobs.length > 0;
+      const jobs = this.#timetable.jobs(clock.now());
       try {
-        if (hasJobs) await abortable(persist(() => this.#update(), { what, clock, logger, signal }), signal);
+        if (jobs.length > 0) {
+          await abortable(persist(() => this.#update(jobs), { what, clock, logger, signal }), signal);
+        }
         this.#ready.resolve();
+        if (this.#hasSchedules) await abortable(this.#review(), signal);
         // A job that was registered meanwhile is not covered.
         if (this.#isChanged) continue;
-        if (hasJobs) await this.#changed.waitAtMost(idleTimeout / 2, { clock, signal });
+        if (jobs.length > 0 || this.#hasSchedules) await this.#changed.waitAtMost(idleTimeout / 2, { clock, signal });
         else await abortable(this.#changed.wait(), signal);
       } catch {
         // Only when the signal is aborted.
@@ -86,57 +120,69 @@ export class Scheduler {
   }
 
   /** Registers the cron jobs of this worker; schedules those that are new here, or whose schedule is missing. */
-  async #update(): Promise<void> {
-    const { scheduling } = this.#options;
-    const jobs = this.#jobs;
-    const missing = new Set(await scheduling.register(jobs.map(({ fnName }) => fnName)));
+  async #update(jobs: readonly Job[]): Promise<void> {
+    const registration = await this.#options.scheduling.register(jobs.map(({ fnName }) => fnName));
     // A job that is new here may have changed since the last deployment.
-    await this.#schedule(jobs.filter(({ fnName }) => missing.has(fnName) || !this.#scheduled.has(fnName)));
+    const isNew = ({ fnName }: Job, i: number) => !registration.schedules[i] || !this.#scheduled.has(fnName);
+    await this.#schedule(jobs.filter(isNew));
+    await this.#reviewer.reviewJobs(jobs, registration);
     for (const { fnName } of jobs) this.#scheduled.add(fnName);
   }
 
-  /**
-   * Enqueues the occurrences that follow those that are due.
-   *
-   * @returns Whether anything was done: a schedule that is left to another worker stays due, and so does one that failed.
-   */
-  async tick(): Promise<boolean> {
-    const { scheduling, publishing, priorities, logger } = this.#options;
+  /** Puts schedules right; a failure is left to the next time. */
+  async #review(): Promise<void> {
     try {
-      const { due, time } = await scheduling.due();
+      this.#hasSchedules = await this.#reviewer.review();
+    } catch (error) {
+      this.#options.logger.debug(`Reviewing schedules failed and will be retried: ${error}`);
+    }
+  }
+
+  /**
+   * Enqueues the occurrences that follow those that are due. Each call looks at a limited number of schedules, and the
+   * next one continues behind those that were left to other workers.
+   */
+  async tickDue(): Promise<Ticked> {
+    const { scheduling, publishing, priorities, clock, logger } = this.#options;
+    try {
+      const { due, time, unfinished, next: nextDue } = await scheduling.due(this.#cursor.place(clock.monotonic()));
+      if (due.length > 0 || nextDue !== null) this.found();
       const ticks: Tick[] = [];
+      const left: Due[] = [];
       let removed = 0;
       for (const job of due) {
         const next = this.#following(job, time);
-        if (next === "left") continue;
+        if (next === "left") {
+          left.push(job);
+          continue;
+        }
         if (typeof next !== "string") {
           ticks.push({ ...job, priority: job.priority || priorities[0]!, next });
           continue;
         }
         const isGone = next === "gone";
         // The last occurrence of a finished schedule still runs.
-        if (!await publishing.unschedule(job.name, { withdraw: isGone })) continue;
+        const isRemoved = await publishing.unschedule(job.name, { withdraw: isGone }).catch(() => null);
+        // One that cannot be removed must not stop the others.
+        if (isRemoved === null) left.push(job);
+        if (!isRemoved) continue;
         removed++;
         if (isGone) logger.warn(`cron job ${job.name} is no longer registered by any worker and was removed`);
       }
       const ticked = ticks.length === 0 ? 0 : await scheduling.tick(ticks);
       this.#hasFailed = false;
-      return ticked + removed > 0;
+      const hasChanged = ticked + removed > 0;
+      const now = clock.monotonic();
+      this.#cursor.advance({ time, left, last: due.at(-1), hasChanged, unfinished }, now);
+      const waits = [nextDue, this.#cursor.untilFront(now), ...ticks.map(({ next }) => Math.max(0, next.time - time))];
+      const wait = Math.min(...waits.map((ms) => ms ?? Infinity));
+      return { hasChanged, next: unfinished ? 0 : wait === Infinity ? null : wait };
     } catch (error) {
       // Delayed tasks must not wait for this.
       if (!this.#hasFailed) logger.warn(`Enqueuing cron jobs failed and will be retried: ${error}`);
       this.#hasFailed = true;
-      return false;
+      return { hasChanged: false, next: retryTime };
     }
-  }
-
-  /** The cron jobs of this worker that have a next occurrence. */
-  get #jobs(): Job[] {
-    const { registry, calendar, clock } = this.#options;
-    return [...registry.values()].filter((definition) => {
-      const { cron } = definition;
-      return cron !== undefined && calendar.next(cron.expression, cron.timeZone, clock.now()) !== null;
-    }) as Job[];
   }
 
   /** Stores the schedules of cron jobs; changes take effect now. */
@@ -145,8 +191,8 @@ export class Scheduler {
     if (jobs.length === 0) return;
     const now = await publishing.time();
     await Promise.all(jobs.map(async (job) => {
-      const schedule = this.#scheduleOf(job, now);
-      const first = this.#next(schedule, now, now);
+      const schedule = this.#timetable.scheduleOf(job, now);
+      const first = this.#timetable.next(schedule, now, now);
       const answer = first && await publishing.schedule(schedule, first);
       if (!answer || answer === "unchanged") return;
       logger.info(`cron job ${job.fnName} ${answer}, next at ${new Date(first.time).toISOString()}`);
@@ -158,17 +204,15 @@ export class Scheduler {
    * (gone), or it is left to other workers.
    */
   #following(job: Due, now: number): Occurrence | "over" | "gone" | "left" {
-    const { calendar, registry, idleTimeout, clock, logger } = this.#options;
-    const { name, isStatic, isRegistered, expression, timeZone } = job;
-    if (isStatic && !registry.get(name)?.cron) {
+    const { idleTimeout, clock, logger } = this.#options;
+    const { name, isStatic, isRegistered } = job;
+    if (isStatic && !this.#timetable.job(name)) {
       // After a stop of all workers, the one that registers it may be about to start.
       const isNew = now - job.time < idleTimeout || clock.monotonic() - this.#startTime < idleTimeout;
       return isRegistered || isNew ? "left" : "gone";
     }
     try {
-      const time = calendar.next(expression, timeZone, job.time);
-      const after = time !== null && time >= now - tolerance ? job.time : now;
-      return this.#next(job, after, now) ?? "over";
+      return this.#timetable.following(job, job.time, now) ?? "over";
     } catch (error) {
       // Its record may be for workers with another secret, or its expression for another version of the parser.
       if (!this.#unreadable.has(name)) logger.error(`cron job ${name} is left to other workers: ${error}`);
@@ -176,27 +220,7 @@ export class Scheduler {
       return "left";
     }
   }
-
-  /** The next occurrence after a time, as a task of its own. */
-  #next({ name, data, expression, timeZone }: NewSchedule, after: number, now: number): Occurrence | null {
-    const { calendar, codec } = this.#options;
-    const time = calendar.next(expression, timeZone, after);
-    if (time === null) return null;
-    const taskId = occurrenceId(name, time);
-    return { taskId, time, data: codec.encodeTask(taskId, { ...codec.decodeTask(name, data), createdTime: now }) };
-  }
-
-  #scheduleOf({ fnName, cron, options }: Job, now: number): NewSchedule {
-    const { codec, priorities } = this.#options;
-    const { expire } = options;
-    const data = codec.encodeTask(fnName, { fnName, args: [], kwargs: {}, createdTime: now, expire });
-    const { expression, timeZone } = cron;
-    return { name: fnName, isStatic: true, expression, timeZone, priority: priorities[0]!, data };
-  }
 }
-
-/** A cron job of this worker. */
-type Job = Definition & { readonly cron: CronJob };
 
 /** A schedule whose occurrence has become due. */
 type Due = DueSchedules["due"][number];

@@ -94,10 +94,12 @@ export class Session<C> implements Activity {
   }
 
   async #serve(): Promise<void> {
-    const { id, queueName, lifespan, logger, handleSignals } = this.#options;
+    const { id, queueName, lifespan, logger, handleSignals, broker } = this.#options;
+    let isEndedBySignal = false;
     const unlisten = handleSignals
       ? listenForSignals((name) => {
         logger.info(`worker ${id} is shutting down after ${name}`);
+        isEndedBySignal = true;
         this.stop();
       }, { clock: this.#options.shutdownClock })
       : undefined;
@@ -113,6 +115,8 @@ export class Session<C> implements Activity {
       this.#current = undefined;
       this.#stop.abort();
       unlisten?.();
+      // The program that was asked to stop may end with run(), and is to exit then.
+      if (isEndedBySignal) broker.unref();
     }
   }
 

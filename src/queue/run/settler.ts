@@ -6,6 +6,7 @@ import { describeFailure } from "../records/failure.ts";
 import { defaultTtl } from "../tasks/resolve_task_options.ts";
 import type { Counters } from "./counters.ts";
 import type { Execution } from "./execution.ts";
+import { UnknownTaskError } from "./guards.ts";
 import type { InFlight } from "./in_flight.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Outcome } from "./outcome.ts";
@@ -39,6 +40,7 @@ export class Settler {
       case "done":
         return await this.#finish(execution, { success: true, value: outcome.value });
       case "failed":
+        if (outcome.error instanceof UnknownTaskError && await this.#handOver(execution)) return;
         return await this.#finish(execution, { success: false, error: outcome.error });
       case "retry":
         return await this.#retry(execution, outcome);
@@ -77,6 +79,21 @@ export class Settler {
     // The log says so when it is given up; the lease expires then.
     await outbox.release(execution.delivery).catch(() => {});
     inFlight.settle(execution);
+  }
+
+  /** Hands a task over that this worker has not registered, as during a deployment; `false` when no living worker has. */
+  async #handOver(execution: Execution): Promise<boolean> {
+    const { inFlight, counters, logger, outbox } = this.#options;
+    const { fnName, delivery } = execution;
+    try {
+      if (!await outbox.handOver({ delivery, fnName })) return false;
+    } catch {
+      // Given up, which the log says; the lease expires then.
+    }
+    counters.relinquished++;
+    logger.info(`task ${fnName} ↷ ${delivery.taskId} handed over to a worker that has registered it`);
+    inFlight.settle(execution);
+    return true;
   }
 
   async #retry(execution: Execution, { until, error }: Extract<Outcome, { kind: "retry" }>): Promise<void> {

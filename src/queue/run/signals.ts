@@ -5,6 +5,7 @@ import type { Clock } from "../../base/clock.ts";
 interface Subscriber {
   readonly clock: Clock;
   readonly onFirst: (signal: Signal) => void;
+  readonly onSecond: () => void;
   /** When the first signal came, by the monotonic clock. */
   firstTime: number | undefined;
 }
@@ -20,13 +21,16 @@ const interrupted = 130;
 const subscribers = new Set<Subscriber>();
 
 /**
- * Calls `onFirst` on the first SIGINT or SIGTERM. A SIGINT more than 500 ms later, a second press of Ctrl+C, ends the
- * process at once; SIGTERM never does, however often it comes.
+ * Calls `onFirst` on the first SIGINT or SIGTERM. A SIGINT more than 500 ms later, a second press of Ctrl+C, calls
+ * `onSecond`, which ends the process unless given; SIGTERM never does so, however often it comes.
  *
  * @returns A function that stops listening.
  */
-export function listenForSignals(onFirst: (signal: Signal) => void, { clock }: { clock: Clock }): () => void {
-  const subscriber: Subscriber = { clock, onFirst, firstTime: undefined };
+export function listenForSignals(
+  onFirst: (signal: Signal) => void,
+  { clock, onSecond = () => process.exit(interrupted) }: { clock: Clock; onSecond?: () => void },
+): () => void {
+  const subscriber: Subscriber = { clock, onFirst, onSecond, firstTime: undefined };
   if (subscribers.size === 0) {
     process.on("SIGINT", receive);
     process.on("SIGTERM", receive);
@@ -41,13 +45,13 @@ export function listenForSignals(onFirst: (signal: Signal) => void, { clock }: {
 
 function receive(signal: Signal): void {
   for (const subscriber of [...subscribers]) {
-    const { clock, firstTime, onFirst } = subscriber;
+    const { clock, firstTime, onFirst, onSecond } = subscriber;
     const time = clock.monotonic();
     if (firstTime === undefined) {
       subscriber.firstTime = time;
       onFirst(signal);
     } else if (signal === "SIGINT" && time - firstTime > sameStop) {
-      process.exit(interrupted);
+      onSecond();
     }
   }
 }

@@ -1,5 +1,6 @@
 import { Cron } from "croner";
 import { StreaqError } from "../../base/errors.ts";
+import { checkTimeZone } from "./time_zone.ts";
 import { WallClock } from "./wall_clock.ts";
 
 /** How many parsed expressions are cached at most. */
@@ -11,6 +12,8 @@ const maxCached = 1000;
  */
 export class Calendar {
   readonly #parsed = new Map<string, Cron>();
+  /** Time zones that were checked. */
+  readonly #zones = new Set<string>();
   readonly #wallClocks = new Map<string, WallClock>();
 
   /**
@@ -22,6 +25,8 @@ export class Calendar {
    */
   next(expression: string, timeZone: string, after: number): number | null {
     try {
+      this.#checkZone(timeZone);
+      if (typeof expression !== "string") throw refusal(expression, timeZone, "expected a string");
       if (isFixedTime(expression)) return this.#nextFixed(expression, timeZone, after);
       return this.#parse(expression, timeZone).nextRun(new Date(after))?.getTime() ?? null;
     } catch (cause) {
@@ -56,7 +61,12 @@ export class Calendar {
     return null;
   }
 
-  /** @throws {RangeError} When it is no zone. */
+  /** @throws {RangeError} When it is not an IANA time zone. */
+  #checkZone(timeZone: string): void {
+    if (this.#zones.has(timeZone)) return;
+    this.#zones.add(checkTimeZone(timeZone));
+  }
+
   #wallClock(timeZone: string): WallClock {
     let wallClock = this.#wallClocks.get(timeZone);
     if (!wallClock) this.#wallClocks.set(timeZone, wallClock = new WallClock(timeZone));
@@ -68,7 +78,7 @@ export class Calendar {
     let cron = this.#parsed.get(key);
     if (!cron) {
       // croner accepts a time as an expression that is due once.
-      if (typeof expression === "string" && !/^@\w+$/.test(expression.trim()) && countFields(expression) < 5) {
+      if (!/^@\w+$/.test(expression.trim()) && countFields(expression) < 5) {
         throw refusal(expression, timeZone, "expected five to seven fields, or a word like @daily");
       }
       cron = new Cron(expression, { timezone: timeZone, paused: true, fixedTimeRule: "no-wildcard" });
@@ -81,7 +91,7 @@ export class Calendar {
 
 /** Whether an expression has no wildcard and no step in its seconds, minutes and hours. */
 function isFixedTime(expression: string): boolean {
-  const fields = String(expression).trim().split(/\s+/);
+  const fields = expression.trim().split(/\s+/);
   if (fields.length === 1) return fields[0]!.startsWith("@") && fields[0]!.toLowerCase() !== "@hourly";
   return fields.length >= 5 && !/[*/?]/.test(fields.slice(0, fields.length === 5 ? 2 : 3).join(" "));
 }

@@ -15,7 +15,7 @@ export class WallClock {
     this.#format = new Intl.DateTimeFormat("en-US", { timeZone, hourCycle: "h23", era: "short", ...numeric, ...time });
   }
 
-  /** What the wall clock shows at an instant, in Unix milliseconds. */
+  /** Returns the time that the wall clock shows at an instant, in Unix milliseconds. */
   at(instant: number): number {
     const parts: Partial<Record<Intl.DateTimeFormatPartTypes, number>> = {};
     for (const { type, value } of this.#format.formatToParts(instant)) parts[type] = Number(value);

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../../../src/base/clock.ts";
 
-/** Time that passes when it is told to. */
+/** A clock that stands still until the test advances it. */
 export class ManualClock implements Clock {
   #time = 1_700_000_000_000;
   readonly #timers = new Set<{ readonly time: number; readonly callback: () => void; readonly isRef: boolean }>();
@@ -24,8 +24,8 @@ export class ManualClock implements Clock {
     return [...this.#timers].some(({ isRef }) => isRef);
   }
 
-  /** Lets time pass; calls what is due meanwhile, in order. */
-  pass(ms: number): void {
+  /** Advances the time, and calls the timers that become due, in order. */
+  advance(ms: number): void {
     const end = this.#time + ms;
     for (let next = this.#next(end); next; next = this.#next(end)) {
       this.#timers.delete(next);

@@ -2,71 +2,71 @@ import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import type { Delivery } from "../../../src/broker/contract/delivery.ts";
 import type { QueueEvent } from "../../../src/broker/contract/membership.ts";
-import { lifeOf, MemoryRig, newTasks, takingNew, takingOver } from "./rig.ts";
+import { MemoryRig, newTasks, statusOf, takingNew, takingOver } from "./rig.ts";
 
 function idsOf(deliveries: readonly Delivery[]): string[] {
   return deliveries.map(({ taskId }) => taskId);
 }
 
 describe("MemoryConsumer", () => {
-  it("read() takes over what its worker has not renewed for idleTimeout, and the lease is lost", async () => {
+  it("read() takes over a task whose lease was not renewed for idleTimeout, and its former worker loses the lease", async () => {
     const rig = new MemoryRig();
     const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
     await rig.broker.publish(newTasks(["a", "b"]));
     const { deliveries } = await one.leasing.read(2, takingNew);
     await one.leasing.start(deliveries);
-    rig.clock.pass(900);
-    await one.membership.renew(deliveries.slice(1), lifeOf("one"));
-    rig.clock.pass(99);
+    rig.clock.advance(900);
+    await one.membership.renew(deliveries.slice(1), statusOf("one"));
+    rig.clock.advance(99);
     assertEquals((await two.leasing.read(2, takingOver)).deliveries, []);
-    rig.clock.pass(1);
+    rig.clock.advance(1);
     const { deliveries: taken } = await two.leasing.read(2, takingOver);
     assertEquals(taken.map(({ taskId, deliveries }) => [taskId, deliveries]), [["a", 2]]);
-    assertEquals(idsOf((await one.membership.renew(deliveries, lifeOf("one"))).lost), ["a"]);
+    assertEquals(idsOf((await one.membership.renew(deliveries, statusOf("one"))).lost), ["a"]);
     const [start] = await two.leasing.start(taken);
     assertEquals(typeof start === "object" && [start.tries, start.crashes, start.isFirst], [2, 1, false]);
   });
 
-  it("read() waits for the largest idleTimeout of the living", async () => {
+  it("read() takes over no lease before the largest idleTimeout of the living workers has passed", async () => {
     const rig = new MemoryRig();
-    const hasty = await rig.consumer("hasty", 1000);
-    const patient = await rig.consumer("patient", 5000);
+    const short = await rig.consumer("short", 1000);
+    const long = await rig.consumer("long", 5000);
     await rig.broker.publish(newTasks(["a"]));
-    await patient.leasing.read(1, takingNew);
-    rig.clock.pass(4999);
-    assertEquals((await hasty.membership.renew([], lifeOf("hasty"))).hasPending, true);
-    assertEquals((await hasty.leasing.read(1, takingOver)).deliveries, []);
-    rig.clock.pass(1);
-    assertEquals(idsOf((await hasty.leasing.read(1, takingOver)).deliveries), ["a"]);
+    await long.leasing.read(1, takingNew);
+    rig.clock.advance(4999);
+    assertEquals((await short.membership.renew([], statusOf("short"))).hasPending, true);
+    assertEquals((await short.leasing.read(1, takingOver)).deliveries, []);
+    rig.clock.advance(1);
+    assertEquals(idsOf((await short.leasing.read(1, takingOver)).deliveries), ["a"]);
   });
 
-  it("read() does not take over what the worker holds, nor what it may still run", async () => {
+  it("read() does not take over a task that is in flight in its own worker, even if the lease was lost and released", async () => {
     const rig = new MemoryRig();
     const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
     await rig.broker.publish(newTasks(["a", "b"]));
-    const { deliveries: held } = await one.leasing.read(2, takingNew);
-    rig.clock.pass(1000);
-    assertEquals((await one.leasing.read(2, { ...takingOver, inFlight: held })).deliveries, []);
+    const { deliveries: inFlight } = await one.leasing.read(2, takingNew);
+    rig.clock.advance(1000);
+    assertEquals((await one.leasing.read(2, { ...takingOver, inFlight })).deliveries, []);
     await two.completing.release((await two.leasing.read(1, takingOver)).deliveries);
-    assertEquals((await one.leasing.read(2, { ...takingOver, inFlight: held })).deliveries, []);
+    assertEquals((await one.leasing.read(2, { ...takingOver, inFlight })).deliveries, []);
     assertEquals(idsOf((await one.leasing.read(2, takingOver)).deliveries), ["a", "b"]);
   });
 
-  it("read() takes over part by part, in order, and says that there is more", async () => {
+  it("read() takes over up to count tasks in the order of the queue, and reports that there are more", async () => {
     const rig = new MemoryRig();
     const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
     await rig.broker.publish(newTasks(["a", "b", "c"]));
     await rig.broker.publish(newTasks(["d"], { priority: "high" }));
     const { deliveries } = await one.leasing.read(4, takingNew);
     await one.completing.release(deliveries.filter(({ taskId }) => taskId === "b"));
-    rig.clock.pass(1000);
+    rig.clock.advance(1000);
     const first = await two.leasing.read(3, takingOver);
     assertEquals([idsOf(first.deliveries), first.unfinished], [["d", "a", "b"], true]);
     const rest = await two.leasing.read(3, { ...takingOver, takeover: "continue" });
     assertEquals([idsOf(rest.deliveries), rest.unfinished], [["c"], false]);
   });
 
-  it("release() keeps the place in the queue and costs no try", async () => {
+  it("release() keeps the position of a task in the queue and costs no try", async () => {
     const rig = new MemoryRig();
     const one = await rig.consumer("one");
     await rig.broker.publish(newTasks(["a", "b", "c"]));
@@ -85,53 +85,53 @@ describe("MemoryConsumer", () => {
     ]);
   });
 
-  it("start() says of a task that was aborted after it was leased that it has ended", async () => {
+  it("start() returns ended for a task that was aborted after it was leased", async () => {
     const rig = new MemoryRig();
     const one = await rig.consumer("one");
     await rig.broker.publish(newTasks(["a"]));
     const { deliveries } = await one.leasing.read(1, takingNew);
     assertEquals(await rig.broker.abort({ taskId: "a", result: "aborted", ttl: null, mark: "mark" }), true);
-    assertEquals((await one.membership.renew(deliveries, lifeOf("one"))).lost, []);
+    assertEquals((await one.membership.renew(deliveries, statusOf("one"))).lost, []);
     assertEquals(await one.leasing.start(deliveries), ["ended"]);
     assertEquals(await one.leasing.start(deliveries), ["ended"]);
     assertEquals(await rig.broker.abort({ taskId: "a", result: "aborted", ttl: null, mark: "mark" }), true);
     assertEquals(await rig.broker.abort({ taskId: "a", result: "aborted", ttl: null, mark: "other" }), false);
   });
 
-  it("wait() gives tasks to who has waited longest, and ends by its time, by wake() and by leave()", async () => {
+  it("wait() leases tasks to the worker that has waited longest, and ends after its time, by wake() and by leave()", async () => {
     const rig = new MemoryRig();
     const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
     const waits = [one.leasing.wait(2, 1000, { slots: 1 }), two.leasing.wait(2, 1000, { slots: 0 })];
     await rig.broker.publish(newTasks(["a", "b", "c"]));
     const [first, second] = await Promise.all(waits);
     assertEquals([idsOf(first!.deliveries), idsOf(second!.deliveries)], [["a", "b"], ["c"]]);
-    const late = one.leasing.wait(1, 1000, { slots: 0 });
-    rig.clock.pass(1000);
-    assertEquals((await late).deliveries, []);
+    const timedOut = one.leasing.wait(1, 1000, { slots: 0 });
+    rig.clock.advance(1000);
+    assertEquals((await timedOut).deliveries, []);
     const woken = one.leasing.wait(1, 1000, { slots: 0 });
     one.leasing.wake();
     assertEquals((await woken).deliveries, []);
     const left = one.leasing.wait(1, 1000, { slots: 0 });
     const published = rig.broker.publish(newTasks(["d"]));
-    await one.membership.leave(lifeOf("one"), []);
+    await one.membership.leave(statusOf("one"), []);
     assertEquals((await left).deliveries, []);
     await published;
     assertEquals([await rig.broker.state("d"), rig.clock.keepsProcess], ["queued", false]);
   });
 
-  it("leave() hands back all that is held, and what has run has spent its try", async () => {
+  it("leave() releases all leases, and deliveries that ran have spent their try", async () => {
     const rig = new MemoryRig();
     const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
     await rig.broker.publish(newTasks(["a", "b"]));
     const { deliveries } = await one.leasing.read(2, takingNew);
     await one.leasing.start(deliveries);
-    await one.membership.leave(lifeOf("one"), deliveries.slice(0, 1));
+    await one.membership.leave(statusOf("one"), deliveries.slice(0, 1));
     const { deliveries: taken } = await two.leasing.read(2, takingOver);
     const starts = await two.leasing.start(taken);
     assertEquals(starts.map((start) => typeof start === "object" && start.tries), [2, 1]);
   });
 
-  it("take() keeps a lock for idleTimeout, and lets only another run of the same task take it over", async () => {
+  it("take() locks a function for idleTimeout, and lets only another run of the same task take the lock over", async () => {
     const rig = new MemoryRig();
     const one = await rig.consumer("one");
     const [first, again, other] = [["a", "1"], ["a", "2"], ["b", "3"]].map(([taskId, token]) => {
@@ -145,13 +145,13 @@ describe("MemoryConsumer", () => {
     assertEquals([await one.locking.extend([first]), await one.locking.extend([again])], [[first], []]);
     await one.locking.release(first);
     assertEquals(await one.locking.take(other), "a");
-    rig.clock.pass(1000);
+    rig.clock.advance(1000);
     assertEquals([await one.locking.take(other), await one.locking.extend([again])], [null, [again]]);
     await one.locking.release(other);
     assertEquals(rig.queue.locks.size, 0);
   });
 
-  it("onEvent() delivers each event once, after the code that caused it", async () => {
+  it("onEvent() delivers each event once, after the code that caused it has returned", async () => {
     const rig = new MemoryRig();
     const one = await rig.consumer("one");
     const heard: QueueEvent[] = [];

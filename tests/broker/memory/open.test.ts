@@ -24,8 +24,8 @@ function open(options: Partial<OpenOptions>) {
   });
 }
 
-describe("openBroker() of memory://", () => {
-  it("opens one queue for all who give the same URL, queue name and clock, also when all were closed", async () => {
+describe("openBroker() with a memory:// URL", () => {
+  it("opens the same queue for the same URL, queue name and clock, even after every broker was closed", async () => {
     const first = open({});
     await first.publish(newTasks(["a"]));
     await first.close();
@@ -34,7 +34,7 @@ describe("openBroker() of memory://", () => {
     for (const options of others) assertEquals(await open(options).state("a"), "missing");
   });
 
-  it("refuses a name that cannot be, and shows no password", () => {
+  it("refuses an invalid name without showing a password", () => {
     const names = ["a b", "host:6379", "name/path", "name?db=1", "ü"];
     for (const name of names) assertThrows(() => open({ redisUrl: `memory://${name}` }), TypeError, name);
     assertThrows(() => open({ redisUrl: "memory:name" }), TypeError, "memory:name");
@@ -44,13 +44,13 @@ describe("openBroker() of memory://", () => {
     }
   });
 
-  it("refuses what is for Redis", async () => {
+  it("refuses options that are meant for Redis", async () => {
     await using redis = createClient("redis://localhost:1");
     assertThrows(() => open({ redis }), TypeError, "redis");
     assertThrows(() => open({ redisOptions: { username: "ann" } }), TypeError, "username");
   });
 
-  it("refuses to work in a task's thread, whose memory is its own", async () => {
+  it("opens a broker that refuses every call in the thread of a task", async () => {
     const broker = open({ isInThread: true });
     await assertRejects(() => broker.publish(newTasks(["b"])), StreaqError, "thread");
     await assertRejects(() => broker.state("a"), StreaqError, "thread");

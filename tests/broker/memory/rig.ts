@@ -7,13 +7,13 @@ import { MemoryBroker } from "../../../src/broker/memory/memory_broker.ts";
 import { MemoryQueue } from "../../../src/broker/memory/memory_queue.ts";
 import { ManualClock } from "./manual_clock.ts";
 
-/** Reads results that say themselves what they are. */
+/** Reads test results: one of a success begins with "ok". */
 export const reader: RecordReader = {
   hasSucceeded: (_, result) => result.toString().startsWith("ok"),
   failDependent: (taskId, data, failedId) => ({ result: `failed ${taskId} ${data} ${failedId}`, ttl: 3_600_000 }),
 };
 
-/** A queue in memory whose time and whose room are the test's. */
+/** A queue in memory with a manual clock and limits set by the test. */
 export class MemoryRig {
   readonly clock: ManualClock = new ManualClock();
   readonly queue: MemoryQueue;
@@ -25,25 +25,25 @@ export class MemoryRig {
     this.broker = new MemoryBroker({ ...options, binary });
   }
 
-  /** A worker that has joined the queue. */
+  /** Opens the access of a worker that has joined the queue. */
   async consumer(name: string, idleTimeout = 1000): Promise<Consumer> {
     const consumer = this.broker.consumer({ name: `${name}-00000000`, priorities: ["low", "high"], idleTimeout });
-    await consumer.membership.join(lifeOf(name));
+    await consumer.membership.join(statusOf(name));
     return consumer;
   }
 }
 
-/** What a worker says of itself. */
-export function lifeOf(workerId: string): { workerId: string; summary: string } {
-  return { workerId, summary: "" };
+/** The status that a worker reports with a heartbeat. */
+export function statusOf(workerId: string): { workerId: string; summary: string; names: [] } {
+  return { workerId, summary: "", names: [] };
 }
 
-/** Tasks of the lowest priority, each with its id as its record. */
+/** Tasks of the lowest priority, each with its id as its record, unless `more` says otherwise. */
 export function newTasks(ids: readonly string[], more: Partial<NewTask> = {}): NewTask[] {
   return ids.map((id) => ({ id, data: id, priority: "low", ...more }));
 }
 
-/** Options of a read that looks for what may be taken over. */
+/** Options of a read that searches for expired leases first. */
 export const takingOver = { takeover: "first", inFlight: [], quarantined: 1 } as const;
-/** Options of a read that does not. */
+/** Options of a read that leases new tasks only. */
 export const takingNew = { takeover: "none", inFlight: [], quarantined: 1 } as const;

@@ -6,11 +6,11 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { openBroker } from "../../../src/broker/open.ts";
 import { type RedisServer, startRedis } from "../../support/redis_server.ts";
 import { Lines } from "../../queue/stage.ts";
+import { BrokerDriver } from "./broker_driver.ts";
 import { reader } from "./rig.ts";
-import { Side } from "./side.ts";
 import { step } from "./steps.ts";
 
-describe("the queue in memory and the queue on Redis", () => {
+describe("MemoryBroker and RedisBroker", () => {
   let server: RedisServer;
   let queues = 0;
   before(async () => void (server = await startRedis()));
@@ -31,19 +31,19 @@ describe("the queue in memory and the queue on Redis", () => {
     });
   }
 
-  it("answer the same, whatever happens to them", async () => {
+  it("give the same answers to any sequence of operations", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
         queues++;
         await using redis = open(server.url);
         await using memory = open("memory://same");
-        const sides = [new Side(redis), new Side(memory)] as const;
-        await Promise.all(sides.map((side) => side.open()));
+        const drivers = [new BrokerDriver(redis), new BrokerDriver(memory)] as const;
+        await Promise.all(drivers.map((driver) => driver.join()));
         for (const step of steps) {
-          const [expected, actual] = await Promise.all(sides.map((side) => side.take(step)));
+          const [expected, actual] = await Promise.all(drivers.map((driver) => driver.take(step)));
           assertEquals(actual, expected, JSON.stringify(step));
-          const [seen, looked] = await Promise.all(sides.map((side) => side.look()));
-          assertEquals(looked, seen, `after ${JSON.stringify(step)}`);
+          const [expectedState, actualState] = await Promise.all(drivers.map((driver) => driver.inspect()));
+          assertEquals(actualState, expectedState, `after ${JSON.stringify(step)}`);
         }
       }),
       { numRuns: Number(process.env["STREAQ_RUNS"] ?? 30) },

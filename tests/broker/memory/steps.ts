@@ -1,35 +1,35 @@
 import fc from "fast-check";
 
-/** One thing that happens to a queue. */
+/** An operation on a queue. Workers, deliveries, tasks and schedules are named by number. */
 export type Step =
   | { readonly do: "publish"; readonly ids: readonly number[]; readonly high: boolean; readonly kind: Kind }
-  | { readonly do: "read"; readonly who: number; readonly count: number; readonly takeover: boolean }
-  | { readonly do: "wait"; readonly who: number; readonly start: number }
-  | { readonly do: "start" | "release" | "retry"; readonly who: number; readonly which: number }
+  | { readonly do: "read"; readonly worker: number; readonly count: number; readonly takeover: boolean }
+  | { readonly do: "wait"; readonly worker: number; readonly start: number }
+  | { readonly do: "start" | "release" | "retry"; readonly worker: number; readonly delivery: number }
   | {
     readonly do: "finish";
-    readonly who: number;
-    readonly which: number;
+    readonly worker: number;
+    readonly delivery: number;
     readonly success: boolean;
     readonly ttl: Ttl;
   }
-  | { readonly do: "renew" | "crash" | "leave"; readonly who: number }
+  | { readonly do: "renew" | "crash" | "leave"; readonly worker: number }
   | { readonly do: "abort"; readonly id: number; readonly ttl: Ttl }
-  | { readonly do: "repeat"; readonly name: number; readonly isStatic: boolean; readonly expression: string }
-  | { readonly do: "unrepeat" | "tick"; readonly name: number }
+  | { readonly do: "schedule"; readonly name: number; readonly isStatic: boolean; readonly expression: string }
+  | { readonly do: "unschedule" | "tick"; readonly name: number }
   | { readonly do: "promote" };
 
-/** Whether tasks are ready, or wait for their time or for the one before them; or whether they are piped into each other. */
+/** How the published tasks are to wait: not at all, until they are due, each for the one before it, or as a pipeline. */
 export type Kind = "ready" | "delayed" | "dependent" | "pipeline";
 
 type Ttl = number | null;
 
-const who = fc.nat(2);
-const which = fc.nat(5);
+const worker = fc.nat(2);
+const delivery = fc.nat(5);
 const ttl = fc.constantFrom(0, 3_600_000, null);
 const name = fc.nat(1);
 
-/** Any of them. */
+/** Any step. */
 export const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 3,
@@ -44,7 +44,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       do: fc.constant("read" as const),
-      who,
+      worker,
       count: fc.integer({ min: 1, max: 4 }),
       takeover: fc.boolean(),
     }),
@@ -53,21 +53,27 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant("wait" as const),
-      who,
+      worker,
       start: fc.nat(3),
     }),
   },
-  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("start" as const, "release" as const), who, which }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("retry" as const), who, which }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("finish" as const), who, which, success: fc.boolean(), ttl }) },
-  fc.record({ do: fc.constantFrom("renew" as const, "crash" as const, "leave" as const), who }),
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constantFrom("start" as const, "release" as const), worker, delivery }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("retry" as const), worker, delivery }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant("finish" as const), worker, delivery, success: fc.boolean(), ttl }),
+  },
+  fc.record({ do: fc.constantFrom("renew" as const, "crash" as const, "leave" as const), worker }),
   { weight: 2, arbitrary: fc.record({ do: fc.constant("abort" as const), id: fc.nat(6), ttl }) },
   fc.record({
-    do: fc.constant("repeat" as const),
+    do: fc.constant("schedule" as const),
     name,
     isStatic: fc.boolean(),
     expression: fc.constantFrom("@daily", "@yearly"),
   }),
-  fc.record({ do: fc.constantFrom("unrepeat" as const, "tick" as const), name }),
+  fc.record({ do: fc.constantFrom("unschedule" as const, "tick" as const), name }),
   fc.record({ do: fc.constant("promote" as const) }),
 );

@@ -41,7 +41,7 @@ async function situation(): Promise<Situation> {
   const { redis } = scene;
   const { keys } = await scene.rig(["task", "other"]);
   await link(redis, keys, [{ ...row, task: { id: "below", ...data }, after: ["task"] }], new Map());
-  const search = { known: [], quarantined: 1, cursors: new Map<string, string>() };
+  const search = { known: [], quarantined: 1, dead: [], cursors: new Map<string, string>() };
   const { deliveries } = await read(redis, keys, consumer, 2, search);
   return { redis, keys, deliveries: deliveries as [Delivery, Delivery] };
 }

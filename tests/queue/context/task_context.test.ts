@@ -3,16 +3,17 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
 import { taskContext, workerContext } from "../../../src/queue/context/task_context.ts";
 import { eventually } from "../../support/poll.ts";
+import { gate } from "../../support/promises.ts";
 import { behaviour } from "../behaviour.ts";
-import { running, sleep } from "../stage.ts";
+import { nextTurn, running, sleep } from "../stage.ts";
 
 behaviour("taskContext()", (stage) => {
-  it("tells a task what it is, in its body, in default parameters, and after every await", async () => {
+  it("describes the running task in default parameters, in the body and after every await", async () => {
     const worker = await stage.worker();
     const look = worker.task(async function look(first = taskContext()) {
       await sleep(1);
       const later = taskContext();
-      await Promise.all([sleep(1), sleep(2)]);
+      await Promise.all([nextTurn(), nextTurn()]);
       const { fnName, taskId, tries, timeout, ttl, signal } = taskContext();
       return { fnName, taskId, tries, timeout, ttl, aborted: signal.aborted, same: first === later };
     }, { timeout: "30s", ttl: "1m" });
@@ -29,18 +30,21 @@ behaviour("taskContext()", (stage) => {
     });
   });
 
-  it("keeps tasks that run at once apart", async () => {
+  it("returns its own context to each of several running tasks", async () => {
     const worker = await stage.worker({ concurrency: 8 });
-    const id = worker.task(async function id(ms: number) {
-      await sleep(ms);
+    const { open, opened } = gate();
+    let started = 0;
+    const id = worker.task(async function id() {
+      if (++started === 4) open();
+      await opened;
       return taskContext().taskId;
     });
-    const tasks = await worker.enqueueMany([20, 5, 15, 1].map((ms) => id.enqueue(ms)));
+    const tasks = await worker.enqueueMany(Array.from({ length: 4 }, () => id.enqueue()));
     await worker.run({ burst: true });
     for (const task of tasks) assertEquals((await task.result()).result, task.id);
   });
 
-  it("throws outside a running task, also in a function that is called here and now", async () => {
+  it("throws outside a running task, also in a task that is called directly", async () => {
     const worker = await stage.worker();
     const look = worker.task(function look(context = taskContext()) {
       return context.taskId;
@@ -52,14 +56,14 @@ behaviour("taskContext()", (stage) => {
 });
 
 behaviour("the worker's context", (stage) => {
-  it("is what the lifespan yields: in default parameters, in the body, and by workerContext()", async () => {
+  it("is the value that the lifespan yields, in default parameters, in the body and from workerContext()", async () => {
     const worker = await stage.worker({
       lifespan: async function* () {
         yield { name: "db" };
       },
     });
     const query = worker.task(async function query(db = worker.context, same = workerContext<{ name: string }>()) {
-      await sleep(1);
+      await nextTurn();
       return [db.name, same === db, worker.context === db];
     });
     assertThrows(() => worker.context, StreaqError, worker.id);
@@ -69,7 +73,7 @@ behaviour("the worker's context", (stage) => {
     assertThrows(() => worker.context, StreaqError, worker.id);
   });
 
-  it("is there before the first task, and closed after the last one", async () => {
+  it("is opened before the first task starts, and closed after the last one has finished", async () => {
     const seen: string[] = [];
     const worker = await stage.worker({
       concurrency: 1,
@@ -78,7 +82,7 @@ behaviour("the worker's context", (stage) => {
         try {
           yield undefined;
         } finally {
-          await sleep(5);
+          await nextTurn();
           seen.push("closed");
         }
       },
@@ -89,12 +93,12 @@ behaviour("the worker's context", (stage) => {
     assertEquals(seen, ["open", "task 1", "task 2", "closed"]);
   });
 
-  for (const [when, expected] of [["opening", []], ["closing", ["ran"]]] as const) {
-    it(`ends run() with the error that ${when} throws`, async () => {
+  for (const [phase, expected] of [["opening", []], ["closing", ["ran"]]] as const) {
+    it(`makes run() reject with the error that its ${phase} throws`, async () => {
       const ran: string[] = [];
       const worker = await stage.worker({
         lifespan: async function* () {
-          if (when === "opening") throw new RangeError("no");
+          if (phase === "opening") throw new RangeError("no");
           yield 1;
           throw new RangeError("no");
         },
@@ -105,7 +109,7 @@ behaviour("the worker's context", (stage) => {
     });
   }
 
-  it("must be yielded, once", async () => {
+  it("must be yielded exactly once", async () => {
     const none = await stage.worker({ lifespan: async function* () {} });
     await assertRejects(() => none.run({ burst: true }), StreaqError, "yield a context, got none");
     const twice = await stage.worker({
@@ -117,7 +121,7 @@ behaviour("the worker's context", (stage) => {
     await assertRejects(() => twice.run({ burst: true }), StreaqError, "second");
   });
 
-  it("may close the worker in its clean-up, and so may a task", async () => {
+  it("allows close() in its clean-up and in a task", async () => {
     const seen: string[] = [];
     const worker = await stage.worker({
       lifespan: async function* () {
@@ -138,7 +142,7 @@ behaviour("the worker's context", (stage) => {
     await worker.close();
   });
 
-  it("is closed however the run ends", async () => {
+  it("is closed when the run is stopped", async () => {
     let open = 0;
     const worker = await stage.worker({
       lifespan: async function* () {

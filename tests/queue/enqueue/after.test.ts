@@ -7,10 +7,10 @@ import type { WorkerOptions } from "../../../src/queue/options/worker_options.ts
 import { eventually } from "../../support/poll.ts";
 import { gate } from "../../support/promises.ts";
 import { behaviour } from "../behaviour.ts";
-import { running, sleep } from "../stage.ts";
+import { clockPasses, running } from "../stage.ts";
 
-behaviour("a task that depends on others", (stage) => {
-  /** A worker with a task that notes its runs, and one that ends when a gate is opened. */
+behaviour("a dependent task", (stage) => {
+  /** A worker with a task that records its runs, and one that finishes when a gate is opened. */
   async function setUp(options: WorkerOptions<undefined> = {}) {
     const worker = await stage.worker(options);
     const ran: string[] = [];
@@ -23,7 +23,7 @@ behaviour("a task that depends on others", (stage) => {
     return { worker, ran, job, gated, open };
   }
 
-  it("starts when all that it names have succeeded", async () => {
+  it("starts once all its dependencies have succeeded", async () => {
     const { worker, ran, job, gated, open } = await setUp();
     const top = await gated.enqueue();
     const left = await job.enqueue("left").start({ after: top.id });
@@ -44,7 +44,7 @@ behaviour("a task that depends on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("is scheduled: listed with its priority, counted, and known to those that it waits for", async () => {
+  it("is scheduled while it waits: listed by priority, counted, and named by its dependencies", async () => {
     const { worker, job } = await setUp({ priorities: ["low", "high"] });
     const [one, two] = await worker.enqueueMany([job.enqueue("one"), job.enqueue("two")]);
     const task = await job.enqueue("task").start({ after: [one.id, two.id], priority: "high" });
@@ -66,7 +66,7 @@ behaviour("a task that depends on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("waits no more for one that has succeeded, while it waits for others", async () => {
+  it("drops a dependency that has succeeded while it waits for another one", async () => {
     const { worker, ran, job, gated, open } = await setUp();
     const [fast, slow] = await worker.enqueueMany([job.enqueue("fast"), gated.enqueue()]);
     const task = await job.enqueue("task").start({ after: [fast.id, slow.id] });
@@ -80,13 +80,13 @@ behaviour("a task that depends on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("counts one that has succeeded already, also one whose result is not kept", async () => {
+  it("does not wait for a dependency that has already succeeded, even if its result is gone", async () => {
     const { worker, ran, job } = await setUp();
     const forgetful = worker.task(() => {}, { name: "forgetful", ttl: 0 });
     const brief = worker.task(() => {}, { name: "brief", ttl: 1 });
     const tasks = await worker.enqueueMany([job.enqueue("kept"), forgetful.enqueue(), brief.enqueue()]);
     await worker.run({ burst: true });
-    await sleep(10);
+    await eventually(async () => (await worker.getTasksByStatus("done")).length === 1);
     for (const { id } of tasks) {
       assertEquals(await (await job.enqueue("task").start({ after: id })).status(), "queued");
     }
@@ -97,25 +97,28 @@ behaviour("a task that depends on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("waits on while one is tried again", async () => {
+  it("keeps waiting while its dependency is retried", async () => {
     const { worker, ran, job } = await setUp();
-    const stubborn = worker.task(() => {
+    const { open, opened } = gate();
+    const stubborn = worker.task(async () => {
       const { tries } = taskContext();
       ran.push(`try ${tries}`);
-      if (tries < 3) throw new StreaqRetry("again", { delay: 100 });
+      if (tries === 2) await opened;
+      if (tries < 3) throw new StreaqRetry("again", { delay: 1 });
     }, { name: "stubborn" });
     const above = await stubborn.enqueue();
     const task = await job.enqueue("task").start({ after: above.id });
     const run = running(worker);
-    await eventually(async () => (await above.info())!.tries === 1 && await above.status() === "scheduled");
+    await eventually(() => ran.includes("try 2"));
     assertEquals([await task.status(), (await task.info())!.dependencies.size], ["scheduled", 1]);
+    open();
     await task.result();
     assertEquals(ran, ["try 1", "try 2", "try 3", "task"]);
     await run.stop();
     await stage.assertClean(worker);
   });
 
-  it("waits for one that has a time, is queued elsewhere, or repeats", async () => {
+  it("waits for dependencies with a delay, another priority or a schedule", async () => {
     const { worker, ran, job } = await setUp({ priorities: ["low", "high"] });
     const [delayed, high, repeating] = await worker.enqueueMany([
       job.enqueue("delayed").start({ delay: 200 }),
@@ -132,7 +135,7 @@ behaviour("a task that depends on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("runs with the priority, ttl and tries that are its own", async () => {
+  it("runs with its own priority, ttl and maxTries", async () => {
     const { worker, ran, job, gated, open } = await setUp({ priorities: ["low", "high"], concurrency: 1 });
     const forgetful = worker.task(() => {
       ran.push("forgetful");
@@ -163,31 +166,31 @@ behaviour("a task that depends on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("expires from its release on, not while it waits", async () => {
-    const { worker, ran, gated, open } = await setUp({ concurrency: 1 });
-    const hasty = worker.task((name: string) => {
-      ran.push(name);
-      return sleep(600);
-    }, { name: "hasty", expire: 400 });
+  it("expires counting from when its dependencies have succeeded, not while it waits for them", async () => {
+    const { worker, ran, gated, open } = await setUp({ priorities: ["low", "high"], concurrency: 1 });
+    const patient = worker.task(async () => {
+      ran.push("patient");
+      await clockPasses(Date.now() + 400);
+    }, { name: "patient", expire: 2000 });
+    const hasty = worker.task(() => void ran.push("hasty"), { name: "hasty", expire: 400 });
     const top = await gated.enqueue();
-    const first = await hasty.enqueue("in time").start({ after: top.id });
-    const second = await hasty.enqueue("late").start({ after: top.id });
+    const first = await patient.enqueue().start({ after: top.id, priority: "high" });
+    const second = await hasty.enqueue().start({ after: top.id, priority: "low" });
     const run = running(worker);
-    await sleep(600);
+    await clockPasses(Date.now() + 2000);
     const opened = Date.now();
     open();
-    const results = await Promise.all([first.result(), second.result()]);
-    // Both are ready at once and there is one slot, so the other one starts too late.
-    const [good] = results.filter(({ success }) => success);
-    const [bad] = results.filter(({ success }) => !success);
-    assert(good!.enqueueTime >= opened - 5, "it was ready when the other had ended");
+    // Both are released at once and there is one slot, so the second one expires.
+    const [good, bad] = await Promise.all([first.result(), second.result()]);
+    assertEquals([good!.success, bad!.success], [true, false]);
+    assert(good!.enqueueTime >= opened - 5, "it was queued when its dependency had succeeded");
     assertStringIncludes(bad!.exception.message, "expired: it was not started within 400 ms");
-    assertEquals(ran.length, 1);
+    assertEquals(ran, ["patient"]);
     await run.stop();
     await stage.assertClean(worker);
   });
 
-  it("is refused where a dependency is unknown, and nothing of it is left behind", async () => {
+  it("is refused if a dependency is unknown, and leaves nothing behind", async () => {
     const { worker, ran, job } = await setUp();
     const known = await job.enqueue("known");
     for (const after of ["unknown", [known.id, "unknown"], ["unknown", known.id]]) {
@@ -196,7 +199,7 @@ behaviour("a task that depends on others", (stage) => {
       for (const part of ["job", request.id, "Dependency unknown "]) assertStringIncludes(message, part);
       assertEquals([await request.status(), (await known.info())!.dependents.size], ["missing", 0]);
     }
-    // What was taken back is as unknown as what never was.
+    // A task that was unscheduled is as unknown as one that never existed.
     const repeating = await job.enqueue("repeating").start({ schedule: "@yearly" });
     await repeating.unschedule();
     await assertRejects(() => job.enqueue("task").start({ after: repeating.id }).then(), StreaqError, repeating.id);
@@ -205,7 +208,7 @@ behaviour("a task that depends on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("can be sent again after it was refused, when there is what it depends on", async () => {
+  it("can be sent again after a refusal, once its dependency exists", async () => {
     const { worker, ran, job } = await setUp();
     const request = job.enqueue("task").start({ after: "later" });
     await assertRejects(() => request.then(), StreaqError, "later");
@@ -217,7 +220,7 @@ behaviour("a task that depends on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("is enqueued once under an id, and has the dependencies of the first request", async () => {
+  it("is enqueued once per id, with the dependencies of the first request", async () => {
     const { worker, ran, job } = await setUp();
     const [one, two] = await worker.enqueueMany([job.enqueue("one"), job.enqueue("two")]);
     const task = await job.enqueue("first").start({ id: "mine", after: one.id });
@@ -232,17 +235,17 @@ behaviour("a task that depends on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("is refused at once where it depends on itself, or the options cannot be", async () => {
+  it("is refused at once if it depends on itself or its options are invalid", async () => {
     const { job } = await setUp();
     const refused: [StartOptions, string][] = [
       [{ after: "a", delay: 1 }, "delay and after"],
       [{ after: "a", schedule: new Date() }, "schedule and after"],
       [{ after: "a", id: "a" }, "got that of the task itself, a"],
-      [{ after: "" }, "Invalid after"],
-      [{ after: ["a", ""] }, "Invalid after"],
-      [{ after: "x".repeat(513) }, "Invalid after"],
-      [{ after: 5 as unknown as string }, "Invalid after"],
-      [{ after: [null as unknown as string] }, "Invalid after"],
+      [{ after: "" }, 'Cannot use option "after"'],
+      [{ after: ["a", ""] }, 'Cannot use option "after"'],
+      [{ after: "x".repeat(513) }, 'Cannot use option "after"'],
+      [{ after: 5 as unknown as string }, 'Cannot use option "after"'],
+      [{ after: [null as unknown as string] }, 'Cannot use option "after"'],
     ];
     for (const [options, message] of refused) {
       assertThrows(() => job.enqueue("x").start(options), StreaqError, message);
@@ -250,7 +253,7 @@ behaviour("a task that depends on others", (stage) => {
     const request = job.enqueue("x");
     const { id } = request;
     assertInstanceOf(assertThrows(() => request.start({ after: ["a", id] })), StreaqError);
-    // What was refused has changed nothing.
+    // The refusal has not changed the request.
     assertEquals(await (await request).status(), "queued");
   });
 });

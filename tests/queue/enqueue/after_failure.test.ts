@@ -1,14 +1,15 @@
 import { it } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertLessOrEqual } from "@std/assert";
 import { StreaqCancelled, StreaqError, StreaqRetry, TimeoutError } from "../../../src/base/errors.ts";
+import { taskContext } from "../../../src/queue/context/task_context.ts";
 import type { Task } from "../../../src/queue/enqueue/task.ts";
 import type { WorkerOptions } from "../../../src/queue/options/worker_options.ts";
 import { eventually } from "../../support/poll.ts";
 import { gate } from "../../support/promises.ts";
 import { behaviour } from "../behaviour.ts";
-import { running, sleep } from "../stage.ts";
+import { clockPasses, running, untilAborted } from "../stage.ts";
 
-/** Checks that a task has failed without being run, because another one has. */
+/** Checks that a task has failed without running, because `failed` has. */
 async function assertFailedWith(task: Task<unknown>, failed: { id: string }): Promise<void> {
   const result = await task.result({ timeout: "10s" });
   assertInstanceOf(result.exception, StreaqError);
@@ -17,7 +18,7 @@ async function assertFailedWith(task: Task<unknown>, failed: { id: string }): Pr
   assertEquals([await task.status(), await task.info(), await task.abort()], ["done", null, false]);
 }
 
-behaviour("a task whose dependency fails", (stage) => {
+behaviour("a task with a failed dependency", (stage) => {
   async function setUp(options: WorkerOptions<undefined> = {}) {
     const worker = await stage.worker(options);
     const ran: string[] = [];
@@ -31,7 +32,7 @@ behaviour("a task whose dependency fails", (stage) => {
     return { worker, ran, job, fail };
   }
 
-  it("fails without being run, and names the task that failed first, however deep below it is", async () => {
+  it("fails without running and names the task that failed first, at any depth", async () => {
     const { worker, ran, job, fail } = await setUp();
     const top = await fail.enqueue();
     const free = await job.enqueue("free");
@@ -54,13 +55,13 @@ behaviour("a task whose dependency fails", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails whatever the other was ended by", async () => {
+  it("fails for every way in which its dependency can fail", async () => {
     const { worker, ran, job } = await setUp({ priorities: ["low", "high"] });
     const hopeless = worker.task(() => {
       throw new StreaqRetry("again", { delay: 0 });
     }, { name: "hopeless", maxTries: 2 });
     const late = worker.task(() => {}, { name: "late", expire: 1 });
-    const slow = worker.task(() => sleep(100), { name: "slow", timeout: 10 });
+    const slow = worker.task(() => untilAborted(taskContext().signal), { name: "slow", timeout: 10 });
     const forgetful = worker.task(() => {
       throw new Error("no");
     }, { name: "forgetful", ttl: 0 });
@@ -71,8 +72,8 @@ behaviour("a task whose dependency fails", (stage) => {
     const tasks: Task<unknown>[] = [unknown, aborted, delayed];
     for (const task of [hopeless, late, slow, forgetful, unstorable]) tasks.push(await task.enqueue());
     const below = await worker.enqueueMany(tasks.map(({ id }) => job.enqueue("below").start({ after: id })));
-    // One that expires waits long enough for that.
-    await sleep(10);
+    // By then the task named late has expired.
+    await clockPasses(Date.now() + 1);
     assertEquals([await aborted.abort(), await delayed.abort()], [true, true]);
     const run = running(worker);
     for (const [i, task] of below.entries()) await assertFailedWith(task, tasks[i]!);
@@ -82,7 +83,7 @@ behaviour("a task whose dependency fails", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails at once when it is enqueued after that, also after one that had failed with another", async () => {
+  it("fails at once if it is enqueued after the failure, also after that of a dependent", async () => {
     const { worker, ran, job, fail } = await setUp();
     const forgetful = worker.task(() => {
       throw new Error("no");
@@ -98,7 +99,7 @@ behaviour("a task whose dependency fails", (stage) => {
       [gone, [gone.id]],
       [aborted, [aborted.id, fine.id]],
     ];
-    // No worker runs by now.
+    // No worker is running now.
     for (const [cause, after] of causes) {
       const task = await job.enqueue("task").start({ after });
       await assertFailedWith(task, cause);
@@ -108,7 +109,7 @@ behaviour("a task whose dependency fails", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails at once with all below it that come in the same call", async () => {
+  it("fails at once together with its own dependents in the same call", async () => {
     const { worker, ran, job, fail } = await setUp();
     const top = await fail.enqueue();
     await worker.run({ burst: true });
@@ -124,7 +125,7 @@ behaviour("a task whose dependency fails", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails with one of two that fail, and does not wait for a third that goes on", async () => {
+  it("fails with the first of its failed dependencies, without waiting for one that is running", async () => {
     const { worker, ran, job, fail } = await setUp();
     const { open, opened } = gate();
     const gated = worker.task(() => opened, { name: "gated" });
@@ -142,7 +143,7 @@ behaviour("a task whose dependency fails", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("is not kept waiting where it keeps no result, and its own dependents neither", async () => {
+  it("fails together with its own dependents, even if it keeps no result", async () => {
     const { worker, job, fail } = await setUp();
     const forgetful = worker.task(() => {}, { name: "forgetful", ttl: 0 });
     const top = await fail.enqueue();
@@ -154,7 +155,7 @@ behaviour("a task whose dependency fails", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails with an occurrence that is taken back", async () => {
+  it("fails when its dependency is unscheduled", async () => {
     const { worker, ran, job } = await setUp();
     const repeating = await job.enqueue("repeating").start({ schedule: "@yearly" });
     const task = await job.enqueue("task").start({ after: repeating.id });
@@ -168,7 +169,7 @@ behaviour("a task whose dependency fails", (stage) => {
   });
 });
 
-behaviour("abort() of a task that waits for others", (stage) => {
+behaviour("abort() of a dependent task", (stage) => {
   async function setUp() {
     const worker = await stage.worker();
     const ran: string[] = [];
@@ -180,7 +181,7 @@ behaviour("abort() of a task that waits for others", (stage) => {
     return { worker, ran, job, one, two, task, below, deep };
   }
 
-  it("ends it and all below it also where no worker runs; those above go on and list it no more", async () => {
+  it("aborts it and fails its dependents without any running worker, while its dependencies continue without it", async () => {
     const { worker, ran, one, two, task, below, deep } = await setUp();
     const other = await stage.worker({ queueName: worker.queueName });
     assertEquals([await other.abortById(task.id), await task.abort()], [true, false]);
@@ -198,7 +199,7 @@ behaviour("abort() of a task that waits for others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("ends all below it, however deep, also where no worker runs", async () => {
+  it("fails its dependents at any depth without any running worker", async () => {
     const { worker, job, deep, two, one } = await setUp();
     const tasks = [deep];
     for (let i = 0; i < 60; i++) tasks.push(await job.enqueue(`${i}`).start({ after: tasks.at(-1)!.id }));
@@ -209,7 +210,7 @@ behaviour("abort() of a task that waits for others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("ends it when it was released a moment ago", async () => {
+  it("aborts it when its dependencies have just succeeded", async () => {
     const { worker, ran, job, below, task } = await setUp();
     await below.abort();
     const { open, opened } = gate();
@@ -228,14 +229,14 @@ behaviour("abort() of a task that waits for others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("of all at once ends each for one reason, and leaves nothing behind", async () => {
+  it("aborts a whole graph at once, and leaves nothing behind", async () => {
     const { worker, ran, one, two, task, below, deep } = await setUp();
     const all = [deep, below, task, two, one];
     const run = running(worker);
     await Promise.all(all.map((task) => task.abort()));
     await Promise.all(all.map((task) => task.result({ timeout: "10s" })));
     await run.stop();
-    // What was aborted before it was read is dropped when it is.
+    // The entry of a task that was aborted before it was read is dropped when it is read.
     await worker.run({ burst: true });
     assertEquals(ran.filter((name) => name !== "one" && name !== "two"), []);
     await stage.assertClean(worker);

@@ -6,8 +6,8 @@ import { eventually } from "../../support/poll.ts";
 import { behaviour } from "../behaviour.ts";
 import { running } from "../stage.ts";
 
-behaviour("many tasks that depend on others", (stage) => {
-  /** A worker with a task that notes that it ran. */
+behaviour("many dependent tasks", (stage) => {
+  /** A worker with a task that records its runs, and one that fails. */
   async function setUp() {
     const worker = await stage.worker({ concurrency: 64 });
     const ran: number[] = [];
@@ -18,7 +18,7 @@ behaviour("many tasks that depend on others", (stage) => {
     return { worker, ran, job, fail };
   }
 
-  /** Requests that depend on each other, one after the other. */
+  /** Makes requests that each depend on the previous one. */
   function chain(job: Awaited<ReturnType<typeof setUp>>["job"], length: number) {
     let last: string | undefined;
     return Array.from({ length }, (_, i) => {
@@ -28,7 +28,7 @@ behaviour("many tasks that depend on others", (stage) => {
     });
   }
 
-  it("go in one enqueueMany(), each behind what it depends on", async () => {
+  it("can be sent by one enqueueMany(), each after its dependency", async () => {
     const { worker, ran, job } = await setUp();
     const tasks = await worker.enqueueMany(chain(job, 260));
     assertEquals(await worker.queueSize({ includeScheduled: false }), 1);
@@ -38,13 +38,13 @@ behaviour("many tasks that depend on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("are refused before what they depend on in the list, and with them what depends on those", async () => {
+  it("are refused, with their own dependents, if they precede their dependency in the list", async () => {
     const { worker, ran, job } = await setUp();
     const [first, second, third] = chain(job, 3);
     const error = await assertRejects(() => worker.enqueueMany([third!, first!, second!]), EnqueueError, second!.id);
     assertEquals(error.tasks.map(({ id }) => id), [first!.id, second!.id]);
     assertEquals(await third!.status(), "missing");
-    // Sending the same again is safe, and now there is what was missing.
+    // Sending the same list again is safe, and now the missing dependency exists.
     await worker.enqueueMany([third!, first!, second!]);
     await worker.run({ burst: true });
     assertEquals(ran, [0, 1, 2]);
@@ -56,7 +56,7 @@ behaviour("many tasks that depend on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("go in one turn, each awaited by itself", async () => {
+  it("can be awaited one by one in the same turn", async () => {
     const { worker, ran, job } = await setUp();
     const tasks = await Promise.all(chain(job, 20));
     await worker.run({ burst: true });
@@ -64,7 +64,7 @@ behaviour("many tasks that depend on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("go in one turn also where they are more than go in one call", async () => {
+  it("can be awaited in the same turn, even if they are too many for one call", async () => {
     const { worker, ran, job } = await setUp();
     const requests = Array.from({ length: 1200 }, (_, i) => job.enqueue(i));
     for (const [i, request] of requests.entries()) {
@@ -78,7 +78,7 @@ behaviour("many tasks that depend on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("go in one turn behind many that do not", async () => {
+  it("can be awaited in the same turn after many independent tasks", async () => {
     const { worker, ran, job } = await setUp();
     const requests = Array.from({ length: 600 }, (_, i) => job.enqueue(i));
     const last = job.enqueue(-1).start({ after: [requests[0]!.id, requests[599]!.id] });
@@ -93,7 +93,7 @@ behaviour("many tasks that depend on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("go in one call or turn with one that repeats, and wait for its first occurrence", async () => {
+  it("can be sent together with a task that has a schedule, and wait for its first occurrence", async () => {
     const { worker, ran, job } = await setUp();
     const repeating = () => job.enqueue(1).start({ schedule: "* * * * * *" });
     const [one, two] = [repeating(), repeating()];
@@ -106,7 +106,7 @@ behaviour("many tasks that depend on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("wait for one, and are all told", async () => {
+  it("are all released by one dependency", async () => {
     const { worker, ran, job } = await setUp();
     const top = await job.enqueue(0);
     const tasks = await worker.enqueueMany(Array.from({ length: 1300 }, (_, i) => {
@@ -119,7 +119,7 @@ behaviour("many tasks that depend on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fail all with the one that they wait for, and so do those that wait for all of them", async () => {
+  it("all fail with their one dependency, and so does a task that depends on all of them", async () => {
     const { worker, ran, job, fail } = await setUp();
     const top = await fail.enqueue();
     const tasks = await worker.enqueueMany(Array.from({ length: 1300 }, (_, i) => {
@@ -137,7 +137,7 @@ behaviour("many tasks that depend on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("may be waited for by one, 100,000 and no more", async () => {
+  it("can have 100,000 dependencies each, and no more", async () => {
     const { worker, ran, job } = await setUp();
     const open = await worker.enqueueMany(Array.from({ length: 3000 }, (_, i) => job.enqueue(i)));
     const done = await job.enqueue(3000);
@@ -146,7 +146,7 @@ behaviour("many tasks that depend on others", (stage) => {
     assertEquals([await task.status(), (await task.info())!.dependencies.size], ["scheduled", 1000]);
     await worker.run({ burst: true });
     assertEquals([ran.length, ran.at(-1)], [3002, -1]);
-    // Those that have ended count as well, however many they are.
+    // Dependencies that have already succeeded are accepted too, however many they are.
     const late = await job.enqueue(-2).start({ after: ids });
     assertEquals(await late.status(), "queued");
     const many = Array.from({ length: 100_001 }, (_, i) => `task-${i}`);
@@ -157,7 +157,7 @@ behaviour("many tasks that depend on others", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("leave nothing to an id that was refused for one of them, when it is used again", async () => {
+  it("leave nothing behind under an id that was refused, so that it can be used again", async () => {
     const { worker, ran, job } = await setUp();
     const open = await worker.enqueueMany(
       Array.from({ length: 1500 }, (_, i) => job.enqueue(i).start({ delay: "1h" })),
@@ -168,7 +168,7 @@ behaviour("many tasks that depend on others", (stage) => {
     const only = await job.enqueue(1);
     const task = await job.enqueue(2).start({ id: "mine", after: only.id });
     assertEquals((await task.info())!.dependencies, new Set([only.id]));
-    // Neither their success nor their failure is its concern any more.
+    // The failure of the former dependencies does not affect it.
     await Promise.all(open.map((task) => task.abort()));
     assertEquals(await task.status(), "scheduled");
     await worker.run({ burst: true });

@@ -18,13 +18,13 @@ async function setUp(stage: Stage, options = {}) {
 }
 
 behaviour("RegisteredTask", (stage) => {
-  it("runs its function here and now when it is called", async () => {
+  it("runs its function directly when it is called", async () => {
     const { note, runs } = await setUp(stage);
     assertEquals(await note(7), 7);
     assertEquals(runs, [7]);
   });
 
-  it("makes a promise of what a synchronous function returns or throws", async () => {
+  it("returns a promise for the result or error of a synchronous function", async () => {
     const { worker } = await setUp(stage);
     const half = worker.task(function half(value: number) {
       if (value % 2) throw new RangeError("odd");
@@ -34,7 +34,7 @@ behaviour("RegisteredTask", (stage) => {
     await assertRejects(() => half(3), RangeError, "odd");
   });
 
-  it("has name, worker and options", async () => {
+  it("has a name, a worker and options", async () => {
     const { worker } = await setUp(stage);
     const task = worker.task(() => 1, { name: "one", maxTries: 2 });
     assertEquals([task.fnName, task.options.maxTries], ["one", 2]);
@@ -63,7 +63,7 @@ behaviour("enqueue()", (stage) => {
     assertEquals(runs, [1]);
   });
 
-  it("sends once also after enqueueMany()", async () => {
+  it("sends once, even if the request is also given to enqueueMany()", async () => {
     const { worker, note, runs } = await setUp(stage);
     const request = note.enqueue(1);
     const [task] = await worker.enqueueMany([request]);
@@ -72,7 +72,7 @@ behaviour("enqueue()", (stage) => {
     assertEquals(runs, [1]);
   });
 
-  it("takes an id, and does not enqueue it again while it exists or after it has ended", async () => {
+  it("does not enqueue an id again while its task exists or after it has finished", async () => {
     const { worker, note, runs } = await setUp(stage);
     await note.enqueue(1).start({ id: "order-17" });
     await note.enqueue(2).start({ id: "order-17" });
@@ -83,7 +83,7 @@ behaviour("enqueue()", (stage) => {
     assertEquals((await task.result()).result, 1);
   });
 
-  it("does not enqueue an id again that has ended without keeping its result", async () => {
+  it("does not enqueue an id again after its task has finished without keeping its result", async () => {
     const { worker } = await setUp(stage);
     let runs = 0;
     const brief = worker.task(() => ++runs, { name: "brief", ttl: 0 });
@@ -96,7 +96,7 @@ behaviour("enqueue()", (stage) => {
     await assertRejects(() => task.result(), StreaqError, "once");
   });
 
-  it("enqueues two requests of one batch with the same id once", async () => {
+  it("enqueues one task for two requests with the same id in a batch", async () => {
     const { worker, note, runs } = await setUp(stage);
     await Promise.all([note.enqueue(1).start({ id: "same" }), note.enqueue(2).start({ id: "same" })]);
     await worker.enqueueMany([note.enqueue(3).start({ id: "same" }), note.enqueue(4).start({ id: "same" })]);
@@ -104,18 +104,18 @@ behaviour("enqueue()", (stage) => {
     assertEquals(runs, [1]);
   });
 
-  it("refuses an option that is not possible, at once", async () => {
+  it("refuses an invalid option at once", async () => {
     const { note } = await setUp(stage, { priorities: ["low", "high"] });
     assertThrows(() => note.enqueue(1).start({ priority: "urgent" }), StreaqError, "urgent");
     for (const id of ["", "x".repeat(513), "\ud800", 7 as unknown as string]) {
-      assertThrows(() => note.enqueue(1).start({ id }), StreaqError, "Invalid id");
+      assertThrows(() => note.enqueue(1).start({ id }), StreaqError, "Cannot use id");
     }
     const request = note.enqueue(1);
     await request;
     assertThrows(() => request.start({ priority: "low" }), StreaqError, request.id);
   });
 
-  it("gives up when its signal is aborted", async () => {
+  it("rejects when its signal is aborted", async () => {
     const { note } = await setUp(stage);
     const signal = AbortSignal.abort(new RangeError("enough"));
     await assertRejects(async () => await note.enqueue(1).start({ signal }), RangeError, "enough");
@@ -123,7 +123,7 @@ behaviour("enqueue()", (stage) => {
 
   const strange = ["ünï·😀", "with space", "a:b", "{}", "*?[]", "nul\0", "cr\r\nlf", "__proto__", "constructor"];
   for (const id of strange) {
-    it(`takes ${JSON.stringify(id)} for an id and for an argument`, async () => {
+    it(`accepts ${JSON.stringify(id)} as an id and as an argument`, async () => {
       const { worker, note } = await setUp(stage);
       const task = await note.enqueue(id).start({ id });
       assertEquals((await task.info())?.args, [id]);
@@ -136,7 +136,7 @@ behaviour("enqueue()", (stage) => {
 });
 
 behaviour("arguments", (stage) => {
-  it("arrive as they were", async () => {
+  it("arrive unchanged", async () => {
     const { worker, note, runs } = await setUp(stage);
     const value = JSON.parse('{"a":[1,2.5,-0.1,null,true,"x"],"b":{"c":{}},"__proto__":{"x":1},"ü":"😀\\u0000\\r\\n"}');
     await note.enqueue(value);
@@ -146,7 +146,7 @@ behaviour("arguments", (stage) => {
     assertEquals(({} as Record<string, unknown>).x, undefined);
   });
 
-  it("leave out trailing undefined ones, so that defaults apply", async () => {
+  it("are sent without trailing undefined values, so that defaults apply", async () => {
     const { worker } = await setUp(stage);
     const sum = worker.task(function sum(a: number, b = 10, c = 100) {
       return a + b + c;
@@ -176,7 +176,7 @@ behaviour("arguments", (stage) => {
     [new Error("x"), "an? Error"],
   ];
   for (const [value, message] of refused) {
-    it(`are refused where JSON would change them: ${message}`, async () => {
+    it(`are refused if JSON would change them: ${message}`, async () => {
       const { note } = await setUp(stage);
       const error = await assertRejects(async () => await note.enqueue(value), StreaqError, "task note");
       assertMatch((error as Error).message, new RegExp(message.replaceAll(/[[\]]/g, "\\$&")));
@@ -184,7 +184,7 @@ behaviour("arguments", (stage) => {
     });
   }
 
-  it("are refused over the limit by a byte, and nothing is written", async () => {
+  it("are refused one byte over maxPayload, and nothing is written", async () => {
     const { worker, note, runs } = await setUp(stage, { maxPayload: 1000 });
     const overhead = JSON.stringify({ f: "note", a: [""], k: {}, t: Date.now(), i: "0".repeat(32) }).length;
     const fits = "x".repeat(1000 - overhead);
@@ -208,7 +208,7 @@ behaviour("arguments", (stage) => {
 });
 
 behaviour("enqueueMany()", (stage) => {
-  it("gives the tasks in order, across the limit of one call", async () => {
+  it("returns the tasks in order, even if they are too many for one call", async () => {
     const { worker, note, runs } = await setUp(stage, { concurrency: 100 });
     const requests = Array.from({ length: 1234 }, (_, i) => note.enqueue(i));
     const tasks = await worker.enqueueMany(requests);
@@ -219,12 +219,12 @@ behaviour("enqueueMany()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("enqueues nothing of an empty list", async () => {
+  it("returns an empty list for an empty list", async () => {
     const { worker } = await setUp(stage);
     assertEquals(await worker.enqueueMany([]), []);
   });
 
-  it("refuses what is no request, and what cannot be serialised, before anything is sent", async () => {
+  it("refuses a value that is not a request, or cannot be serialised, before it sends anything", async () => {
     const { worker, note } = await setUp(stage);
     const good = note.enqueue(1);
     await assertRejects(() => worker.enqueueMany([good, 1 as unknown as EnqueueRequest<number>]), TypeError, "index 1");
@@ -234,7 +234,7 @@ behaviour("enqueueMany()", (stage) => {
 });
 
 behaviour("priorities", (stage) => {
-  it("go highest first, and the lowest is the default", async () => {
+  it("run from highest to lowest, and the lowest is the default", async () => {
     const { worker, note, runs } = await setUp(stage, {
       priorities: ["low", "mid", "high"],
       concurrency: 1,

@@ -5,8 +5,8 @@ import { isTuple, tuple } from "../../../src/queue/tasks/tuple.ts";
 import { behaviour } from "../behaviour.ts";
 import { running } from "../stage.ts";
 
-behaviour("a task that enqueues tasks", (stage) => {
-  it("can map and filter what is piped into it with any other task, by name", async () => {
+behaviour("fan-out from a task", (stage) => {
+  it("maps and filters piped data with any registered task, by name", async () => {
     const worker = await stage.worker({ concurrency: 16 });
     const double = worker.task((value: number) => value * 2, { name: "double" });
     const isEven = worker.task((value: number) => value % 2 === 0, { name: "isEven" });
@@ -37,7 +37,7 @@ behaviour("a task that enqueues tasks", (stage) => {
   });
 
   for (const [count, concurrency] of [[200, 1], [1000, 32]] as const) {
-    it(`can enqueue ${count}, and one after all of them, with concurrency ${concurrency}`, async () => {
+    it(`enqueues ${count} tasks, and one that depends on all of them, with concurrency ${concurrency}`, async () => {
       const worker = await stage.worker({ concurrency });
       const ran: string[] = [];
       const work = worker.task((n: number) => {
@@ -50,10 +50,11 @@ behaviour("a task that enqueues tasks", (stage) => {
         return results.reduce((sum, { result }) => sum + result, 0);
       }, { name: "gather" });
       const scatter = worker.task(async (count: number) => {
-        const tasks = await worker.enqueueMany(Array.from({ length: count }, (_, i) => work.enqueue(i)));
+        // With free slots the first tasks can finish before the last ones are sent.
         ran.push("scatter");
+        const tasks = await worker.enqueueMany(Array.from({ length: count }, (_, i) => work.enqueue(i)));
         const ids = tasks.map(({ id }) => id);
-        // Nobody waits here: what gathers has no slot until there is something to gather.
+        // The gathering task takes no slot before its dependencies have succeeded.
         return (await gather.enqueue(ids).start({ after: ids })).id;
       }, { name: "scatter" });
       const task = await scatter.enqueue(count);
@@ -66,7 +67,7 @@ behaviour("a task that enqueues tasks", (stage) => {
     });
   }
 
-  it("can enqueue what waits for itself, which runs when it has succeeded", async () => {
+  it("lets the task enqueue its own dependent, which runs once the task has succeeded", async () => {
     const worker = await stage.worker({ concurrency: 1 });
     const ran: string[] = [];
     const follow = worker.task(() => void ran.push("follow"), { name: "follow" });
@@ -82,7 +83,7 @@ behaviour("a task that enqueues tasks", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("ends in a burst too, where a task waits for those that it enqueues", async () => {
+  it("lets the task wait for a task that it has enqueued, in a burst too", async () => {
     const worker = await stage.worker({ concurrency: 2 });
     const double = worker.task((value: number) => value * 2, { name: "double" });
     const outer = worker.task(async () => {
@@ -95,7 +96,7 @@ behaviour("a task that enqueues tasks", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails those that gather when one of many fails, and a burst works all of that off", async () => {
+  it("fails the gathering task and its pipeline when one of 1,000 tasks fails, and the burst still resolves", async () => {
     const worker = await stage.worker({ concurrency: 8 });
     const ran: number[] = [];
     const work = worker.task((n: number) => {

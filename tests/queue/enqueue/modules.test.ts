@@ -9,7 +9,7 @@ import { behaviour } from "../behaviour.ts";
 declare function fetchLength(url: string): Promise<number>;
 
 behaviour("include()", (stage) => {
-  it("takes over tasks: they run here, and are enqueued here from now on", async () => {
+  it("takes over the tasks of another worker, which then run and are enqueued here", async () => {
     const mail = new Worker({ queueName: "nowhere" });
     const send = mail.task(async function send(to: string) {
       return await Promise.resolve(`sent to ${to} by ${workerContext<string>()}`);
@@ -28,7 +28,7 @@ behaviour("include()", (stage) => {
     await mail.close();
   });
 
-  it("leaves middleware and lifespan behind", async () => {
+  it("ignores the other worker's middleware and lifespan", async () => {
     const seen: string[] = [];
     const other = new Worker({
       lifespan: async function* () {
@@ -48,7 +48,7 @@ behaviour("include()", (stage) => {
     assertEquals(seen, ["task"]);
   });
 
-  it("throws when a name is taken, and takes over nothing then", () => {
+  it("throws if a name is taken, and then takes over nothing", () => {
     const [worker, other] = [new Worker(), new Worker()];
     worker.task(() => 1, { name: "same" });
     const first = other.task(() => 2, { name: "first" });
@@ -59,7 +59,7 @@ behaviour("include()", (stage) => {
     assertThrows(() => worker.include(worker), StreaqError, "same");
   });
 
-  it("goes through several levels", async () => {
+  it("takes over tasks through several levels", async () => {
     const [inner, middle] = [new Worker(), new Worker()];
     const deep = inner.task(() => "deep", { name: "deep" });
     middle.include(inner);
@@ -71,8 +71,8 @@ behaviour("include()", (stage) => {
   });
 });
 
-behaviour("a task that is registered elsewhere", (stage) => {
-  it("is enqueued by a stub, which knows the types and no more", async () => {
+behaviour("a task that another worker has registered", (stage) => {
+  it("can be enqueued through a stub, which has nothing but its types", async () => {
     const producer = await stage.worker();
     const worker = await stage.worker({ queueName: producer.queueName });
     worker.task((url: string) => url.length, { name: "fetchLength" });
@@ -86,7 +86,7 @@ behaviour("a task that is registered elsewhere", (stage) => {
     assertThrows(() => producer.stub(""), StreaqError);
   });
 
-  it("is enqueued by its name alone, with named arguments in one object after the others", async () => {
+  it("can be enqueued by name, with named arguments as one trailing object", async () => {
     const producer = await stage.worker();
     const worker = await stage.worker({ queueName: producer.queueName });
     worker.task((...args: unknown[]) => args, { name: "echo" });
@@ -103,14 +103,14 @@ behaviour("a task that is registered elsewhere", (stage) => {
     assertEquals(results, [[1, "two", { retries: 2 }], [], [], [{ retries: 2 }]]);
   });
 
-  it("is refused where the name or the named arguments cannot be", async () => {
+  it("is refused if its name or its named arguments are invalid", async () => {
     const worker = await stage.worker();
     assertThrows(() => worker.enqueueUnsafe("a:b"), StreaqError, "a:b");
     assertThrows(() => worker.enqueueUnsafe(undefined as never), StreaqError, "undefined");
     for (const bad of [null, [], "text", 1]) assertThrows(() => kwargs(bad as never), TypeError, "expected an object");
   });
 
-  it("fails when no worker has it after all", async () => {
+  it("fails if no worker has registered it after all", async () => {
     const worker = await stage.worker();
     const task = await worker.enqueueUnsafe("nobody");
     await worker.run({ burst: true });

@@ -12,7 +12,7 @@ import * as threads from "../threads/fixtures/thread_tasks.ts";
 import { running } from "../stage.ts";
 
 behaviour("pipe()", (stage) => {
-  /** A worker with small functions, and one that shows the arguments that it is given. */
+  /** A worker with small tasks, and one that records and returns its arguments. */
   async function setUp(options: WorkerOptions<undefined> = {}) {
     const worker = await stage.worker(options);
     const calls: unknown[][] = [];
@@ -32,7 +32,7 @@ behaviour("pipe()", (stage) => {
     return { worker, calls, ...tasks };
   }
 
-  it("runs each task with the result of the one before it", async () => {
+  it("runs each task with the result of the previous one", async () => {
     const { worker, double, isEven } = await setUp();
     const pipeline = double.enqueue(21).pipe(double).pipe(isEven);
     assertEquals(await pipeline.status(), "missing");
@@ -46,35 +46,35 @@ behaviour("pipe()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("spreads a tuple, and adds named arguments as one object behind it", async () => {
+  it("spreads a tuple, followed by named arguments as one object", async () => {
     const { worker, tuplify, untuple } = await setUp();
     const run = running(worker);
     assertEquals((await (await tuplify.enqueue(3).pipe(untuple, { third: 3 })).result()).result, 9);
     assertEquals((await (await tuplify.enqueue(3).pipe(untuple)).result()).result, 6);
-    // In a result it is an array like any other.
+    // As a result, a tuple is an ordinary array.
     assertEquals((await (await tuplify.enqueue(3)).result()).result, [3, 3]);
     await run.stop();
     await stage.assertClean(worker);
   });
 
   const nothing = undefined;
-  const piped: [what: string, value: () => unknown, kwargs: object | undefined, args: unknown[]][] = [
+  const piped: [example: string, value: () => unknown, kwargs: object | undefined, args: unknown[]][] = [
     ["a value as one argument", () => 7, nothing, [7]],
     ["an array as one argument", () => [1, 2], nothing, [[1, 2]]],
     ["an empty array as one argument", () => [], nothing, [[]]],
     ["null as null", () => null, nothing, [null]],
     ["nothing as no argument", () => {}, nothing, []],
-    ["false, zero and no text as they are", () => tuple(false, 0, ""), nothing, [false, 0, ""]],
-    ["a tuple of none as no argument", () => tuple(), nothing, []],
-    ["a tuple in a tuple as an array", () => tuple(tuple(1), 2), nothing, [[1], 2]],
+    ["false, zero and an empty string unchanged", () => tuple(false, 0, ""), nothing, [false, 0, ""]],
+    ["an empty tuple as no argument", () => tuple(), nothing, []],
+    ["a nested tuple as an array", () => tuple(tuple(1), 2), nothing, [[1], 2]],
     ["a copy of a tuple as one argument", () => [...tuple(1, 2)], nothing, [[1, 2]]],
-    ["named arguments behind a value", () => 7, { a: 1 }, [7, { a: 1 }]],
-    ["named arguments behind an object", () => ({ b: 2 }), { a: 1 }, [{ b: 2 }, { a: 1 }]],
-    ["named arguments alone behind nothing", () => {}, { a: 1 }, [{ a: 1 }]],
-    ["no named arguments where there are none", () => 7, {}, [7]],
+    ["named arguments after a value", () => 7, { a: 1 }, [7, { a: 1 }]],
+    ["named arguments after an object", () => ({ b: 2 }), { a: 1 }, [{ b: 2 }, { a: 1 }]],
+    ["named arguments alone after nothing", () => {}, { a: 1 }, [{ a: 1 }]],
+    ["an empty object of named arguments as no argument", () => 7, {}, [7]],
   ];
-  for (const [what, value, kwargs, args] of piped) {
-    it(`pipes ${what}`, async () => {
+  for (const [example, value, kwargs, args] of piped) {
+    it(`pipes ${example}`, async () => {
       const { worker, calls, show } = await setUp();
       const source = worker.task(value, { name: "source" });
       const task = await source.enqueue().pipe(show as never, kwargs ?? {});
@@ -84,7 +84,7 @@ behaviour("pipe()", (stage) => {
     });
   }
 
-  it("pipes what its serializer knows, signed, and a function sees copies", async () => {
+  it("pipes copies of everything that its serializer supports, signed", async () => {
     const { worker, calls, show } = await setUp({ serializer: richSerializer, signingSecret: "s3cret" });
     const when = new Date(1_795_445_182_914);
     const rich = worker.task(() => tuple(when, new Map([[1, new Set([2n])]]), undefined, 4), { name: "rich" });
@@ -97,7 +97,7 @@ behaviour("pipe()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("pipes what middleware has made of a result, a tuple included", async () => {
+  it("pipes the result that middleware returns, also a tuple", async () => {
     const { worker, double, show } = await setUp();
     worker.middleware((next) => async (...args) => {
       const result = await next(...args);
@@ -109,7 +109,7 @@ behaviour("pipe()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("goes through tasks in threads, which make and spread tuples too", async () => {
+  it("pipes through tasks in threads, which can return and receive tuples", async () => {
     const { worker, double, show } = await setUp();
     worker.include(threads.worker);
     const { split, join } = threads;
@@ -126,7 +126,7 @@ behaviour("pipe()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("runs each step with the priority that it was given", async () => {
+  it("runs each step with its own priority", async () => {
     const { worker, double, give, show, calls } = await setUp({ priorities: ["low", "high"], concurrency: 1 });
     const { open, opened } = gate();
     const gated = worker.task(() => opened, { name: "gated" });
@@ -143,13 +143,13 @@ behaviour("pipe()", (stage) => {
     assertEquals((await worker.getTasksByStatus("scheduled", { priority: "low" })).length, 1);
     open();
     for (const task of [last, ...others]) await task.result();
-    // The one in the middle comes behind those that were there before it, the last one before all others.
+    // The middle step has the low priority, so it follows the two tasks that were queued before it.
     assertEquals(calls, [["other"], [4]]);
     await run.stop();
     await stage.assertClean(worker);
   });
 
-  it("begins when its first step may: after a delay, at a time, or after other tasks", async () => {
+  it("starts when its first step is due: after a delay, at a time, or after its dependencies", async () => {
     const { worker, double, give, isEven } = await setUp();
     const run = running(worker);
     const start = Date.now();
@@ -168,7 +168,7 @@ behaviour("pipe()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("gives a step that is tried again the same input, and none to others", async () => {
+  it("gives a step the same input at each try", async () => {
     const { worker, tuplify, double } = await setUp();
     const seen: unknown[] = [];
     const stubborn = worker.task((a: number, b: number) => {
@@ -184,9 +184,9 @@ behaviour("pipe()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("goes on with another worker, step by step", async () => {
+  it("continues on another worker at each step", async () => {
     const { queueName } = await stage.worker();
-    /** A worker that stops with its first task, and hands back what else it has. */
+    /** A worker that shuts down during its first task, and releases all others. */
     const make = async () => {
       const worker = await stage.worker({ queueName });
       const stop = new AbortController();

@@ -22,7 +22,7 @@ behaviour("a pipeline", (stage) => {
     return { worker, runs, note, double, fail };
   }
 
-  it("is sent as a whole when any of its requests is awaited, and each resolves to its own task", async () => {
+  it("is sent as a whole when any of its requests is awaited, and each request resolves to its own task", async () => {
     for (const awaited of [0, 1, 2]) {
       const { worker, runs, double, note } = await setUp();
       const first = double.enqueue(1);
@@ -43,7 +43,7 @@ behaviour("a pipeline", (stage) => {
     }
   });
 
-  it("derives the later ids from that of a named first, and runs once however often it is sent", async () => {
+  it("derives the ids of later steps from a given first id, and runs once however often it is sent", async () => {
     const { worker, runs, double, note } = await setUp();
     const make = () => {
       const first = double.enqueue(1).start({ id: "order-17" });
@@ -60,12 +60,12 @@ behaviour("a pipeline", (stage) => {
     await Promise.all([make()[0], make()[1], make()[2]]);
     await worker.run({ burst: true });
     assertEquals([runs, worker.counters.completed], [[4], 3]);
-    // Named after it was piped, and before any of the ids was asked for.
+    // An id can be given after pipe(), until the first id is read.
     const late = double.enqueue(1);
     const behind = late.pipe(note);
     late.start({ id: "late" });
     assertEquals(behind.id, "late.2");
-    assertThrows(() => note.enqueue(1).start({ id: "x".repeat(512) }).pipe(note).id, StreaqError, "Invalid id");
+    assertThrows(() => note.enqueue(1).start({ id: "x".repeat(512) }).pipe(note).id, StreaqError, "Cannot use id");
     await stage.assertClean(worker);
   });
 
@@ -84,7 +84,7 @@ behaviour("a pipeline", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("takes no option but priority for a later step", async () => {
+  it("accepts no option but priority for a later step", async () => {
     const { worker, double } = await setUp({ priorities: ["low", "high"] });
     const later = double.enqueue(1).pipe(double);
     const refused: StartOptions[] = [
@@ -127,7 +127,7 @@ behaviour("a pipeline", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails at once where its first step depends on one that has failed", async () => {
+  it("fails at once if its first step depends on a failed task", async () => {
     const { worker, double, note, fail } = await setUp();
     const top = await fail.enqueue(1);
     await worker.run({ burst: true });
@@ -140,7 +140,7 @@ behaviour("a pipeline", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("is not added to a first step that was enqueued before without it", async () => {
+  it("is refused if its first step was enqueued before without it", async () => {
     const { worker, runs, double, note } = await setUp();
     const alone = await double.enqueue(1).start({ id: "mine" });
     for (const status of ["queued", "done"]) {
@@ -158,7 +158,7 @@ behaviour("a pipeline", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("hands over a result of which none is kept", async () => {
+  it("passes on a result that is not kept", async () => {
     const { worker, runs, note } = await setUp();
     const forgetful = worker.task((value: number) => value + 1, { name: "forgetful", ttl: 0 });
     await forgetful.enqueue(1).pipe(forgetful).pipe(note);
@@ -175,7 +175,7 @@ behaviour("pipe()", (stage) => {
     return { worker, note };
   }
 
-  it("refuses what is sent, repeats, is piped already, or is in another queue", async () => {
+  it("refuses a request that was sent, has a schedule, is piped already, or belongs to another queue", async () => {
     const { worker, note } = await setUp();
     const sent = note.enqueue(1);
     await sent;
@@ -194,7 +194,7 @@ behaviour("pipe()", (stage) => {
     assertThrows(() => piped.start({ schedule: "* * * * *" }), StreaqError, "it is piped into task note");
     const foreign = (await setUp()).note;
     assertThrows(() => note.enqueue(1).pipe(foreign), StreaqError, "expected a task of queue ");
-    // Another worker's task of the same queue is as good as one's own.
+    // A task of another worker of the same queue is accepted.
     const other = await stage.worker({ queueName: worker.queueName });
     const stub = other.stub<typeof note>("note");
     await note.enqueue(1).pipe(stub);
@@ -202,7 +202,7 @@ behaviour("pipe()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("refuses what is no task, and what are no named arguments", async () => {
+  it("refuses a value that is not a task, and invalid named arguments", async () => {
     const { note } = await setUp();
     for (const next of [undefined, null, "note", () => 1, {}, note.enqueue(1)]) {
       assertThrows(() => note.enqueue(1).pipe(next as never), TypeError, "expected a registered task");
@@ -212,7 +212,7 @@ behaviour("pipe()", (stage) => {
     }
   });
 
-  it("refuses more than 500 tasks, and runs as many", async () => {
+  it("accepts 500 steps, and no more", async () => {
     const { worker } = await setUp();
     const add = worker.task((value: number) => value + 1, { name: "add", silent: true }) as RegisteredTask<
       [number],
@@ -227,7 +227,7 @@ behaviour("pipe()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("is refused in enqueueMany(), before anything is sent", async () => {
+  it("makes requests that enqueueMany() refuses before it sends anything", async () => {
     const { worker, note } = await setUp();
     const first = note.enqueue(1);
     const last = first.pipe(note);

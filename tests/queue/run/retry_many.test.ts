@@ -6,10 +6,10 @@ import { taskContext } from "../../../src/queue/context/task_context.ts";
 import { eventually } from "../../support/poll.ts";
 import { gate } from "../../support/promises.ts";
 import { behaviour } from "../behaviour.ts";
-import { running, sleep } from "../stage.ts";
+import { running, untilAborted } from "../stage.ts";
 
-behaviour("a worker with tasks to try again", (stage) => {
-  it("does not wait for them with burst", async () => {
+behaviour("a worker with pending retries", (stage) => {
+  it("does not wait for them in a burst", async () => {
     const worker = await stage.worker();
     const job = worker.task(function job() {
       throw new StreaqRetry("later", { delay: "1h" });
@@ -21,7 +21,7 @@ behaviour("a worker with tasks to try again", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("takes those that are due with burst, whoever moves them", async () => {
+  it("runs those that are already due in a burst", async () => {
     const left: string[] = [];
     for (let round = 0; round < 40; round++) {
       const worker = await stage.worker();
@@ -37,13 +37,13 @@ behaviour("a worker with tasks to try again", (stage) => {
     assertEquals(left, []);
   });
 
-  it("may leave them to another one", async () => {
+  it("leaves them to another worker while it is busy", async () => {
     const queueName = stage.newQueue();
     const first = await stage.worker({ queueName, concurrency: 1, id: "first" });
     const second = await stage.worker({ queueName, concurrency: 1, id: "second" });
     const { open, opened } = gate();
     const job = () => {
-      if (taskContext().tries === 1) throw new StreaqRetry("somebody else", { delay: 300 });
+      if (taskContext().tries === 1) throw new StreaqRetry("on another worker", { delay: 300 });
     };
     const task = first.task(job, { name: "job" });
     const busy = first.task(() => opened, { name: "busy" });
@@ -59,7 +59,7 @@ behaviour("a worker with tasks to try again", (stage) => {
     await stage.assertClean(first);
   });
 
-  it("loses nothing when it stops meanwhile, and nothing is early afterwards", async () => {
+  it("loses none when it shuts down, and none runs early on the next worker", async () => {
     const queueName = stage.newQueue();
     const [first, second] = [await stage.worker({ queueName }), await stage.worker({ queueName })];
     let [due, again] = [0, 0];
@@ -83,8 +83,8 @@ behaviour("a worker with tasks to try again", (stage) => {
   });
 });
 
-behaviour("many tasks to try again", (stage) => {
-  it("that are due at one moment run once each, over two workers", async () => {
+behaviour("many retries", (stage) => {
+  it("run once each over two workers, even if they are due at the same moment", async () => {
     const queueName = stage.newQueue();
     const workers = [await stage.worker({ queueName, concurrency: 100 }), await stage.worker({ queueName })];
     const schedule = new Date(Date.now() + 1500);
@@ -96,7 +96,7 @@ behaviour("many tasks to try again", (stage) => {
       if (tries === 1) throw new StreaqRetry("all at once", { schedule });
     };
     const [task] = workers.map((worker) => worker.task(job, { name: "job", silent: true }));
-    // More than are moved in one call.
+    // More than one call moves.
     const tasks = await workers[0]!.enqueueMany(Array.from({ length: 1200 }, () => task!.enqueue()));
     const runners = workers.map((worker) => running(worker));
     await Promise.all(tasks.map((task) => task.result({ timeout: "20s" })));
@@ -107,7 +107,7 @@ behaviour("many tasks to try again", (stage) => {
     await stage.assertClean(workers[0]!);
   });
 
-  it("run in the order in which they are due, whichever was put off first", async () => {
+  it("run in the order in which they are due", async () => {
     const worker = await stage.worker({ concurrency: 8 });
     const order: number[] = [];
     const job = worker.task(function job(delay: number) {
@@ -124,15 +124,17 @@ behaviour("many tasks to try again", (stage) => {
     await run.stop();
     await stage.assertClean(worker);
   });
+});
 
-  it("are put off by a retry that comes while the worker stops at the cost of no try", async () => {
+behaviour("a StreaqRetry that a function throws because of a shutdown", (stage) => {
+  it("releases the task instead, and the try does not count", async () => {
     const queueName = stage.newQueue();
     const [first, second] = [await stage.worker({ queueName }), await stage.worker({ queueName })];
     const job = async () => {
       const { signal, tries } = taskContext();
       if (!stopping) return tries;
       try {
-        await sleep(10_000, signal);
+        await untilAborted(signal);
       } catch (cause) {
         throw new StreaqRetry("not now", { delay: "1h", cause });
       }
@@ -153,34 +155,34 @@ behaviour("many tasks to try again", (stage) => {
   });
 });
 
-behaviour("a StreaqRetry that is not what it should be", (stage) => {
-  const strange: [what: string, error: () => Error][] = [
-    ["whose schedule throws", () =>
+behaviour("a malformed StreaqRetry", (stage) => {
+  const malformed: [fault: string, error: () => Error][] = [
+    ["its schedule throws", () =>
       Object.defineProperty(new StreaqRetry("strange"), "schedule", {
         get: () => {
           throw new Error("gotcha");
         },
       })],
-    ["whose schedule is text", () => Object.assign(new StreaqRetry("strange"), { schedule: "tomorrow" })],
-    ["whose schedule is an invalid date", () => Object.assign(new StreaqRetry("strange"), { schedule: new Date(NaN) })],
-    ["whose delay is text", () => Object.assign(new StreaqRetry("strange"), { delay: "soon" })],
-    ["whose delay is no number", () => Object.assign(new StreaqRetry("strange"), { delay: NaN })],
-    ["whose delay has no end", () => Object.assign(new StreaqRetry("strange"), { delay: Infinity })],
-    ["whose message throws", () =>
+    ["its schedule is a string", () => Object.assign(new StreaqRetry("strange"), { schedule: "tomorrow" })],
+    ["its schedule is an invalid date", () => Object.assign(new StreaqRetry("strange"), { schedule: new Date(NaN) })],
+    ["its delay is an invalid string", () => Object.assign(new StreaqRetry("strange"), { delay: "soon" })],
+    ["its delay is NaN", () => Object.assign(new StreaqRetry("strange"), { delay: NaN })],
+    ["its delay is infinite", () => Object.assign(new StreaqRetry("strange"), { delay: Infinity })],
+    ["its message throws", () =>
       Object.defineProperty(new StreaqRetry("strange", { delay: 0 }), "message", {
         get: () => {
           throw new Error("gotcha");
         },
       })],
-    ["that is a proxy", () =>
+    ["it is a proxy that throws", () =>
       new Proxy(new StreaqRetry("strange", { delay: 0 }), {
         get: () => {
           throw new Error("gotcha");
         },
       })],
   ];
-  for (const [what, error] of strange) {
-    it(`${what} fails its own task alone`, async () => {
+  for (const [fault, error] of malformed) {
+    it(`fails only its own task if ${fault}`, async () => {
       const worker = await stage.worker();
       const unhandled: unknown[] = [];
       const note = (reason: unknown) => unhandled.push(reason);

@@ -1,16 +1,17 @@
 import { it } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
+import { taskContext } from "../../../src/queue/context/task_context.ts";
 import { eventually } from "../../support/poll.ts";
+import { gate } from "../../support/promises.ts";
 import { behaviour } from "../behaviour.ts";
-import { Lines, running, sleep } from "../stage.ts";
+import { Lines, running, sleep, untilAborted } from "../stage.ts";
 
 behaviour("run()", (stage) => {
-  it("ends with burst when nothing is left, also when tasks enqueue tasks", async () => {
+  it("resolves with burst when nothing is left, also if tasks enqueue tasks", async () => {
     const worker = await stage.worker({ concurrency: 2 });
     const down = worker.task(async (n: number): Promise<void> => {
       if (n > 0) await down.enqueue(n - 1);
-      await sleep(5);
     }, { name: "down" });
     await down.enqueue(10);
     await worker.run({ burst: true });
@@ -18,7 +19,7 @@ behaviour("run()", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("ends normally when its signal is aborted, before or after it began", async () => {
+  it("resolves when its signal aborts, before or after it has begun", async () => {
     const worker = await stage.worker();
     await worker.run({ signal: AbortSignal.abort() });
     const run = running(worker);
@@ -26,22 +27,27 @@ behaviour("run()", (stage) => {
     await run.stop();
   });
 
-  it("runs what comes, as many at once as it has slots", async () => {
+  it("runs as many tasks at once as the worker has slots", async () => {
     const worker = await stage.worker({ concurrency: 3 });
-    let most = 0;
+    const { open, opened } = gate();
+    let [active, most] = [0, 0];
     const busy = worker.task(async function busy() {
-      most = Math.max(most, worker.running);
-      await sleep(30);
+      most = Math.max(most, ++active, worker.running);
+      await opened;
+      active--;
     });
     const run = running(worker);
     const tasks = await worker.enqueueMany(Array.from({ length: 12 }, () => busy.enqueue()));
+    await eventually(() => active === 3);
+    assertEquals((await worker.getTasksByStatus("running")).length, 3);
+    open();
     await Promise.all(tasks.map((task) => task.result()));
     await run.stop();
     assertEquals([most, worker.counters.completed], [3, 12]);
     assertEquals(worker.running, 0);
   });
 
-  it("refuses to run twice at once, and can run again", async () => {
+  it("rejects while the worker is already running, and can be called again later", async () => {
     const worker = await stage.worker();
     const run = running(worker);
     await assertRejects(() => worker.run(), StreaqError, worker.id);
@@ -49,7 +55,7 @@ behaviour("run()", (stage) => {
     await worker.run({ burst: true });
   });
 
-  it("logs in the format of the reference, without payloads, and not for silent tasks", async () => {
+  it("logs in the format of the reference, without payloads, and nothing about silent tasks", async () => {
     const lines = new Lines();
     const worker = await stage.worker({ logger: lines });
     const loud = worker.task(async function loud(_secret: string) {}, {});
@@ -64,10 +70,12 @@ behaviour("run()", (stage) => {
     assertEquals(lines.with("s3cret"), []);
   });
 
-  it("logs a failure with its stack down to where the task began", async () => {
+  it("logs a failure with its stack down to the function of the task", async () => {
     const lines = new Lines();
     const worker = await stage.worker({ logger: lines });
+    let whole = "";
     const fail = worker.task(async function fail() {
+      whole = new Error("whole").stack!;
       await Promise.resolve();
       throw new RangeError("too far");
     });
@@ -75,10 +83,11 @@ behaviour("run()", (stage) => {
     await worker.run({ burst: true });
     const [line] = lines.with("too far");
     assertStringIncludes(line!, "run.test.ts");
-    assert(!line!.includes("executor"), line);
+    assertStringIncludes(whole, "src/queue/");
+    assert(!line!.includes("src/queue/"), line);
   });
 
-  it("fails a task of a name that no worker has registered", async () => {
+  it("fails a task whose name the worker has not registered", async () => {
     const worker = await stage.worker();
     const other = await stage.worker({ queueName: worker.queueName });
     const task = await other.task(() => 1, { name: "elsewhere" }).enqueue();
@@ -89,14 +98,14 @@ behaviour("run()", (stage) => {
 });
 
 behaviour("close()", (stage) => {
-  it("is harmless twice, at once and one after the other", async () => {
+  it("can be called twice, at once or one after the other", async () => {
     const worker = await stage.worker();
     await worker.connect();
     await Promise.all([worker.close(), worker.close()]);
     await worker.close();
   });
 
-  it("stops a run", async () => {
+  it("makes run() resolve", async () => {
     const worker = await stage.worker();
     const ended = worker.run();
     await eventually(() => worker.context === undefined);
@@ -104,7 +113,7 @@ behaviour("close()", (stage) => {
     await ended;
   });
 
-  it("leaves nothing usable behind, and says so", async () => {
+  it("makes later calls reject", async () => {
     const worker = await stage.worker();
     const task = worker.task(() => 1, { name: "one" });
     await worker.close();
@@ -114,16 +123,19 @@ behaviour("close()", (stage) => {
   });
 });
 
-behaviour("a worker that is stopped", (stage) => {
-  it("counts a value that is returned within half a second of the abort", async () => {
+behaviour("a shutdown", (stage) => {
+  it("still completes a task whose function returns within half a second of the abort", async () => {
     const worker = await stage.worker();
     const late = worker.task(async function late() {
-      await sleep(250);
+      isRunning = true;
+      await untilAborted(taskContext().signal).catch(() => {});
+      await sleep(50);
       return "late";
     });
+    let isRunning = false;
     const run = running(worker);
     const task = await late.enqueue();
-    await eventually(() => worker.running === 1);
+    await eventually(() => isRunning);
     await run.stop();
     assertEquals((await task.result()).result, "late");
   });

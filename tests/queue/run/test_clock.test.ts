@@ -1,32 +1,15 @@
-/** What `docs/testing.md` promises: each is over in milliseconds, however much time passes in it. */
-import { after, describe, it } from "node:test";
+/** The promises of `docs/testing.md`: each test takes milliseconds, however much time passes in it. */
+import { describe, it } from "node:test";
 import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { StreaqError, StreaqRetry, TimeoutError } from "../../../src/base/errors.ts";
 import { TestClock } from "../../../src/base/test_clock.ts";
 import { taskContext } from "../../../src/queue/context/task_context.ts";
 import { TaskStatus } from "../../../src/queue/inspect/task_status.ts";
 import { Worker } from "../../../src/queue/worker.ts";
-import type { WorkerOptions } from "../../../src/queue/options/worker_options.ts";
-import { Lines, sleep } from "../stage.ts";
+import { sleep } from "../stage.ts";
+import { clockedWorkers } from "./clocked_workers.ts";
 
-const workers: Worker[] = [];
-after(async () => {
-  await Promise.all(workers.map((worker) => worker.close()));
-});
-
-/** A worker with a clock of its own. */
-function setUp(now = "2027-03-27T12:00:00Z", options: WorkerOptions<undefined> = {}) {
-  const clock = new TestClock({ now: new Date(now) });
-  const logger = new Lines();
-  const worker = new Worker({ redisUrl: "memory://", clock, logger, handleSignals: false, ...options });
-  workers.push(worker);
-  /** A task that notes when it runs. */
-  const times: string[] = [];
-  const note = worker.task(function note(): void {
-    times.push(new Date(clock.now()).toISOString());
-  });
-  return { clock, worker, note, times };
-}
+const setUp = clockedWorkers();
 
 describe("a worker with a TestClock", () => {
   it("runs a delayed task when its time has come, not before", async () => {
@@ -39,7 +22,7 @@ describe("a worker with a TestClock", () => {
     assertEquals([times, await task.status()], [["2027-03-27T18:00:00.000Z"], TaskStatus.Done]);
   });
 
-  it("retries after the square of the tries in seconds", async () => {
+  it("retries a task after the square of its tries in seconds", async () => {
     const { clock, worker } = setUp();
     const times: number[] = [];
     const flaky = worker.task(function flaky(): string {
@@ -54,7 +37,7 @@ describe("a worker with a TestClock", () => {
     assertEquals((await task.result()).result, "done");
   });
 
-  it("ends a task that hangs after its timeout", async () => {
+  it("times out a task that hangs", async () => {
     const { clock, worker } = setUp();
     const hang = worker.task(async function hang(): Promise<void> {
       await new Promise((resolve) => taskContext().signal.addEventListener("abort", resolve));
@@ -67,7 +50,25 @@ describe("a worker with a TestClock", () => {
     assertInstanceOf((await task.result()).exception, TimeoutError);
   });
 
-  it("lets a task expire that nobody has started in time", async () => {
+  it("starts the timeout anew for each try", async () => {
+    const { clock, worker } = setUp();
+    const signals: AbortSignal[] = [];
+    const job = worker.task(async function job(): Promise<number> {
+      const { tries, signal } = taskContext();
+      signals.push(signal);
+      await clock.delay("50s");
+      if (tries < 3) throw new StreaqRetry("Again", { delay: 0 });
+      return tries;
+    }, { timeout: "1m" });
+    void worker.run();
+    const task = await job.enqueue();
+    await clock.advance("3m");
+    assertEquals((await task.result()).result, 3);
+    assertEquals(signals.map(({ aborted }) => aborted), [false, false, false]);
+    assertEquals([worker.counters.retried, worker.counters.failed], [2, 0]);
+  });
+
+  it("expires a task that no worker starts in time", async () => {
     const { clock, worker } = setUp();
     const mail = worker.task(function mail(): void {}, { expire: "10m" });
     const task = await mail.enqueue();
@@ -90,7 +91,7 @@ describe("a worker with a TestClock", () => {
     await assertRejects(() => task.result(), StreaqError, "gone");
   });
 
-  it("runs a job at two o'clock once in each night, also in those of the clock changes", async () => {
+  it("runs a job at two o'clock once a night, also in the nights of the clock changes", async () => {
     for (
       const [now, expected] of [
         // There is no two o'clock in the first night, and there are two in the second.
@@ -109,48 +110,45 @@ describe("a worker with a TestClock", () => {
     }
   });
 
-  it("renews the lease of a task that takes longer than the idle timeout: it runs once", async () => {
+  it("renews the lease of a task that outlasts the idleTimeout, so that it runs once", async () => {
     const { clock, worker } = setUp("2027-03-27T12:00:00Z", { idleTimeout: "1s" });
-    const other = new Worker({ redisUrl: "memory://", clock, logger: new Lines(), handleSignals: false });
-    workers.push(other);
+    const { worker: other } = setUp(undefined, { clock, idleTimeout: "1s" });
     let runs = 0;
-    const slow = worker.task(async function slow(): Promise<void> {
+    const slow = async () => {
       runs++;
-      await new Promise<void>((resolve) => clock.timer(10_000, resolve));
-    });
+      await clock.delay("10s");
+    };
+    const job = worker.task(slow, { name: "slow" });
+    other.task(slow, { name: "slow" });
     void worker.run();
     void other.run();
-    await slow.enqueue();
+    const task = await job.enqueue();
     await clock.advance("20s");
-    assertEquals(runs, 1);
+    const { success, tries } = await task.result();
+    assertEquals([runs, success, tries], [1, true, 1]);
   });
 
-  it("waits for one that starts, and for functions that do something real", async () => {
+  it("waits for its lifespan, and for functions that do real work", async () => {
     const times: [string, number][] = [];
-    const clock = new TestClock({ now: 0 });
-    const worker = new Worker({
-      redisUrl: "memory://",
-      clock,
-      logger: new Lines(),
-      handleSignals: false,
+    const realWork = () => sleep(20);
+    const { clock, worker } = setUp("1970-01-01T00:00:00Z", {
       concurrency: 1,
       lifespan: async function* () {
-        await sleep(20);
+        await realWork();
         yield undefined;
       },
     });
-    workers.push(worker);
     worker.cron("*/10 * * * * *", function often(): void {
       times.push(["often", clock.now()]);
     });
     const slow = worker.task(async function slow(): Promise<void> {
       await clock.delay("5s");
-      await sleep(20);
+      await realWork();
       times.push(["slow", clock.now()]);
     }, { timeout: "1m" });
     const cleaning = worker.task(async function cleaning(): Promise<void> {
       await new Promise((resolve) => taskContext().signal.addEventListener("abort", resolve));
-      await sleep(20);
+      await realWork();
       times.push(["cleaned", clock.now()]);
     }, { timeout: "1s" });
     void worker.run();
@@ -160,7 +158,7 @@ describe("a worker with a TestClock", () => {
     assertEquals(times, [["slow", 6000], ["often", 10_000], ["cleaned", 13_000], ["often", 20_000]]);
   });
 
-  it("waits for a result by the clock too", async () => {
+  it("measures the timeout of result() by the clock", async () => {
     const { clock, note } = setUp();
     const task = await note.enqueue();
     const waiting = assertRejects(() => task.result({ timeout: "1h" }), TimeoutError);
@@ -168,7 +166,7 @@ describe("a worker with a TestClock", () => {
     await waiting;
   });
 
-  it("runs a task that repeats each time that it is due, and its first occurrence can be told", async () => {
+  it("runs a task with a schedule each time that it is due, until it is unscheduled", async () => {
     const { clock, worker, note, times } = setUp();
     void worker.run();
     const task = await note.enqueue().start({ schedule: "*/20 * * * *" });
@@ -179,7 +177,7 @@ describe("a worker with a TestClock", () => {
     assertEquals(times.length, 3);
   });
 
-  it("shares nothing with one that has another clock", async () => {
+  it("shares nothing with a worker of another clock", async () => {
     const [one, two] = [setUp(), setUp()];
     const task = await one.note.enqueue();
     assertEquals(await two.worker.statusById(task.id), TaskStatus.NotFound);
@@ -187,106 +185,8 @@ describe("a worker with a TestClock", () => {
     assertEquals(await task.status(), TaskStatus.Queued);
   });
 
-  it("is refused with a Redis", () => {
+  it("is refused with Redis", () => {
     const clock = new TestClock();
     assertThrows(() => new Worker({ redisUrl: "redis://localhost", clock }), TypeError, "memory://");
-  });
-});
-
-describe("Worker.drain()", () => {
-  it("runs what is there and what that enqueues, and leaves what is delayed", async () => {
-    const { worker, note, times } = setUp();
-    const start = worker.task(async function start(): Promise<void> {
-      const first = await note.enqueue();
-      await note.enqueue().start({ after: first.id });
-    });
-    await start.enqueue();
-    await note.enqueue().start({ delay: "1h" });
-    await worker.drain();
-    assertEquals([times.length, await worker.queueSize()], [2, 1]);
-  });
-
-  it("waits until a worker that runs already has nothing to do", async () => {
-    const { worker, note, times } = setUp();
-    const ended = worker.run();
-    await worker.enqueueMany(Array.from({ length: 50 }, () => note.enqueue()));
-    await worker.drain();
-    assertEquals(times.length, 50);
-    await worker.close();
-    await ended;
-  });
-
-  it("runs what a task enqueues and waits for", async () => {
-    const { worker } = setUp();
-    const double = worker.task(function double(value: number): number {
-      return value * 2;
-    });
-    const map = worker.task(async function map(values: number[]): Promise<number[]> {
-      const tasks = await worker.enqueueMany(values.map((value) => double.enqueue(value)));
-      return (await Promise.all(tasks.map((task) => task.result({ timeout: "5s" })))).map(({ result }) => result);
-    });
-    const task = await map.enqueue([1, 2, 3]);
-    await worker.drain();
-    assertEquals((await task.result()).result, [2, 4, 6]);
-  });
-
-  it("waits until all is told that failed with another", async () => {
-    const { worker } = setUp();
-    const job = worker.task(function job(): void {
-      throw new Error("It fails");
-    });
-    const requests = [job.enqueue()];
-    for (let i = 0; i < 1500; i++) requests.push(job.enqueue().start({ after: requests.at(-1)!.id }));
-    const ended = worker.run();
-    await worker.enqueueMany(requests);
-    await worker.drain();
-    assertEquals(await worker.queueSize(), 0);
-    await worker.close();
-    await ended;
-  });
-
-  it("ends for all who wait, also when the worker ends by itself or fails", async () => {
-    const { worker } = setUp();
-    await Promise.all([worker.drain(), worker.drain(), worker.drain()]);
-    const burst = worker.run({ burst: true });
-    await worker.drain();
-    await burst;
-    const failing = setUp("2027-03-27T12:00:00Z", {
-      // deno-lint-ignore require-yield -- It fails before.
-      lifespan: async function* (): AsyncGenerator<undefined, void, unknown> {
-        await Promise.resolve();
-        throw new RangeError("The lifespan fails");
-      },
-    }).worker;
-    const run = failing.run();
-    await Promise.all([
-      assertRejects(() => run, RangeError, "lifespan"),
-      assertRejects(() => failing.drain(), RangeError, "lifespan"),
-    ]);
-  });
-
-  it("is refused in a task, which would wait for itself", async () => {
-    const { worker } = setUp();
-    const own = worker.task(async function own(): Promise<void> {
-      await worker.drain();
-    });
-    const task = await own.enqueue();
-    await worker.drain();
-    assertEquals(
-      (await task.result()).exception.message,
-      `Cannot drain worker ${worker.id} from one of its own tasks`,
-    );
-  });
-
-  it("returns when the worker is closed meanwhile", async () => {
-    const { worker } = setUp();
-    const hang = worker.task(async function hang(): Promise<void> {
-      await new Promise((resolve) => taskContext().signal.addEventListener("abort", resolve));
-    });
-    void worker.run();
-    await hang.enqueue();
-    const drained = worker.drain();
-    await worker.close();
-    await drained;
   });
 });

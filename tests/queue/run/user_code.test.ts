@@ -4,16 +4,16 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
 import { settled } from "../../support/promises.ts";
 import { behaviour } from "../behaviour.ts";
-import { Lines, running, sleep } from "../stage.ts";
+import { Lines, nextTurn, running } from "../stage.ts";
 
-behaviour("a serializer of one's own", (stage) => {
-  /** Bytes that are no text. */
+behaviour("a custom serializer", (stage) => {
+  /** A serializer of bytes that are not text. */
   const inverted = {
     serialize: (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).map((byte) => ~byte),
     deserialize: (data: Uint8Array) => JSON.parse(new TextDecoder().decode(data.map((byte) => ~byte))),
   };
 
-  it("of bytes carries arguments, results and failures", async () => {
+  it("can write arguments, results and failures as bytes", async () => {
     const worker = await stage.worker({ serializer: inverted });
     const half = worker.task((value: number) => {
       if (value % 2) throw new RangeError("odd");
@@ -30,7 +30,7 @@ behaviour("a serializer of one's own", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("that fails on every result still ends the task", async () => {
+  it("does not keep a task from finishing if it throws for every result", async () => {
     const serialize = (value: unknown) => {
       if (typeof value === "object" && value !== null && "s" in value) throw new Error("not today");
       return JSON.stringify(value);
@@ -42,7 +42,7 @@ behaviour("a serializer of one's own", (stage) => {
     await stage.assertClean(worker);
   });
 
-  it("that takes no record for what it is makes a failed result", async () => {
+  it("fails a task if it cannot read its record", async () => {
     const worker = await stage.worker({
       serializer: {
         serialize: (value) => JSON.stringify(value),
@@ -59,8 +59,8 @@ behaviour("a serializer of one's own", (stage) => {
   });
 });
 
-behaviour("what users bring along", (stage) => {
-  it("may throw errors whose stack is no text: they are logged, and nothing else happens", async () => {
+behaviour("user code", (stage) => {
+  it("can throw errors whose stack is not a string, which are logged", async () => {
     const lines = new Lines();
     const worker = await stage.worker({ logger: lines });
     const { proxy, revoke } = Proxy.revocable({}, {});
@@ -82,12 +82,12 @@ behaviour("what users bring along", (stage) => {
     const note = (reason: unknown) => unhandled.push(reason);
     process.on("unhandledRejection", note);
     await worker.run({ burst: true });
-    await sleep(20);
+    await nextTurn();
     process.off("unhandledRejection", note);
     assertEquals([unhandled, lines.with("×").length], [[], 3]);
   });
 
-  it("may be a logger that throws: tasks end all the same", async () => {
+  it("can bring a logger that throws, and its tasks still finish", async () => {
     const fail = () => {
       throw new Error("disk full");
     };
@@ -97,7 +97,7 @@ behaviour("what users bring along", (stage) => {
     assertEquals((await task.result()).result, 1);
   });
 
-  it("may be a serializer that makes nothing of one result: the results beside it are stored", async () => {
+  it("can bring a serializer that returns undefined for one result, and the other results are stored", async () => {
     const worker = await stage.worker({
       serializer: {
         serialize(value) {
@@ -115,7 +115,7 @@ behaviour("what users bring along", (stage) => {
     await run.stop();
   });
 
-  it("may be a first batch that is larger than what waits for a connection", async () => {
+  it("can send a first batch that is larger than the buffer of the connection", async () => {
     const worker = await stage.worker();
     const job = worker.task((_text: string) => {}, { name: "job" });
     const text = "x".repeat(1_000_000);

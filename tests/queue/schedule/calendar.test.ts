@@ -6,7 +6,7 @@ import { occurrenceId } from "../../../src/queue/schedule/occurrence.ts";
 
 const calendar = new Calendar();
 
-/** The times at which an expression is due within some hours, as hours and minutes in its zone. */
+/** Returns the times at which an expression is due within some hours, as hours and minutes in its time zone. */
 function dueIn(expression: string, timeZone: string, from: string, hours: number): string[] {
   const format = new Intl.DateTimeFormat("en-GB", { timeZone, hour: "2-digit", minute: "2-digit" });
   const end = Date.parse(from) + hours * 3_600_000;
@@ -18,7 +18,7 @@ function dueIn(expression: string, timeZone: string, from: string, hours: number
   return times;
 }
 
-/** Clock changes of 2027: the moment a few hours before each, and how many hours to look at. */
+/** Clock changes of 2027, each with its time zone and the start of the hours that are tested. */
 const changes: Record<string, [zone: string, from: string]> = {
   "Berlin, spring": ["Europe/Berlin", "2027-03-27T23:00:00Z"],
   "Berlin, autumn": ["Europe/Berlin", "2027-10-30T22:00:00Z"],
@@ -30,7 +30,7 @@ const changes: Record<string, [zone: string, from: string]> = {
   "Kolkata, none": ["Asia/Kolkata", "2027-03-27T18:30:00Z"],
 };
 
-/** What the documentation says; `docs/scheduling.md` has the same table. */
+/** The table of `docs/scheduling.md`. */
 const table: [expression: string, change: string, times: string[]][] = [
   ["30 2 * * *", "Berlin, spring", ["03:00"]],
   ["30 2 * * *", "Berlin, autumn", ["02:30"]],
@@ -56,7 +56,7 @@ const table: [expression: string, change: string, times: string[]][] = [
 
 describe("Calendar.next()", () => {
   for (const [expression, change, times] of table) {
-    it(`${expression}, ${change}: ${times.join(" ") || "not in these hours"}`, () => {
+    it(`finds ${times.join(" ") || "no time"} for ${expression} (${change})`, () => {
       const [zone, from] = changes[change]!;
       assertEquals(dueIn(expression, zone, from, 4.75), times);
     });
@@ -78,17 +78,17 @@ describe("Calendar.next()", () => {
     ["@yearly", "2028-01-01T00:00:00.000Z"],
   ];
   for (const [expression, next] of shapes) {
-    it(`takes ${expression}`, () => {
+    it(`accepts ${expression}`, () => {
       const time = calendar.next(expression, "UTC", Date.parse("2027-01-01T00:00:00Z"));
       assertEquals(time && new Date(time).toISOString(), next);
     });
   }
 
-  it("is null when it is never due again", () => {
+  it("returns null if an expression is never due again", () => {
     assertEquals(calendar.next("0 0 0 1 1 * 2020", "UTC", Date.now()), null);
   });
 
-  it("refuses what cannot be, with the reason", () => {
+  it("refuses an invalid expression or time zone, with the reason", () => {
     for (const bad of ["", "x", "* * * *", "60 * * * *", "* * * * * * * *", "@never", 5 as unknown as string]) {
       assertThrows(() => calendar.next(bad, "UTC", 0), StreaqError, "Cannot use cron expression ");
     }
@@ -97,7 +97,7 @@ describe("Calendar.next()", () => {
 });
 
 describe("occurrenceId()", () => {
-  it("is the one of the wire format", () => {
+  it("returns the id that the wire format specifies", () => {
     assertEquals(occurrenceId("foo", 1_700_000_000_000), "46e1b05a50ed4bb19df845924dc1c3e5");
   });
 });

@@ -4,8 +4,8 @@ import { eventually } from "../../support/poll.ts";
 import { behaviour } from "../behaviour.ts";
 import { running } from "../stage.ts";
 
-behaviour("5,000 tasks that are delayed to the same moment", (stage) => {
-  it("run once each, over three workers, none early", async () => {
+behaviour("5,000 tasks that are due at the same time", (stage) => {
+  it("run once each over three workers, none of them early", async () => {
     const queueName = stage.newQueue();
     const runs: number[] = [];
     const early: number[] = [];
@@ -27,8 +27,10 @@ behaviour("5,000 tasks that are delayed to the same moment", (stage) => {
     assertEquals([runs.length, new Set(runs).size, early], [5000, 5000, []]);
     await stage.assertClean(worker);
   });
+});
 
-  it("and one by one: each is due by itself, in order", async () => {
+behaviour("50 tasks that are due one after the other", (stage) => {
+  it("run in the order of their due times", async () => {
     const worker = await stage.worker({ concurrency: 1 });
     const ran: number[] = [];
     const job = worker.task((n: number) => void ran.push(n), { name: "job" });

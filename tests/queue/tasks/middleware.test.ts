@@ -5,7 +5,7 @@ import { taskContext, workerContext } from "../../../src/queue/context/task_cont
 import { behaviour } from "../behaviour.ts";
 
 behaviour("middleware()", (stage) => {
-  it("wraps every task, in the order of registration, outermost first", async () => {
+  it("wraps every task, and the middleware that was registered first is outermost", async () => {
     const seen: string[] = [];
     const worker = await stage.worker();
     for (const name of ["outer", "inner"]) {
@@ -24,7 +24,7 @@ behaviour("middleware()", (stage) => {
     assertEquals(seen, ["outer in", "inner in", "task", "inner out", "outer out"]);
   });
 
-  it("may change arguments and results, and answer by itself", async () => {
+  it("can change arguments and results, or return a result without calling the task", async () => {
     const worker = await stage.worker();
     worker.middleware((next) => async (...args) => {
       const [n] = args as [number];
@@ -36,7 +36,7 @@ behaviour("middleware()", (stage) => {
     assertEquals(await Promise.all(tasks.map(async (task) => (await task.result()).result)), [[4], "refused"]);
   });
 
-  it("has both contexts", async () => {
+  it("can use the context of the task and that of the worker", async () => {
     const worker = await stage.worker({
       lifespan: async function* () {
         yield { tenant: "acme" };
@@ -51,21 +51,21 @@ behaviour("middleware()", (stage) => {
     assertEquals((await task.result()).result, ["acme", "acme", "one", 1]);
   });
 
-  it("may ask for a retry, and its errors fail the task", async () => {
+  it("can ask for a retry, and fails the task with any other error", async () => {
     const worker = await stage.worker();
     worker.middleware((next) => async (...args) => {
       if (args[0] === "fail") throw new RangeError("refused");
       if (taskContext().tries === 1) throw new StreaqRetry("not yet", { delay: 0 });
       return await next(...args);
     });
-    const tries = worker.task((_what: string) => taskContext().tries, { name: "tries" });
+    const tries = worker.task((_mode: string) => taskContext().tries, { name: "tries" });
     const [again, failed] = await worker.enqueueMany([tries.enqueue("retry"), tries.enqueue("fail")]);
     await worker.run({ burst: true });
     assertEquals((await again.result()).result, 2);
     assertEquals((await failed.result()).exception.message, "refused");
   });
 
-  it("is composed once for a task and run, however often the task runs", async () => {
+  it("is composed once per task and run, however often the task runs", async () => {
     let composed = 0;
     const worker = await stage.worker();
     worker.middleware((next) => {
@@ -79,13 +79,13 @@ behaviour("middleware()", (stage) => {
     assertEquals([composed, worker.counters.completed], [2, 4]);
   });
 
-  it("does not touch a function that is called here and now", async () => {
+  it("does not apply to a task that is called directly", async () => {
     const worker = await stage.worker();
     worker.middleware(() => async () => await Promise.resolve("wrapped"));
     assertEquals(await worker.task(() => "plain", { name: "plain" })(), "plain");
   });
 
-  it("is refused when it is no function; one that returns none fails the task", async () => {
+  it("is refused when it is not a function, and fails the task when it does not return one", async () => {
     const worker = await stage.worker();
     assertThrows(() => worker.middleware("no" as never), TypeError, "string");
     worker.middleware(() => undefined as never);

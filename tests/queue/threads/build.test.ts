@@ -10,7 +10,7 @@ import { BUN, ROOT } from "../../../scripts/runtimes.mjs";
 import { startRedis } from "../../support/redis_server.ts";
 import { RUNTIME } from "../../support/runtime.ts";
 
-/** What a user of the npm package writes, in JavaScript. */
+/** A program in JavaScript that uses the npm package. */
 const program = `
 import process from "node:process";
 import { isMainThread } from "node:worker_threads";
@@ -38,8 +38,8 @@ if (isMainThread) {
   const stop = new AbortController();
   const running = worker.run({ signal: stop.signal });
   for (const task of tasks) {
-    const end = await task.result();
-    console.log(end.success ? JSON.stringify(end.result) : end.exception.message);
+    const outcome = await task.result();
+    console.log(outcome.success ? JSON.stringify(outcome.result) : outcome.exception.message);
   }
   stop.abort();
   await running;
@@ -47,7 +47,7 @@ if (isMainThread) {
 }
 `;
 
-/** What the same user may try in TypeScript. */
+/** A module in TypeScript for a thread of that program. */
 const typed = `
 import { Worker } from "../package/dist/index.js";
 
@@ -56,14 +56,14 @@ export const typed = new Worker().task(function typed(): string {
 }, { thread: import.meta.url });
 `;
 
-const skip = RUNTIME === "node" ? false : "Node builds it, and tries it on Bun too";
+const skip = RUNTIME === "node" ? false : "The tests on Node run it on Bun too";
 
-/** Builds the package into a folder, beside an application that uses it. */
+/** Builds the package into a folder, and writes an application that uses it next to it. Returns the folder of the application. */
 function install(folder: string): string {
   const [home, app] = [join(folder, "package"), join(folder, "app")];
   const build = ["node_modules/.bin/tsup", "--out-dir", join(home, "dist"), "--no-dts", "--silent"];
   execFileSync(process.execPath, build, { cwd: ROOT });
-  // Only the package sees what is installed here: the application has no tsx.
+  // Only the package sees the modules that are installed here: the application has no tsx.
   symlinkSync(join(ROOT, "node_modules"), join(home, "node_modules"));
   mkdirSync(app);
   for (const path of [home, app]) writeFileSync(join(path, "package.json"), '{ "type": "module" }');
@@ -74,7 +74,7 @@ function install(folder: string): string {
 
 describe("Threads of the npm package", () => {
   for (const [runtime, command] of [["node", process.execPath], ["bun", BUN]] as const) {
-    it(`run the functions of a module in JavaScript on ${runtime}`, { skip }, async () => {
+    it(`run the functions of a JavaScript module on ${runtime}`, { skip }, async () => {
       await using redis = await startRedis();
       const folder = mkdtempSync(join(tmpdir(), "streaq-build-"));
       try {

@@ -8,7 +8,7 @@ import { RUNTIME, runtimeCommand } from "../../support/runtime.ts";
 
 const program = fileURLToPath(new URL("./fixtures/program.ts", import.meta.url));
 
-/** What the program prints, once it has ended by itself. */
+/** Runs the program until it ends by itself, and returns the lines that it prints. */
 async function output(mode: string, env: Record<string, string> = {}): Promise<string[]> {
   const [command, ...args] = runtimeCommand(program, mode);
   const options = { timeout: 30_000, env: { ...process.env, ...env } };
@@ -18,19 +18,19 @@ async function output(mode: string, env: Record<string, string> = {}): Promise<s
 }
 
 describe("A process with threads", () => {
-  it("ends although a thread is there that has nothing to do", async () => {
+  it("ends although one of them is idle", async () => {
     assertEquals(await output("idle"), ["42"]);
   });
 
-  it("does not end while a thread runs something", async () => {
+  it("does not end while one of them runs a call", async () => {
     assertEquals(await output("busy"), ["42", "300"]);
   });
 
-  it("sees the end of close()", async () => {
+  it("can wait for close() before it ends", async () => {
     assertEquals(await output("close"), ["42", "closed"]);
   });
 
-  it("is told what a thread died of, unless a module takes care of that itself", async () => {
+  it("learns the error that a thread died of, unless a module handles it itself", async () => {
     assertEquals(await output("deaths"), [
       "42",
       "Task stray was cut off: its thread exited <- PaymentError: from a timer",
@@ -39,8 +39,8 @@ describe("A process with threads", () => {
     ]);
   });
 
-  const skip = RUNTIME === "node" ? false : "A thread without memory takes the process along";
-  it("survives a thread that takes too much memory", { skip }, async () => {
+  const skip = RUNTIME === "node" ? false : "A thread that runs out of memory ends the process";
+  it("survives a thread that runs out of memory", { skip }, async () => {
     const [, failure, after] = await output("memory", { NODE_OPTIONS: "--max-old-space-size=64" });
     assertStringIncludes(
       failure!,

@@ -4,7 +4,7 @@ import { assertEquals, assertInstanceOf } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
 import { type RedisServer, startRedis } from "../../support/redis_server.ts";
 
-describe("A module with tasks for threads that runs its worker as well", () => {
+describe("A module that registers tasks for threads and runs its worker", () => {
   let redis: RedisServer;
   before(async () => {
     redis = await startRedis();
@@ -12,7 +12,7 @@ describe("A module with tasks for threads that runs its worker as well", () => {
   });
   after(() => redis.stop());
 
-  it("is imported again in the thread, runs nothing there, and has no context of a worker there", async () => {
+  it("is imported again in the thread, where it runs no worker and has no worker context", async () => {
     const { worker, compute, ask } = await import("./fixtures/queue.ts");
     const tasks = [await compute.enqueue(21), await ask.enqueue()] as const;
     await worker.run({ burst: true });

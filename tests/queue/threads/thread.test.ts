@@ -8,14 +8,14 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncl
 import { StreaqCancelled, StreaqError, StreaqRetry, TimeoutError } from "../../../src/base/errors.ts";
 import { ThreadPool } from "../../../src/queue/threads/pool.ts";
 import { eventually } from "../../support/poll.ts";
-import { call, fixture, run } from "./hands.ts";
+import { call, fixture, run } from "./calls.ts";
 
 const pool = new ThreadPool({ size: 2 });
 after(() => pool.close());
 
 const failures = fixture("failures");
 
-/** What a call in the pool fails with. */
+/** Returns the error that a call in the pool rejects with. */
 async function failure(...args: Parameters<typeof call>): Promise<Error> {
   return await assertRejects(() => run(pool, ...args)) as Error;
 }
@@ -27,14 +27,14 @@ describe("Thread.call()", () => {
     assertEquals(await run(pool, "echo", rich), rich);
   });
 
-  it("imports a module once in a thread", async () => {
+  it("imports a module once per thread", async () => {
     const thread = await pool.acquire();
     const first = await thread.call(call("count")) as number;
     assertEquals(await thread.call(call("count")), first + 1);
     thread.release();
   });
 
-  it("gives the function its task's context", async () => {
+  it("gives the function the context of its task", async () => {
     const context = { fnName: "context", taskId: "abc", tries: 3, timeout: 500, ttl: 1000 };
     const thread = await pool.acquire();
     const found = await thread.call({ ...call("context"), context });
@@ -42,13 +42,13 @@ describe("Thread.call()", () => {
     assertEquals(found, { fields: context, same: true, aborted: false });
   });
 
-  it("gives it no context of a worker", async () => {
+  it("gives the function no worker context", async () => {
     const error = await failure("worker");
     assertInstanceOf(error, StreaqError);
     assertEquals(error.message, "Cannot read the worker context: a thread has no worker");
   });
 
-  it("takes one call at a time", async () => {
+  it("accepts one call at a time", async () => {
     const thread = await pool.acquire();
     const first = thread.call(call("pause", [50]));
     await assertRejects(() => thread.call(call("pause", [1])), StreaqError, "it is running task pause");
@@ -56,7 +56,7 @@ describe("Thread.call()", () => {
     thread.release();
   });
 
-  it("refuses arguments that cannot be passed", async () => {
+  it("rejects if the arguments cannot be cloned", async () => {
     const error = await failure("echo", [() => 1]);
     assertInstanceOf(error, StreaqError);
     assertEquals(
@@ -67,7 +67,7 @@ describe("Thread.call()", () => {
     assertEquals(await run(pool, "double", [1]), 2);
   });
 
-  it("refuses a result that cannot be passed", async () => {
+  it("rejects if the result cannot be cloned", async () => {
     const error = await failure("uncloneable");
     assertInstanceOf(error, StreaqError);
     assertEquals(
@@ -78,7 +78,7 @@ describe("Thread.call()", () => {
     assertEquals(await run(pool, "double", [1]), 2);
   });
 
-  it("names module and task when the one does not register the other", async () => {
+  it("names the module and the task if the module does not register the task", async () => {
     const module = fixture("silent");
     assertEquals(await run(pool, "double", [1]), 2);
     const error = await failure("double", [1], module);
@@ -86,7 +86,7 @@ describe("Thread.call()", () => {
     assertEquals(error.message, `Cannot run task double in a thread: module ${module} does not register it`);
   });
 
-  it("names the module when its import fails, and imports it again next time", async () => {
+  it("names the module if its import fails, and imports it again at the next call", async () => {
     const file = join(tmpdir(), `streaq-${randomUUID()}`);
     process.env["STREAQ_TEST_FILE"] = file;
     const narrow = new ThreadPool({ size: 1 });
@@ -105,14 +105,14 @@ describe("Thread.call()", () => {
   });
 
   const modules: [kind: string, module: string, message: string][] = [
-    ["a file that is not there", new URL("./fixtures/gone.ts", import.meta.url).href, "Cannot import module "],
-    ["no URL", "./fixtures/tasks.ts", "Cannot import module "],
-    ["a URL of another kind", "ftp://localhost/tasks.ts", "Cannot import module "],
+    ["a file that does not exist", new URL("./fixtures/gone.ts", import.meta.url).href, "Cannot import module "],
+    ["a relative path", "./fixtures/tasks.ts", "Cannot import module "],
+    ["a URL of an unsupported scheme", "ftp://localhost/tasks.ts", "Cannot import module "],
     ["a module of the runtime", "node:fs", "does not register it"],
-    ["a module in a URL", "data:text/javascript,export{}", "does not register it"],
+    ["a data URL", "data:text/javascript,export{}", "does not register it"],
   ];
   for (const [kind, module, message] of modules) {
-    it(`fails for ${kind}`, async () => {
+    it(`rejects for ${kind}`, async () => {
       const error = await failure("double", [], module);
       assertInstanceOf(error, StreaqError);
       assertStringIncludes(error.message, message);
@@ -121,8 +121,8 @@ describe("Thread.call()", () => {
   }
 });
 
-describe("What a function throws", () => {
-  it("arrives with its name, message, stack and causes", async () => {
+describe("An error that a function throws in a thread", () => {
+  it("keeps its name, message, stack and causes", async () => {
     const error = await failure("fail", ["too much"], failures);
     assertInstanceOf(error, RangeError);
     assertEquals(error.message, "too much");
@@ -134,13 +134,13 @@ describe("What a function throws", () => {
     assertEquals([later.name, later.message], ["PaymentError", "later"]);
   });
 
-  it("may be anything", async () => {
+  it("can be any value", async () => {
     for (const value of ["text", 0, null, undefined, { a: 1 }]) {
       assertEquals((await failure("failOddly", [value], failures)).message, `Thrown: ${value}`);
     }
   });
 
-  it("stays a StreaqRetry, with when and why", async () => {
+  it("stays a StreaqRetry, with its delay, schedule and cause", async () => {
     const after = await failure("retryAfter", [1500], failures);
     assertInstanceOf(after, StreaqRetry);
     assertEquals([after.message, after.delay, after.schedule], ["busy", 1500, undefined]);
@@ -151,7 +151,7 @@ describe("What a function throws", () => {
     assertEquals([at.delay, at.schedule, "cause" in at], [undefined, new Date(123), false]);
   });
 
-  it("is a StreaqRetry by its class as well as by its name", async () => {
+  it("is a StreaqRetry by its class or by its name", async () => {
     const derived = await failure("retry", [], failures);
     assertInstanceOf(derived, StreaqRetry);
     assertEquals(derived.name, "MyRetry");
@@ -163,7 +163,7 @@ describe("What a function throws", () => {
 });
 
 describe("Thread.abort()", () => {
-  it("aborts the function's signal, with the reason", async () => {
+  it("aborts the signal of the function, with the reason", async () => {
     for (const reason of [new StreaqCancelled("Aborted: id"), new TimeoutError("Too slow")]) {
       const thread = await pool.acquire();
       const waiting = thread.call(call("untilAborted"));
@@ -173,7 +173,7 @@ describe("Thread.abort()", () => {
     }
   });
 
-  it("leaves it to the function what comes of it", async () => {
+  it("leaves the outcome to the function", async () => {
     const thread = await pool.acquire();
     const waiting = thread.call(call("obedient"));
     thread.abort(new StreaqCancelled("enough"));
@@ -182,7 +182,7 @@ describe("Thread.abort()", () => {
     thread.release();
   });
 
-  it("does nothing to a later call", async () => {
+  it("does not affect a later call", async () => {
     const thread = await pool.acquire();
     await thread.call(call("double", [2]));
     thread.abort(new StreaqCancelled("too late"));
@@ -193,10 +193,10 @@ describe("Thread.abort()", () => {
 });
 
 describe("Thread.terminate()", () => {
-  it("ends a function that never would", async () => {
+  it("ends a function that never returns", async () => {
     const flag = new Int32Array(new SharedArrayBuffer(4));
     const thread = await pool.acquire();
-    const waiting = assertRejects(() => thread.call(call("spinForever", [flag])), TimeoutError, "Too slow");
+    const waiting = assertRejects(() => thread.call(call("spin", [flag])), TimeoutError, "Too slow");
     await eventually(() => Atomics.load(flag, 0) === 1);
     thread.terminate(new TimeoutError("Too slow"));
     await waiting;
@@ -206,7 +206,7 @@ describe("Thread.terminate()", () => {
     assertEquals(await run(pool, "double", [1]), 2);
   });
 
-  it("before the thread has started ends it as well", async () => {
+  it("ends a thread that has not started yet", async () => {
     const fresh = new ThreadPool({ size: 1 });
     const thread = await fresh.acquire();
     const waiting = thread.call(call("double", [1]));
@@ -222,10 +222,10 @@ describe("A thread that dies", () => {
   const deaths: [how: string, fnName: string, cause: string | undefined][] = [
     ["by process.exit()", "exit", undefined],
     ["of an error in a timer", "stray", "from a timer"],
-    ["of a rejection that nobody handles", "unhandled", "nobody listens"],
+    ["of an unhandled rejection", "unhandled", "nobody listens"],
   ];
   for (const [how, fnName, cause] of deaths) {
-    it(`${how} fails its call, and is replaced`, async () => {
+    it(`${how} rejects its call and is replaced`, async () => {
       const narrow = new ThreadPool({ size: 1 });
       await run(narrow, "double", [1]);
       const error = await assertRejects(() => run(narrow, fnName, [0], failures)) as Error;
@@ -237,7 +237,7 @@ describe("A thread that dies", () => {
     });
   }
 
-  it("while it has nothing to do is replaced without a word", async () => {
+  it("while it is idle is replaced", async () => {
     const narrow = new ThreadPool({ size: 1 });
     const thread = await narrow.acquire();
     await thread.call(call("strayLater", [10], failures));

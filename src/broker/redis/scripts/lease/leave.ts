@@ -51,6 +51,7 @@ end
 if isDone then
   redis.call('DEL', ${lua.health("ARGV[4]")})
   redis.pcall('ZREM', ${lua.workers}, ARGV[4])
+  redis.pcall('HDEL', ${lua.registeredNames}, consumer)
 end
 if hasReleased then redis.pcall('PUBLISH', ${lua.wake}, 'released') end
 return isDone and 1 or 0

@@ -5,6 +5,7 @@ import type { Delivery, Read } from "../../../contract/delivery.ts";
 import { group, type Keys, lua } from "../../keys.ts";
 import { endRunFunction } from "../lua/end_run.ts";
 import { type RawEntry, sortEntries } from "../reply/entries.ts";
+import { releasedConsumer } from "./released.ts";
 
 /** How many pending entries of a stream one call examines for an expired lease. */
 const searchLimit = 100;
@@ -13,14 +14,16 @@ const script = new Script(`
 -- Leases entries: first those whose lease has expired, if requested, then new ones; of each, the highest priority
 -- first.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer, maximum number of entries, idle timeout in ms, how many pending entries of a stream to
---          examine, maximum number of quarantined entries; then for each stream, highest priority first: priority,
---          cursor of the search for expired leases ('' for no search), number of entries to pass over, their ids
+-- ARGV     group, consumer, maximum number of entries, how many pending entries of a stream to examine, maximum number
+--          of quarantined entries, number of consumers whose leases have expired, their names; then for each stream,
+--          highest priority first: priority, cursor of the search for expired leases ('' for no search), number of
+--          entries to pass over, their ids
 -- returns  1 if quarantined entries were passed over, else 0; for each stream: entries, their numbers of deliveries
 --          (negative for a quarantined one; 1 for those left out at the end), next cursor ('' at the end)
 local prefix, group, consumer = KEYS[1], ARGV[1], ARGV[2]
-local count, idleTimeout, searchLimit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local quarantineLimit, passedOver = tonumber(ARGV[6]), 0
+local count, searchLimit, quarantineLimit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local passedOver, i, hasExpired = 0, 7 + ARGV[6], {}
+for n = 7, i - 1 do hasExpired[ARGV[n]] = true end
 local running = ${lua.running}
 
 -- Whether the last two runs of the entry's task ended with the death of their worker, which the task may have caused.
@@ -43,7 +46,7 @@ local function takeOver(priority, stream, cursor, known)
       break
     end
     local isOwn = entry[2] == consumer
-    if (entry[3] >= idleTimeout or isOwn) and not known[entry[1]] then
+    if (hasExpired[entry[2]] or isOwn) and not known[entry[1]] then
       local quarantined = isQuarantined(stream, entry[1])
       if quarantined and quarantineLimit == 0 then
         passedOver = 1
@@ -75,18 +78,7 @@ local function takeOver(priority, stream, cursor, known)
   return entries, counts, next
 end
 
--- Adopts the largest idle timeout of a living worker: a worker without leases learns of it late.
-local function adoptIdleTimeout()
-  local longest = redis.pcall('ZREVRANGE', ${lua.workers}, 0, 99, 'WITHSCORES')
-  for n = 1, #longest, 2 do
-    if redis.call('EXISTS', ${lua.health("longest[n]")}) == 1 then
-      idleTimeout = math.max(idleTimeout, tonumber(longest[n + 1]))
-      return
-    end
-  end
-end
-
-local reads, i, isSearch = {}, 7, false
+local reads = {}
 while ARGV[i] do
   local past, known = i + 3 + ARGV[i + 2], {}
   for n = i + 3, past - 1 do known[ARGV[n]] = true end
@@ -94,10 +86,8 @@ while ARGV[i] do
     priority = ARGV[i], stream = ${lua.stream("ARGV[i]")}, cursor = ARGV[i + 1], known = known,
     entries = {}, counts = {}
   }
-  isSearch = isSearch or ARGV[i + 1] ~= ''
   i = past
 end
-if isSearch then adoptIdleTimeout() end
 -- Expired leases come first, or new work of a high priority would keep the others from ever being taken over.
 for _, read in ipairs(reads) do
   if read.cursor ~= '' and count > 0 then
@@ -130,18 +120,21 @@ export interface Search {
   readonly cursors: Cursors;
   /** Maximum number of quarantined entries to lease. */
   readonly quarantined: number;
+  /** Consumers whose leases have expired. */
+  readonly dead: readonly string[];
 }
 
 /** Leases up to `count` entries. */
 export async function read(
   redis: CommandSender,
   keys: Keys,
-  { name, priorities, idleTimeout }: ConsumerOptions,
+  { name, priorities }: Pick<ConsumerOptions, "name" | "priorities">,
   count: number,
-  { known, cursors, quarantined }: Search,
-): Promise<Read> {
+  { known, cursors, quarantined, dead }: Search,
+): Promise<Omit<Read, "takeoverIn">> {
   const knownIds = entryIdsByPriority(cursors.size > 0 ? known : []);
-  const args: (string | number)[] = [group, name, count, idleTimeout, searchLimit, quarantined];
+  const expired = [releasedConsumer, ...dead];
+  const args: (string | number)[] = [group, name, count, searchLimit, quarantined, expired.length, ...expired];
   const highestFirst = priorities.toReversed();
   for (const priority of highestFirst) {
     const ids = knownIds.get(priority) ?? [];

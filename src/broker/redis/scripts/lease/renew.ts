@@ -15,19 +15,23 @@ const workersTtl = 20;
 const script = new Script(`
 -- Extends the leases of a worker, and records that it is alive.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer, idle timeout in ms, worker id, summary; then rows of leases
--- returns  largest idle timeout of a living worker in ms; number of listed fan-outs; then the lost rows, counted from 0
+-- ARGV     group, consumer, idle timeout in ms, worker id, summary, registered names; then rows of leases
+-- returns  largest idle timeout of a living worker in ms; number of listed fan-outs; then the lost rows, counted from 0,
+--          as -1 - row where the task was aborted
 ${leaseFunctions}
 local idleTimeout = tonumber(ARGV[3])
 local answer, row, pending, renewed = { idleTimeout, redis.pcall('HLEN', ${lua.fanOuts}) }, 0, nil, {}
-forEachLease(6, 3, function(stream, low, high)
+forEachLease(7, 3, function(stream, low, high)
   pending = pendingEntries(stream, low, high)
   renewed[stream] = {}
 end, function(stream, i)
   if pending[ARGV[i]] == tonumber(ARGV[i + 1]) then
     renewed[stream][#renewed[stream] + 1] = ARGV[i]
   else
-    answer[#answer + 1] = row
+    -- The mark of a run that has finished begins with its outcome and a space, that of an abort does not.
+    local mark = redis.pcall('GET', ${lua.ended("ARGV[i + 2]")})
+    local isAborted = type(mark) == 'string' and string.sub(mark, 2, 2) ~= ' '
+    answer[#answer + 1] = isAborted and -1 - row or row
   end
   row = row + 1
 end)
@@ -41,6 +45,7 @@ local workers, health = ${lua.workers}, ${lua.health("")}
 redis.call('ZREM', workers, ARGV[4])
 redis.call('SET', health .. ARGV[4], ARGV[5], 'PX', idleTimeout)
 redis.call('ZADD', workers, idleTimeout, ARGV[4])
+redis.pcall('HSET', ${lua.registeredNames}, consumer, ARGV[6])
 -- The idle timeout of the first living worker applies; dead workers before it are removed.
 local longest = redis.call('ZREVRANGE', workers, 0, 99, 'WITHSCORES')
 for n = 1, #longest, 2 do
@@ -50,7 +55,9 @@ for n = 1, #longest, 2 do
   end
   redis.call('ZREM', workers, longest[n])
 end
-redis.call('PEXPIRE', workers, string.format('%.0f', ${workersTtl} * answer[1]))
+local kept = string.format('%.0f', ${workersTtl} * answer[1])
+redis.call('PEXPIRE', workers, kept)
+redis.call('PEXPIRE', ${lua.registeredNames}, kept)
 return answer
 `);
 
@@ -60,13 +67,19 @@ export async function renew(
   keys: Keys,
   { name, idleTimeout }: ConsumerOptions,
   deliveries: readonly Delivery[],
-  { workerId, summary }: WorkerStatus,
-): Promise<Pick<Renewal, "lost" | "idleTimeout"> & { listed: number }> {
+  { workerId, summary, names }: WorkerStatus,
+): Promise<Omit<Renewal, "hasPending"> & { listed: number }> {
   const { args, indexes } = leaseArgs(deliveries, (delivery) => delivery);
-  const [longest, listed, ...lost] = await script.run<[number, number, ...number[]]>(
+  const [longest, listed, ...rows] = await script.run<[number, number, ...number[]]>(
     redis,
     [keys.prefix],
-    [group, name, idleTimeout, workerId, summary, ...args],
+    [group, name, idleTimeout, workerId, summary, `:${names.join(":")}:`, ...args],
   );
-  return { idleTimeout: longest, listed, lost: lost.map((row) => deliveries[indexes[row]!]!) };
+  const deliveryOf = (row: number) => deliveries[indexes[row]!]!;
+  return {
+    idleTimeout: longest,
+    listed,
+    lost: rows.filter((row) => row >= 0).map(deliveryOf),
+    aborted: rows.filter((row) => row < 0).map((row) => deliveryOf(-1 - row)),
+  };
 }

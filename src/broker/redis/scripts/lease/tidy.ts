@@ -33,6 +33,7 @@ for i = 5, #ARGV do
       local worker = string.match(fields.name, '^(.*)%-%x+$') or fields.name
       if redis.call('EXISTS', ${lua.health("worker")}) == 0 then
         redis.call('XGROUP', 'DELCONSUMER', stream, group, fields.name)
+        redis.pcall('HDEL', ${lua.registeredNames}, fields.name)
       end
     end
   end

@@ -16,7 +16,8 @@ local function listPastOccurrence(name)
   local id = string.match(redis.call('HGET', notes, name) or '', '^%a [^:]*:%S+ (.*)$')
   if not id then return end
   local past = ${lua.pastOccurrences("name")}
-  redis.call('LPUSH', past, id)
+  -- A key of the wrong type concerns this schedule alone.
+  if type(redis.pcall('LPUSH', past, id)) == 'table' then return end
   redis.call('LTRIM', past, 0, 999)
   -- Finished occurrences are removed from the old end; the oldest usually finish first.
   local oldest = redis.call('LINDEX', past, -1)

@@ -12,8 +12,8 @@ const script = new Script(`
 -- KEYS[1]  the queue's prefix
 -- ARGV     maximum number of tasks; then priorities, highest first
 -- returns  number of moved tasks; in how many ms the next delayed task is due, or '' if there is none; the same for
---          schedules
-local prefix, left, promoted, next = KEYS[1], tonumber(ARGV[1]), 0, nil
+--          schedules; 1 if tasks are delayed beside the next occurrence of each schedule, else 0
+local prefix, left, promoted, delayedCount, next = KEYS[1], tonumber(ARGV[1]), 0, 0, nil
 ${serverTime}
 for i = 2, #ARGV do
   local delayed, stream = ${lua.delayed("ARGV[i]")}, ${lua.stream("ARGV[i]")}
@@ -31,20 +31,28 @@ for i = 2, #ARGV do
       redis.call('XADD', stream, '*', 'task_id', id, 'enqueue_time', enqueueTime)
     end
     promoted, left = promoted + #ids, left - #ids
+    delayedCount = delayedCount + redis.call('ZCARD', delayed)
     local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
     if first[1] then next = math.min(next or math.huge, math.max(0, first[2] - now)) end
   end
 end
+local scheduleCount = redis.pcall('ZCARD', ${lua.scheduleTimes})
+local hasDelayed = type(scheduleCount) == 'table' or delayedCount > scheduleCount
 local schedule = redis.pcall('ZRANGE', ${lua.scheduleTimes}, 0, 0, 'WITHSCORES')
 -- Another client may have stored an infinite due time; that is never waited for.
 local function show(ms) return ms and ms < math.huge and string.format('%.0f', ms) or '' end
-return { promoted, show(next), show(schedule[1] and math.max(0, schedule[2] - now)) }
+return { promoted, show(next), show(schedule[1] and math.max(0, schedule[2] - now)), hasDelayed and 1 or 0 }
 `);
 
-/** Moves due tasks to their streams. */
-export async function promote(redis: CommandSender, keys: Keys, priorities: readonly string[]): Promise<Promotion> {
+/** Moves due tasks to their streams; also returns whether tasks are delayed beside the occurrences of schedules. */
+export async function promote(
+  redis: CommandSender,
+  keys: Keys,
+  priorities: readonly string[],
+): Promise<Omit<Promotion, "pollIn"> & { hasDelayed: boolean }> {
   const args = [promoteLimit, ...priorities.toReversed()];
-  const [promoted, next, nextSchedule] = await script.run<[number, string, string]>(redis, [keys.prefix], args);
+  const reply = await script.run<[number, string, string, number]>(redis, [keys.prefix], args);
+  const [promoted, next, nextSchedule, hasDelayed] = reply;
   const read = (ms: string) => ms === "" ? null : Number(ms);
-  return { promoted, next: read(next), nextSchedule: read(nextSchedule) };
+  return { promoted, next: read(next), nextSchedule: read(nextSchedule), hasDelayed: hasDelayed === 1 };
 }

@@ -1,35 +1,47 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
+import type { Registration } from "../../../contract/schedule.ts";
 import { type Keys, lua } from "../../keys.ts";
 import { serverTime } from "../lua/server_time.ts";
+import { scoreOf } from "../reply/score.ts";
+import { readNote } from "./note.ts";
 
 const script = new Script(`
 -- Registers the cron jobs of a living worker.
 -- KEYS[1]  the queue's prefix
 -- ARGV     how long the registration counts, in ms; then names
--- returns  the names without a complete schedule
-local prefix, missing = KEYS[1], {}
+-- returns  the time in ms; then for each name: expression, note and due time of its schedule, three times '' if that is
+--          not complete
+local prefix = KEYS[1]
 local registered = ${lua.registeredJobs}
 ${serverTime}
+local answer = { now }
 redis.call('ZREMRANGEBYSCORE', registered, '-inf', now)
 for i = 2, #ARGV do
   redis.call('ZADD', registered, now + ARGV[1], ARGV[i])
-  local isScheduled = redis.call('HEXISTS', ${lua.scheduleNotes}, ARGV[i]) == 1 and
-    redis.call('HEXISTS', ${lua.scheduleExpressions}, ARGV[i]) == 1 and
-    redis.call('EXISTS', ${lua.scheduleData("ARGV[i]")}) == 1 and redis.call('ZSCORE', ${lua.scheduleTimes}, ARGV[i])
-  if not isScheduled then missing[#missing + 1] = ARGV[i] end
+  local note = redis.call('HGET', ${lua.scheduleNotes}, ARGV[i])
+  local expression = redis.call('HGET', ${lua.scheduleExpressions}, ARGV[i])
+  local due = redis.call('ZSCORE', ${lua.scheduleTimes}, ARGV[i])
+  local isComplete = note and expression and due and redis.call('EXISTS', ${lua.scheduleData("ARGV[i]")}) == 1
+  answer[#answer + 1], answer[#answer + 2] = isComplete and expression or '', isComplete and note or ''
+  answer[#answer + 1] = isComplete and due or ''
 end
 -- The registrations of other workers may count for longer.
 if redis.call('PTTL', registered) < tonumber(ARGV[1]) then redis.call('PEXPIRE', registered, ARGV[1]) end
-return missing
+return answer
 `);
 
-/** Registers cron jobs for `ms` milliseconds; returns those without a schedule. */
+/** Registers cron jobs for `ms` milliseconds; returns their schedules. */
 export async function register(
   redis: CommandSender,
   keys: Keys,
   names: readonly string[],
   ms: number,
-): Promise<string[]> {
-  return await script.run<string[]>(redis, [keys.prefix], [ms, ...names]);
+): Promise<Registration> {
+  const [time, ...fields] = await script.run<[number, ...string[]]>(redis, [keys.prefix], [ms, ...names]);
+  const schedules = names.map((_, i) => {
+    const [expression = "", note = "", due = ""] = fields.slice(3 * i, 3 * i + 3);
+    return due === "" ? null : { expression, timeZone: readNote(note).timeZone, time: scoreOf(due) };
+  });
+  return { time, schedules };
 }

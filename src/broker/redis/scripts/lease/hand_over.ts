@@ -1,0 +1,68 @@
+import { Script } from "../../../../redis/mod.ts";
+import type { Misdelivery } from "../../../contract/completing.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { group, type Keys, lua } from "../../keys.ts";
+import { endRunFunction } from "../lua/end_run.ts";
+import { leaseFunctions } from "../lua/leases.ts";
+import { leaseArgs } from "./lease_args.ts";
+
+const script = new Script(`
+-- Hands deliveries over to consumers that have registered the name of their task. The entry keeps its place in the
+-- queue and its enqueue time, and the start is undone, at the cost of no try. The new holder finds the entry as one of
+-- its own that it does not have in flight.
+-- KEYS[1]  the queue's prefix
+-- ARGV     group, consumer; then rows of leases, each with: name
+-- returns  for each row 1, or 0 if no other living worker has registered the name
+${leaseFunctions}
+${endRunFunction}
+local registered = redis.call('HGETALL', ${lua.registeredNames})
+-- The consumers that can take a task of a name. A consumer is called after its worker, with 8 hex behind that.
+local function takersOf(name)
+  local takers = {}
+  for n = 1, #registered, 2 do
+    local other, worker = registered[n], string.match(registered[n], '^(.*)%-%x+$')
+    if other ~= consumer and worker and string.find(registered[n + 1], ':' .. name .. ':', 1, true) and
+      redis.call('EXISTS', ${lua.health("worker")}) == 1 then
+      takers[#takers + 1] = other
+    end
+  end
+  return takers
+end
+
+local answers, pending, handed = {}, nil, 0
+forEachLease(3, 4, function(stream, low, high)
+  pending = pendingEntries(stream, low, high)
+end, function(stream, i, priority)
+  local entry, deliveries, id, name = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local answer = 1
+  if pending[entry] == tonumber(deliveries) then
+    local takers = takersOf(name)
+    if #takers == 0 then
+      answer = 0
+    else
+      handed = handed + 1
+      redis.call('XCLAIM', stream, group, takers[handed % #takers + 1], 0, entry, 'JUSTID')
+      endRun(running, id, entry, deliveries, priority .. ':' .. consumer)
+    end
+  end
+  answers[#answers + 1] = answer
+end)
+if handed > 0 then redis.pcall('PUBLISH', ${lua.wake}, 'released') end
+return answers
+`);
+
+/** Hands deliveries over to workers that have registered their task; `false` where no other living worker has. */
+export async function handOver(
+  redis: CommandSender,
+  keys: Keys,
+  consumer: string,
+  misdeliveries: readonly Misdelivery[],
+): Promise<boolean[]> {
+  const { args, indexes } = leaseArgs(misdeliveries, ({ delivery }) => delivery, (args, { fnName }) => {
+    args.push(fnName);
+  });
+  const reply = await script.run<number[]>(redis, [keys.prefix], [group, consumer, ...args]);
+  const answers = new Array<boolean>(misdeliveries.length);
+  indexes.forEach((index, row) => answers[index] = reply[row] === 1);
+  return answers;
+}
