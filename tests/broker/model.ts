@@ -43,6 +43,8 @@ interface ModelTask {
   /** Whether it has run without spending a try. */
   hasRun: boolean;
   result: string | null;
+  /** The lease that deferred it last. */
+  retriedBy?: string;
 }
 
 /** Expected outcome of a start, without its time. */
@@ -252,7 +254,9 @@ export class Rig {
   /** Expected outcome of a start. */
   #begin(worker: ModelWorker, delivery: Delivery): ModelStart {
     const task = this.#tasks.get(delivery.taskId)!;
-    if (!this.#holds(worker, delivery)) return "lost";
+    if (!this.#holds(worker, delivery)) {
+      return task.place === "pending" && task.entryId === delivery.entryId ? "lost" : "ended";
+    }
     if (task.result !== null) {
       Object.assign(task, { place: "gone", holder: null });
       return "ended";
@@ -268,6 +272,7 @@ export class Rig {
     return {
       tries: task.tries + 1,
       data: `data of ${delivery.taskId}`,
+      size: null,
       isFirst: task.tries === 0 && !task.hasRun,
       crashes: task.crashes,
       input: null,
@@ -291,12 +296,10 @@ export class Rig {
     const tries = task.tries + (again ? 0 : 1);
     // The due time is in the past, so that every promotion moves the task.
     const [answer] = await retry(this.#redis, this.#keys, worker.name, [{ delivery, tries, until: new Date(1000) }]);
-    if (!this.#holds(worker, delivery) || task.result !== null) {
-      // The answer is left open: the number of tries may match because another worker has spent one since.
-      return;
-    }
+    const lease = `${delivery.entryId} ${delivery.deliveries} ${worker.name}`;
+    if (!this.#holds(worker, delivery) || task.result !== null) return assertEquals(answer, task.retriedBy === lease);
     assertEquals(answer, true);
-    Object.assign(task, { place: "delayed", holder: null, run: null, tries, deliveries: 0 });
+    Object.assign(task, { place: "delayed", holder: null, run: null, tries, deliveries: 0, retriedBy: lease });
   }
 
   async #promote(): Promise<void> {
@@ -336,7 +339,7 @@ export class Rig {
   }
 
   async #leave(worker: ModelWorker): Promise<void> {
-    await leave(this.#redis, this.#keys, { name: worker.name, priorities, idleTimeout: 60_000 }, worker.name, []);
+    await leave(this.#redis, this.#keys, { name: worker.name, priorities }, worker.name, []);
     for (const task of this.#tasks.values()) {
       if (task.holder === worker.name) this.#releaseLease(task, { isLeaving: true });
     }

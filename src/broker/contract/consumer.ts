@@ -12,6 +12,8 @@ export interface ConsumerOptions {
   readonly priorities: readonly string[];
   /** After how many milliseconds without renewal a lease expires. */
   readonly idleTimeout: number;
+  /** The largest record that a start loads, in bytes, its signature included; without it, records of any size. */
+  readonly maxPayload?: number | undefined;
 }
 
 /** A worker's access to the queue, by role. */

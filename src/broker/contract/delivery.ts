@@ -47,8 +47,10 @@ export type Start = Started | "lost" | "ended";
 export interface Started {
   /** Number of this try; the first is 1. */
   readonly tries: number;
-  /** The task's record; `null` when it is gone. */
+  /** The task's record; `null` when it is gone, or too large to be loaded. */
   readonly data: Payload | null;
+  /** The size in bytes of a record that is too large to be loaded; `null` for any other. */
+  readonly size: number | null;
   /** When it was started, in Unix milliseconds by the server's clock. */
   readonly time: number;
   /** Whether the task has never been started before. */

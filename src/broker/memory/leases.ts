@@ -5,7 +5,7 @@ import { newAllowance } from "./dependencies.ts";
 import type { Lane } from "./lane.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
-import { readPayload, readPayloadOrNull, storedPayload } from "./payload.ts";
+import { readPayload, readPayloadOrNull, sizeOver, storedPayload } from "./payload.ts";
 
 /** Number of expired leases of one priority, the worker's own included, that one step examines at most. */
 const expiredLimit = 10_000;
@@ -18,6 +18,8 @@ export interface Holder {
   readonly lanes: readonly Lane[];
   /** Whether it reads records as bytes. */
   readonly binary: boolean;
+  /** The largest record that a start loads, in bytes. */
+  readonly maxPayload?: number | undefined;
 }
 
 /** Options of {@linkcode Leases.takeOver}. */
@@ -85,7 +87,8 @@ export class Leases {
   /** Marks a delivery as running. */
   start(delivery: Delivery): Start {
     const task = this.#findLeased(delivery);
-    if (!task) return "lost";
+    // An entry is gone when its task has finished, or when it was dropped.
+    if (!task) return this.#queue.lane(delivery.priority).find(Number(delivery.entryId)) ? "lost" : "ended";
     if (task.place === "dropped") {
       task.lane.move(task, "gone");
       return "ended";
@@ -98,9 +101,11 @@ export class Leases {
     }
     task.lane.move(task, "running");
     const { tries, wasReleased, data, links, run: { crashes } } = task;
+    const size = sizeOver(data, this.#holder.maxPayload ?? Infinity);
     return {
       tries: tries + 1,
-      data: readPayload(data, this.#holder.binary),
+      data: size === null ? readPayload(data, this.#holder.binary) : null,
+      size,
       time: this.#queue.clock.now(),
       isFirst: tries === 0 && !wasReleased && crashes === 0,
       crashes,

@@ -30,7 +30,7 @@ export class MemoryConsumer implements Consumer {
 
   constructor(queue: MemoryQueue, options: MemoryConsumerOptions) {
     const lanes = options.priorities.toReversed().map((priority) => queue.lane(priority));
-    const leases = new Leases(queue, { name: options.name, lanes, binary: options.binary });
+    const leases = new Leases(queue, { ...options, lanes });
     this.leasing = new MemoryLeasing(queue, leases, options);
     this.membership = new MemoryMembership(queue, leases, { ...options, leasing: this.leasing });
     this.completing = completingOn(queue, leases, options.reader);

@@ -45,11 +45,11 @@ class Publishing {
       const dependency = this.#queue.task(id);
       const outcome = dependency ? undefined : this.#queue.results.outcome(id);
       if (!dependency && !outcome) {
-        return new StreaqError(`it depends on a task that is unknown, or whose result is gone: ${id}`);
+        return new StreaqError(`Dependency ${id} is unknown, or its result is gone`);
       }
       failedId ??= outcome?.failedId ?? null;
       if (isPiped && !this.#stored.has(id) && !outcome?.failedId) {
-        return new StreaqError(`it is piped from a task that was enqueued before without it: ${id}`);
+        return new StreaqError(`Task ${id} was enqueued before, and is not piped into this task`);
       }
       if (dependency) unfinished.push(dependency);
     }

@@ -1,3 +1,4 @@
+import { StreaqError } from "../../base/errors.ts";
 import { adviceFor, type RedisClient, ReplyError } from "../../redis/mod.ts";
 import { group, type Keys } from "./keys.ts";
 
@@ -32,6 +33,9 @@ export class ConsumerGroups {
       await this.#redis.command(["XGROUP", "CREATE", stream, group, "0", "MKSTREAM"]);
     } catch (error) {
       if (error instanceof ReplyError && error.code === "BUSYGROUP") return;
+      if (adviceFor(error) === "fail") {
+        throw new StreaqError(`Cannot create a consumer group of stream ${stream}: Redis refuses it`, { cause: error });
+      }
       if (adviceFor(error) !== "full") throw error;
       // When memory is full, Redis refuses before it checks whether the group exists. A read command shows whether it
       // does.

@@ -135,6 +135,11 @@ export abstract class KeyTable {
     return this.key(":ts:dropped");
   }
 
+  /** Set: the priorities whose streams may have entries to be dropped, as far as workers and aborting clients know. */
+  get priorities(): string {
+    return this.key(":ts:priorities");
+  }
+
   /** List: the ids of the most recent results, latest first. */
   get recent(): string {
     return this.key(":ts:results");
@@ -147,9 +152,24 @@ export abstract class KeyTable {
     return this.key(":ts:ended:", taskId);
   }
 
+  /** The lease whose run was the last try of a task that was deferred, for a minute. */
+  retried(taskId: string): string {
+    return this.key(":ts:retried:", taskId);
+  }
+
   /** List: the dead letters, stream entries that named no task. */
   get deadLetters(): string {
     return this.key(":ts:dead");
+  }
+
+  /** Set: the running tasks of streaQ for Python; workers of this package do not write it. */
+  get pythonRunning(): string {
+    return this.key(":index:running");
+  }
+
+  /** Sorted set: the results of streaQ for Python; workers of this package do not write it. */
+  get pythonResults(): string {
+    return this.key(":index:results");
   }
 
   /** The channel on which scripts publish events that cannot wait. */

@@ -174,9 +174,9 @@ function answerTo(obstacle: Obstacle): Published | undefined {
     case "done":
       return obstacle.kind;
     case "unknown":
-      return new StreaqError(`it depends on a task that is unknown, or whose result is gone: ${obstacle.taskId}`);
+      return new StreaqError(`Dependency ${obstacle.taskId} is unknown, or its result is gone`);
     case "unpiped":
-      return new StreaqError(`it is piped from a task that was enqueued before without it: ${obstacle.taskId}`);
+      return new StreaqError(`Task ${obstacle.taskId} was enqueued before, and is not piped into this task`);
     case "refused":
       return new Error(obstacle.message);
   }

@@ -4,6 +4,7 @@ import type { Found, OpenState } from "../contract/task.ts";
 import { pages } from "./chunks.ts";
 import type { CommandSender } from "./command_sender.ts";
 import type { Keys } from "./keys.ts";
+import { loadRecords, loadResults, recordsPerCall } from "./load_results.ts";
 import { find } from "./scripts/look/find.ts";
 import { readNote } from "./scripts/schedule/note.ts";
 
@@ -60,9 +61,8 @@ export class Listing {
   async recent(limit: number): Promise<[taskId: string, result: Payload][]> {
     const ids = new Set(await this.#redis.command<string[]>(["LRANGE", this.#keys.recent, 0, -1]));
     const results: [string, Payload][] = [];
-    for (const page of pages([...ids], Math.min(limit, pageLength))) {
-      const names = page.map((id) => this.#keys.result(id));
-      const found = await this.#redis.command<(Payload | null)[]>(["MGET", ...names], this.#options);
+    for (const page of pages([...ids], Math.min(limit, recordsPerCall))) {
+      const found = await loadResults(this.#redis, this.#keys, page, this.#options);
       found.forEach((result, i) => {
         if (result !== null && results.length < limit) results.push([page[i]!, result]);
       });
@@ -95,10 +95,7 @@ export class Listing {
     const [expressions, notes, records] = await Promise.all([
       this.#redis.command<(string | null)[]>(["HMGET", this.#keys.scheduleExpressions, ...names]),
       this.#redis.command<(string | null)[]>(["HMGET", this.#keys.scheduleNotes, ...names]),
-      this.#redis.command<(Payload | null)[]>(
-        ["MGET", ...names.map((name) => this.#keys.scheduleData(name))],
-        this.#options,
-      ),
+      loadRecords(this.#redis, names.map((name) => this.#keys.scheduleData(name)), this.#options),
     ]);
     return times.flatMap(([name, time], i) => {
       const [expression, data] = [expressions[i], records[i]];

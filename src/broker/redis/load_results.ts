@@ -3,8 +3,8 @@ import { pages } from "./chunks.ts";
 import type { CommandSender } from "./command_sender.ts";
 import type { Keys } from "./keys.ts";
 
-/** How many results one call loads; they may be large. */
-const resultsPerCall = 50;
+/** How many records one call loads; they may be large. */
+export const recordsPerCall = 50;
 
 /** Loads the results of tasks, in order; `null` for a task without one. */
 export async function loadResults(
@@ -13,10 +13,18 @@ export async function loadResults(
   taskIds: readonly string[],
   { binary }: { binary: boolean },
 ): Promise<(Payload | null)[]> {
-  const results: (Payload | null)[] = [];
-  for (const page of pages(taskIds, resultsPerCall)) {
-    const names = page.map((id) => keys.result(id));
-    results.push(...await redis.command<(Payload | null)[]>(["MGET", ...names], { binary }));
+  return await loadRecords(redis, taskIds.map((id) => keys.result(id)), { binary });
+}
+
+/** Loads the records in keys, in order; `null` for a key without one. */
+export async function loadRecords(
+  redis: CommandSender,
+  keys: readonly string[],
+  { binary }: { binary: boolean },
+): Promise<(Payload | null)[]> {
+  const records: (Payload | null)[] = [];
+  for (const page of pages(keys, recordsPerCall)) {
+    records.push(...await redis.command<(Payload | null)[]>(["MGET", ...page], { binary }));
   }
-  return results;
+  return records;
 }

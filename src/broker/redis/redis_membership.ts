@@ -1,6 +1,8 @@
 import type { Cancellable } from "../contract/cancellable.ts";
 import type { Delivery } from "../contract/delivery.ts";
 import type { Membership, QueueEvent, Renewal, WorkerStatus } from "../contract/membership.ts";
+import { StreaqError } from "../../base/errors.ts";
+import { ReplyError } from "../../redis/mod.ts";
 import { inChunks } from "./chunks.ts";
 import type { ConsumerState } from "./consumer_state.ts";
 import { retry } from "../../base/retry.ts";
@@ -35,9 +37,13 @@ export class RedisMembership implements Membership {
   async join(status: WorkerStatus, { signal }: Cancellable = {}): Promise<Renewal> {
     const { redis, keys, groups, options: { clock } } = this.#state;
     const join = async () => {
+      await this.#refusePython();
       await groups.create();
       const renewal = await this.#renew([], status);
-      await redis.command(["PUBLISH", keys.wake, "joined"]);
+      await redis.command(["PUBLISH", keys.wake, "joined"]).catch((error) => {
+        // A hint, which may be forbidden: the other workers look up the idle timeout by themselves.
+        if (!(error instanceof ReplyError)) throw error;
+      });
       return renewal;
     };
     return await retry(join, { ...resending, clock, signal });
@@ -88,6 +94,18 @@ export class RedisMembership implements Membership {
     await this.#closeReads();
     const ids = ran.map(({ taskId }) => taskId);
     await groups.within(() => leave(redis, keys, options, workerId, ids));
+  }
+
+  /** @throws {StreaqError} When workers of streaQ for Python use the queue: every task of theirs would fail here. */
+  async #refusePython(): Promise<void> {
+    const { redis, keys } = this.#state;
+    for (const key of [keys.pythonRunning, keys.pythonResults]) {
+      if (await redis.command<number>(["EXISTS", key]) === 0) continue;
+      const queue = keys.prefix.slice(keys.prefix.indexOf(":") + 1);
+      throw new StreaqError(
+        `Cannot join queue ${queue}: workers of streaQ for Python use it, as key ${key} shows, and a queue cannot be shared`,
+      );
+    }
   }
 
   async #renew(inFlight: readonly Delivery[], status: WorkerStatus): Promise<Renewal> {

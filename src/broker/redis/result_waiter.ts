@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type Deferred, deferred } from "../../base/async.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { adviceFor, type RedisClient, ReplyError } from "../../redis/mod.ts";
@@ -11,15 +12,27 @@ const pollInterval = 10_000;
 /** How long a published result may take to arrive, in milliseconds. */
 const messageTimeout = 500;
 
+/** How long after a transient error the state of a task is read again, in milliseconds. */
+const retryPause = 500;
+
+/** Maximum number of published results, the latest ones, that are kept until the state of their task was read. */
+const messageLimit = 8;
+
 /** An awaited task. */
 interface Wait {
   readonly waiters: Set<Deferred<Payload | null>>;
+  /** Results that were published, by their SHA-1; any client may have published them. */
+  readonly messages: Map<string, Uint8Array>;
+  /** Whether the state is being read, and whether it is to be read once more after that. */
+  check: "none" | "running" | "again";
   unlisten(): void;
 }
 
 /**
- * Waits for results, which are published when they are stored. A message can get lost, so the state of the task is read
- * too: after each subscription and resubscription, and every 10 seconds.
+ * Waits for results, which are published when they are stored. Channels belong to a server, not to a database, and any
+ * client may publish, so a message is only a reason to read the state of the task. A result that is not stored is taken
+ * from the message whose digest is in the completion mark. A message can get lost, so the state is also read after each
+ * subscription and resubscription, and every 10 seconds.
  */
 export class ResultWaiter {
   readonly #redis: RedisClient;
@@ -68,45 +81,77 @@ export class ResultWaiter {
 
   #listen(taskId: string): Wait {
     const unlisten = this.#redis.listen(this.#keys.channel(taskId), {
-      message: (result) => this.#settle(taskId, this.#binary ? result : this.#text.decode(result)),
+      message: (result) => {
+        if (wait.messages.size === messageLimit) wait.messages.delete(wait.messages.keys().next().value!);
+        wait.messages.set(digestOf(result), result);
+        this.#check(taskId);
+      },
       subscribed: () => {
         this.#wasSubscribed = true;
-        void this.#check(taskId);
+        this.#check(taskId);
       },
       failed: (reason) => {
         if (!this.#wasSubscribed || adviceFor(reason) === "refused") this.#fail(taskId, reason);
       },
       closed: (reason) => this.#fail(taskId, reason),
     });
-    const wait: Wait = { waiters: new Set(), unlisten };
+    const wait: Wait = { waiters: new Set(), messages: new Map(), check: "none", unlisten };
     this.#waits.set(taskId, wait);
     this.#poll ??= this.#clock.timer(pollInterval, () => this.#pollAll());
     return wait;
   }
 
-  async #check(taskId: string): Promise<void> {
+  /** Reads the state of a task, once more if it is being read already. */
+  #check(taskId: string): void {
     const wait = this.#waits.get(taskId);
+    if (!wait) return;
+    if (wait.check === "none") void this.#runChecks(taskId, wait);
+    else wait.check = "again";
+  }
+
+  async #runChecks(taskId: string, wait: Wait): Promise<void> {
+    do {
+      wait.check = "running";
+      await this.#readState(taskId, wait);
+    } while ((wait.check as Wait["check"]) === "again" && this.#waits.get(taskId) === wait);
+    wait.check = "none";
+  }
+
+  async #readState(taskId: string, wait: Wait): Promise<void> {
+    const messages = [...wait.messages.keys()];
     try {
       // In this order, a task that finishes in between has a result or a completion mark.
-      const [exists, result, ended] = await Promise.all([
+      const [exists, result, mark] = await Promise.all([
         this.#redis.command<number>(["EXISTS", this.#keys.data(taskId)]),
         this.#redis.command<Payload | null>(["GET", this.#keys.result(taskId)], { binary: this.#binary }),
-        this.#redis.command<number>(["EXISTS", this.#keys.ended(taskId)]),
+        this.#redis.command<string | null>(["GET", this.#keys.ended(taskId)]),
       ]);
-      if (result !== null) this.#settle(taskId, result);
-      else if (exists === 1) return;
-      else if (ended === 0) this.#settle(taskId, null);
-      // The task has just finished, and its result is not kept: the message may still be on its way.
-      else this.#clock.timer(messageTimeout, () => this.#waits.get(taskId) === wait && this.#settle(taskId, null));
+      if (this.#waits.get(taskId) !== wait) return;
+      const published = mark === null ? undefined : wait.messages.get(digestIn(mark));
+      if (result !== null) {
+        this.#settle(taskId, result);
+      } else if (exists === 1) {
+        // A result is published after it was stored, so these were none.
+        for (const message of messages) wait.messages.delete(message);
+      } else if (published) {
+        this.#settle(taskId, this.#binary ? published : this.#text.decode(published));
+      } else if (mark === null) {
+        this.#settle(taskId, null);
+      } else {
+        // The task has just finished, and its result is not kept: the message may still be on its way.
+        this.#clock.timer(messageTimeout, () => this.#waits.get(taskId) === wait && this.#settle(taskId, null));
+      }
     } catch (error) {
-      // After a lost connection the new subscription checks again, after another transient error the next poll does.
-      if (error instanceof ReplyError && !isTransient(error)) this.#fail(taskId, error);
+      // After a lost connection the new subscription checks again.
+      if (!(error instanceof ReplyError)) return;
+      if (!isTransient(error)) return this.#fail(taskId, error);
+      this.#clock.timer(retryPause, () => this.#waits.get(taskId) === wait && this.#check(taskId));
     }
   }
 
   #pollAll(): void {
     this.#poll = this.#waits.size > 0 ? this.#clock.timer(pollInterval, () => this.#pollAll()) : undefined;
-    for (const taskId of this.#waits.keys()) void this.#check(taskId);
+    for (const taskId of this.#waits.keys()) this.#check(taskId);
   }
 
   #settle(taskId: string, result: Payload | null): void {
@@ -128,4 +173,13 @@ export class ResultWaiter {
     }
     return wait.waiters;
   }
+}
+
+function digestOf(message: Uint8Array): string {
+  return createHash("sha1").update(message).digest("hex");
+}
+
+/** The digest in a completion mark, `<1 or 0> <digest or -> <cause>`. */
+function digestIn(mark: string): string {
+  return mark.split(" ", 2)[1] ?? "";
 }

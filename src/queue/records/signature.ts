@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 
 /** The length of an HMAC-SHA-256, in bytes. */
-const size = 32;
+export const signatureSize = 32;
 
 /** Which of several secrets has signed a record: the first, which signs new ones, another one, or none of them. */
 export type Signer = "first" | "other" | "none";
@@ -29,7 +29,7 @@ export class Signature {
    * that one kind of record never passes for another.
    */
   seal(bytes: Uint8Array, label: string): Uint8Array {
-    const sealed = new Uint8Array(bytes.length + size);
+    const sealed = new Uint8Array(bytes.length + signatureSize);
     sealed.set(bytes);
     sealed.set(sign(bytes, this.#secrets[0]!, label), bytes.length);
     return sealed;
@@ -37,14 +37,14 @@ export class Signature {
 
   /** Returns the bytes without their signature; `null` when it is missing or wrong. */
   open(sealed: Uint8Array, label: string): Uint8Array | null {
-    return this.signer(sealed, label) === "none" ? null : sealed.subarray(0, -size);
+    return this.signer(sealed, label) === "none" ? null : sealed.subarray(0, -signatureSize);
   }
 
   /** Which secret has signed the bytes. */
   signer(sealed: Uint8Array, label: string): Signer {
-    if (sealed.length < size) return "none";
-    const bytes = sealed.subarray(0, -size);
-    const signature = sealed.subarray(-size);
+    if (sealed.length < signatureSize) return "none";
+    const bytes = sealed.subarray(0, -signatureSize);
+    const signature = sealed.subarray(-signatureSize);
     const index = this.#secrets.findIndex((secret) => timingSafeEqual(sign(bytes, secret, label), signature));
     return index < 0 ? "none" : index === 0 ? "first" : "other";
   }

@@ -13,6 +13,8 @@ export class UnknownTaskError extends StreaqError {}
 export interface GuardOptions {
   readonly codec: RecordCodec;
   readonly registry: ReadonlyMap<string, Definition>;
+  /** The largest record that is loaded, in bytes. */
+  readonly maxPayload: number;
 }
 
 /** Fills in what it finds out about an execution; returns why the function is not to be called. */
@@ -22,7 +24,7 @@ type Guard = (execution: Execution, start: Started, options: GuardOptions) => Er
 const crashLimit = 5;
 
 /** The guards in the order in which an execution passes them. */
-const guards: readonly Guard[] = [crashed, decode, resolve, expired, missedItsTime, givenUp];
+const guards: readonly Guard[] = [crashed, tooLarge, decode, resolve, expired, missedItsTime, givenUp];
 
 /** Passes an execution through the guards; returns the first refusal. Never throws. */
 export function refusalOf(execution: Execution, start: Started, options: GuardOptions): Error | undefined {
@@ -39,6 +41,18 @@ function crashed(execution: Execution, { data, crashes }: Started, { codec }: Gu
   execution.recordName = data === null ? undefined : codec.peekName(data);
   return new StreaqError(
     `Task ${execution.fnName} was given up after ${crashes} runs that were cut off with their worker`,
+  );
+}
+
+/** Such a record was not loaded. */
+function tooLarge(
+  { delivery: { taskId } }: Execution,
+  { size }: Started,
+  { maxPayload }: GuardOptions,
+): Error | undefined {
+  if (size === null) return undefined;
+  return new StreaqError(
+    `Cannot run task ${taskId}: its record has ${size} bytes, more than maxPayload, ${maxPayload}`,
   );
 }
 

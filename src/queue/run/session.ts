@@ -9,6 +9,7 @@ import type { Definition } from "../tasks/definition.ts";
 import { withLifespan } from "../context/lifespan.ts";
 import type { Middleware } from "../tasks/middleware.ts";
 import type { RecordCodec } from "../records/record_codec.ts";
+import { signatureSize } from "../records/signature.ts";
 import { randomId } from "../../base/id.ts";
 import { Run } from "./run.ts";
 import { listenForSignals } from "./signals.ts";
@@ -132,10 +133,15 @@ export class Session<C> implements Activity {
   }
 
   #newRun(workerContext: C): Run {
-    const { id, broker, priorities, idleTimeout } = this.#options;
+    const { id, broker, priorities, idleTimeout, maxPayload, signingSecret } = this.#options;
     // A restart under a fixed id must not share a lease with its predecessor.
     const name = `${id}-${randomId().slice(0, 8)}`;
-    const consumer = broker.consumer({ name, priorities, idleTimeout });
+    const consumer = broker.consumer({
+      name,
+      priorities,
+      idleTimeout,
+      maxPayload: maxPayload + (signingSecret === undefined ? 0 : signatureSize),
+    });
     return new Run({ ...this.#options, workerId: id, workerContext, consumer });
   }
 }

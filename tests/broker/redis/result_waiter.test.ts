@@ -8,15 +8,15 @@ import { Scene } from "../scene.ts";
 
 const scene = new Scene();
 
-/** A waiter whose commands all reject with an error, and how many there were. */
+/** A waiter whose commands reject with an error while there is one, and how many there were. */
 async function waiterWith(error: Error) {
   const keys = await scene.newQueue();
-  const commands = { count: 0 };
+  const commands: { count: number; error: Error | undefined } = { count: 0, error };
   const redis = {
     listen: scene.redis.listen.bind(scene.redis),
-    command: () => {
+    command: (...args: Parameters<RedisClient["command"]>) => {
       commands.count++;
-      return Promise.reject(error);
+      return commands.error ? Promise.reject(commands.error) : scene.redis.command(...args);
     },
   } as unknown as RedisClient;
   return { keys, commands, waiter: new ResultWaiter(redis, keys, { binary: false, clock: systemClock }) };
@@ -29,7 +29,8 @@ describe("ResultWaiter.wait()", () => {
     );
     const result = waiter.wait("task", undefined);
     await eventually(() => commands.count > 0);
-    await scene.redis.command(["PUBLISH", keys.channel("task"), "result"]);
+    await scene.redis.command(["SET", keys.result("task"), "result"]);
+    commands.error = undefined;
     assertEquals(await result, "result");
   });
 

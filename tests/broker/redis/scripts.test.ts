@@ -9,6 +9,7 @@ import { leave } from "../../../src/broker/redis/scripts/lease/leave.ts";
 import { promote } from "../../../src/broker/redis/scripts/schedule/promote.ts";
 import { publish } from "../../../src/broker/redis/scripts/enqueue/publish.ts";
 import { retry } from "../../../src/broker/redis/scripts/end/retry.ts";
+import { tidy } from "../../../src/broker/redis/scripts/lease/tidy.ts";
 import { start } from "../../../src/broker/redis/scripts/lease/start.ts";
 import { Scene } from "../scene.ts";
 
@@ -88,5 +89,26 @@ describe("the script", () => {
     const starts = await start(redis, keys, "one", leased, { binary: false });
     assertEquals(starts.map((answer) => typeof answer === "string" ? answer : answer.data), ["ended", "new"]);
     assertEquals(await redis.command(["EXISTS", keys.dropped]), 0);
+  });
+
+  it("tidy keeps the count of entries to be dropped until the streams of all priorities are empty", async () => {
+    const { redis } = scene;
+    const { keys, consumer, lease } = await scene.rig(["task"]);
+    await redis.command(["XGROUP", "CREATE", keys.stream("other"), "workers", "0", "MKSTREAM"]);
+    const cancellation = { taskId: "task", result: "aborted", ttl: 60_000, mark: "mark" };
+    const other = { name: "other", priorities: ["other"], idleTimeout: 60_000 };
+    assertEquals((await abort(redis, keys, ["normal", "other"], cancellation)).aborted, true);
+    await tidy(redis, keys, other, "0");
+    assertEquals(await redis.command(["HGET", keys.dropped, "task"]), "1");
+    await redis.command(["XTRIM", keys.stream("normal"), "MAXLEN", 0]);
+    await redis.command(["SET", keys.priorities, "x"]);
+    await tidy(redis, keys, other, "0");
+    assertEquals(await redis.command(["HGET", keys.dropped, "task"]), "1");
+    await redis.command(["DEL", keys.priorities]);
+    await tidy(redis, keys, consumer("one"), "0");
+    assertEquals(await redis.command(["HGET", keys.dropped, "task"]), "1");
+    await tidy(redis, keys, consumer("one"), "0");
+    assertEquals(await redis.command(["EXISTS", keys.dropped, keys.priorities]), 0);
+    assertEquals(await lease("one"), []);
   });
 });

@@ -195,8 +195,8 @@ behaviour("a dependent task", (stage) => {
     const known = await job.enqueue("known");
     for (const after of ["unknown", [known.id, "unknown"], ["unknown", known.id]]) {
       const request = job.enqueue("task").start({ after });
-      const { message } = await assertRejects(() => request.then(), StreaqError, "unknown, or whose result is gone");
-      for (const part of ["job", request.id, ": unknown"]) assertStringIncludes(message, part);
+      const { message } = await assertRejects(() => request.then(), StreaqError, "unknown, or its result is gone");
+      for (const part of ["job", request.id, "Dependency unknown "]) assertStringIncludes(message, part);
       assertEquals([await request.status(), (await known.info())!.dependents.size], ["missing", 0]);
     }
     // A task that was unscheduled is as unknown as one that never existed.

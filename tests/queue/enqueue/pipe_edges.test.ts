@@ -117,7 +117,7 @@ behaviour("a pipeline", (stage) => {
     const first = double.enqueue(1).start({ after: "later" });
     const last = first.pipe(double).pipe(note);
     for (const request of [last, first]) {
-      await assertRejects(() => request.then(), StreaqError, "unknown, or whose result is gone: later");
+      await assertRejects(() => request.then(), StreaqError, "Dependency later is unknown, or its result is gone");
     }
     assertEquals([await last.status(), await first.status(), await worker.queueSize()], ["missing", "missing", 0]);
     await note.enqueue("above").start({ id: "later" });
@@ -146,7 +146,11 @@ behaviour("a pipeline", (stage) => {
     for (const status of ["queued", "done"]) {
       assertEquals(await alone.status(), status);
       const last = double.enqueue(1).start({ id: "mine" }).pipe(double).pipe(note);
-      await assertRejects(() => last.then(), StreaqError, "enqueued before without it: mine");
+      await assertRejects(
+        () => last.then(),
+        StreaqError,
+        "Task mine was enqueued before, and is not piped into this task",
+      );
       assertEquals([last.id, await last.status()], ["mine.3", "missing"]);
       await worker.run({ burst: true });
     }

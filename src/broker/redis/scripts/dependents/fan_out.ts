@@ -4,13 +4,17 @@ import type { Payload } from "../../../contract/payload.ts";
 import type { NewResult } from "../../../contract/result.ts";
 import { type Keys, lua } from "../../keys.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
-import { dependencyFailureMark } from "../lua/dependency_states.ts";
-import { completionMarkTtl, resultFunctions } from "../lua/results.ts";
+import { dependencyFailureCause } from "../lua/dependency_states.ts";
+import { resultFunctions } from "../lua/results.ts";
 import { serverTime } from "../lua/server_time.ts";
+import { typeFunction } from "../lua/types.ts";
 import { textOf } from "../reply/text.ts";
 
 /** Maximum number of dependents that one call handles. */
 const dependentLimit = 250;
+
+/** How many edges to dependencies one call removes, before it leaves the other dependents to the next one. */
+const edgeLimit = 2000;
 
 /** How many characters or bytes of records one call loads, unless a single record is larger. */
 const recordSizeLimit = 1024 * 1024;
@@ -47,23 +51,36 @@ const script = new Script(`
 -- KEYS[1]  the queue's prefix
 -- ARGV     maximum number of dependents; then for each failure: dependency, id, ttl in ms or '' for ever, result
 -- returns  number of released dependents, of failed dependents and of listed fan-outs; for each dependent that is to
---          fail: dependency, id, id of the task that failed first, record
+--          fail: dependency, id, id of the task that failed first, record. Or an error that names the key of the
+--          waiting tasks
 local prefix, left = KEYS[1], tonumber(ARGV[1])
 ${serverTime}
 ${resultFunctions}
 ${dependencyFunctions}
+${typeFunction}
 local data, sets = ${lua.data("")}, ${lua.fanOut("")}
 local released, failed, size, failing = 0, 0, 0, {}
+-- A key that is not a hash lists no fan-outs.
+if type(redis.pcall('HLEN', fanOuts)) == 'table' then return { 0, 0, 0 } end
+local broken = wrongType(waiting, 'hash')
+if broken then return broken end
+
+-- How many edges this call may still remove, and how many the next one may remove for the dependents that this one
+-- returns.
+local edgesLeft, nextEdges = ${edgeLimit}, 0
+
+local function removeEdges(id)
+  local _, removed = stopWaiting(id)
+  edgesLeft = edgesLeft - removed
+end
 
 -- Fails a waiting task, unless it has finished meanwhile or its record is gone.
 local function fail(id, dependency, ttl, result)
   local root = string.match(redis.call('HGET', fanOuts, dependency) or '', '^0 (.*)$') or dependency
-  local mark = '${dependencyFailureMark}' .. root
-  stopWaiting(id)
+  removeEdges(id)
   if redis.call('DEL', data .. id) == 0 then return end
   redis.call('DEL', ${lua.tries("id")})
-  storeResult(id, ttl, result, mark)
-  redis.call('SET', ${lua.ended("id")}, mark, 'PX', ${completionMarkTtl})
+  storeResult(id, ttl, result, '0', '${dependencyFailureCause}' .. root, true)
   listFanOut(id, '0 ' .. root)
   failed = failed + 1
 end
@@ -75,13 +92,13 @@ local function isWaitingFor(id, dependency)
   local value = redis.pcall('HGET', waiting, id)
   if type(value) ~= 'string' then return false end
   if not string.find(value, ':', 1, true) and redis.call('EXISTS', data .. id) == 1 then return true end
-  stopWaiting(id)
+  removeEdges(id)
   return false
 end
 
 for i = 2, #ARGV, 4 do
   local dependency, id = ARGV[i], ARGV[i + 1]
-  if redis.pcall('SREM', sets .. dependency, id) == 1 and isWaitingFor(id, dependency) then
+  if edgesLeft > 0 and redis.pcall('SREM', sets .. dependency, id) == 1 and isWaitingFor(id, dependency) then
     fail(id, dependency, ARGV[i + 2], ARGV[i + 3])
   end
 end
@@ -96,9 +113,12 @@ local function handleDependents(dependency, outcome)
     ids = redis.pcall('SRANDMEMBER', set, left)
     for _, id in ipairs(ids) do
       left = left - 1
+      -- Loading removes edges only of tasks whose dependencies are still being stored.
+      if edgesLeft <= -${edgeLimit} then break end
       if not isWaitingFor(id, dependency) then
         redis.call('SREM', set, id)
-      elseif size < ${recordSizeLimit} then
+      elseif size < ${recordSizeLimit} and nextEdges < ${edgeLimit} then
+        nextEdges = nextEdges + redis.call('SCARD', dependencies .. id)
         local record = redis.pcall('GET', data .. id)
         -- The caller handles an empty record like any other that it cannot read.
         if type(record) ~= 'string' then record = '' end
@@ -112,10 +132,7 @@ local function handleDependents(dependency, outcome)
   if redis.call('EXISTS', set) == 0 then redis.call('HDEL', fanOuts, dependency) end
 end
 
--- A key that is not a hash lists no fan-outs.
-local page = redis.pcall('HSCAN', fanOuts, 0, 'COUNT', 100)
-if page.err then return { 0, 0, 0 } end
-local listed = page[2]
+local listed = redis.call('HSCAN', fanOuts, 0, 'COUNT', 100)[2]
 for n = 1, #listed, 2 do
   if left > 0 then handleDependents(listed[n], listed[n + 1]) end
 end

@@ -3,6 +3,7 @@ import { Script } from "../../../../redis/mod.ts";
 import { type Keys, lua } from "../../keys.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
 import { serverTime } from "../lua/server_time.ts";
+import { typeFunction } from "../lua/types.ts";
 
 /** How many waiting tasks one call examines, and how many dependencies of each. */
 const mendLimits = { tasks: 100, dependencies: 3 };
@@ -14,16 +15,22 @@ const script = new Script(`
 -- Fails tasks that wait in vain because data got lost: a dependency, or the set of dependencies.
 -- KEYS[1]  the queue's prefix
 -- ARGV     cursor of the waiting tasks
--- returns  the next cursor
+-- returns  the next cursor, or an error that names the key of the waiting tasks
 local prefix = KEYS[1]
 ${serverTime}
 ${dependencyFunctions}
+${typeFunction}
 local data = ${lua.data("")}
 
 -- Lists a task among the dependents of a missing one, which counts as failed.
 local function failWith(id, dependency)
-  redis.call('SADD', ${lua.fanOut("dependency")}, id)
-  redis.call('HSET', fanOuts, dependency, '0 ' .. dependency)
+  local set = ${lua.fanOut("dependency")}
+  if type(redis.pcall('SADD', set, id)) == 'table' then
+    -- A key that is not a set names no dependents.
+    redis.call('DEL', set)
+    redis.call('SADD', set, id)
+  end
+  listOutcome(dependency, '0 ' .. dependency)
 end
 
 local function mend(id, value)
@@ -46,13 +53,15 @@ local function mend(id, value)
     return
   end
   for _, dependency in ipairs(redis.call('SRANDMEMBER', set, ${mendLimits.dependencies})) do
-    if redis.call('EXISTS', data .. dependency) == 0 and redis.call('HEXISTS', fanOuts, dependency) == 0 then
+    if redis.call('EXISTS', data .. dependency) == 0 and redis.pcall('HEXISTS', fanOuts, dependency) ~= 1 then
       failWith(id, dependency)
     end
   end
 end
 
-local cursor, values = unpack(redis.call('HSCAN', waiting, ARGV[1], 'COUNT', ${mendLimits.tasks}))
+local page = redis.pcall('HSCAN', waiting, ARGV[1], 'COUNT', ${mendLimits.tasks})
+if page.err then return wrongType(waiting, 'hash') or page end
+local cursor, values = unpack(page)
 for n = 1, #values, 2 do mend(values[n], values[n + 1]) end
 return cursor
 `);

@@ -4,7 +4,9 @@ import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { Cancellation } from "../../../contract/result.ts";
 import { group, type Keys, lua } from "../../keys.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
-import { completionMarkTtl, resultFunctions } from "../lua/results.ts";
+import { resultFunctions } from "../lua/results.ts";
+import { priorityFunction } from "../lua/priorities.ts";
+import { typeFunction } from "../lua/types.ts";
 
 const script = new Script(`
 -- Aborts a task in any state: stores and publishes the result, deletes everything else about the task, lists its
@@ -13,22 +15,29 @@ const script = new Script(`
 -- ARGV     group, task id, ttl in ms or '' for ever, result, completion mark, which is unique to this abort; then
 --          priorities
 -- returns  0 if the task had finished or is unknown, 1 if it was aborted, 2 if it also has dependents
-local prefix, group, id, result, mark = KEYS[1], ARGV[1], ARGV[2], ARGV[4], ARGV[5]
-local running = ${lua.running}
+local prefix, group, id, ttl, result, mark = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local running, dropped = ${lua.running}, ${lua.dropped}
+${typeFunction}
+${priorityFunction}
 ${resultFunctions}
 ${dependencyFunctions}
--- The first write is a command that is allowed when memory is full.
-if redis.call('DEL', ${lua.data("id")}) == 0 then
-  -- Only the mark identifies an abort: two of them can have the same result.
-  return redis.call('GET', ${lua.ended("id")}) == mark and 1 or 0
+-- Only the mark identifies an abort: two of them can have the same result.
+if redis.pcall('GET', ${lua.ended("id")}) == completionMark('0', ttl, result, mark) then
+  return redis.pcall('HEXISTS', fanOuts, id) == 1 and 2 or 1
 end
-redis.call('DEL', ${lua.tries("id")})
-
+if redis.call('EXISTS', ${lua.data("id")}) == 0 then return 0 end
+local broken = wrongType(running, 'hash') or wrongType(waiting, 'hash') or wrongType(dropped, 'hash')
+if broken then return broken end
 local note = redis.call('HGET', running, id)
 local entry, priority = string.match(note or '', '^(%S+) %S+ %S+ ([^:]*):')
+local stream = entry and ${lua.stream("priority")}
+broken = stream and wrongType(stream, 'stream')
+if broken then return broken end
+
+-- The first write is a command that is allowed when memory is full.
+redis.call('DEL', ${lua.data("id")}, ${lua.tries("id")})
 local removed = 0
 if entry then
-  local stream = ${lua.stream("priority")}
   removed = redis.call('XACK', stream, group, entry)
   redis.call('XDEL', stream, entry)
   redis.call('HDEL', running, id)
@@ -40,11 +49,13 @@ else
   end
 end
 -- The entry of a task that has not started is somewhere in a stream. It is dropped when a worker is about to start it.
-if removed == 0 then redis.call('HINCRBY', ${lua.dropped}, id, 1) end
-storeResult(id, ARGV[3], result, mark)
-redis.call('SET', ${lua.ended("id")}, mark, 'PX', ${completionMarkTtl})
+if removed == 0 then
+  redis.call('HINCRBY', dropped, id, 1)
+  notePriorities(6)
+end
+storeResult(id, ttl, result, '0', mark, true)
 listRecent()
-redis.call('PUBLISH', ${lua.wake}, 'aborted ' .. id)
+redis.pcall('PUBLISH', ${lua.wake}, 'aborted ' .. id)
 deleteInput(id)
 return 1 + listFanOut(id, '0 ' .. id)
 `);

@@ -22,10 +22,14 @@ const script = new Script(`
 ${leaseFunctions}
 ${resultFunctions}
 ${dependencyFunctions}
-local answers, finished, obsolete, bounds, pending = {}, {}, {}, nil, nil
+local answers, listed, finished, obsolete, bounds, pending = {}, 0, {}, {}, nil, nil
 
 local function holdsLease(stream, entry, deliveries)
-  if not pending then pending = pendingEntries(stream, bounds[1], bounds[2]) end
+  if not pending then
+    -- Without a group the consumer has no leases. An error would leave what is already acknowledged half done.
+    local hasGroup, entries = pcall(pendingEntries, stream, bounds[1], bounds[2])
+    pending = hasGroup and entries or {}
+  end
   return pending[entry] == tonumber(deliveries)
 end
 
@@ -38,26 +42,28 @@ forEachLease(4 + 3 * ARGV[3], 6, function(stream, low, high)
   acknowledged[stream] = {}
 end, function(stream, i)
   local entry, id, success, result = ARGV[i], ARGV[i + 2], ARGV[i + 3], ARGV[i + 5]
-  local mark = success .. ' ' .. entry .. ' ' .. ARGV[i + 1] .. ' ' .. consumer
+  local ttl, cause = ARGV[i + 4], entry .. ' ' .. ARGV[i + 1] .. ' ' .. consumer
   local isCurrent = not hasDropped or redis.call('EXISTS', ${lua.data("id")}) == 1 or
-    redis.call('HEXISTS', ${lua.dropped}, id) == 0
+    redis.pcall('HEXISTS', ${lua.dropped}, id) ~= 1
   -- A success counts from whichever worker is first, a failure only from the holder of the lease. XACK decides who is
   -- first.
   local mayFinish = isCurrent and (success == '1' or holdsLease(stream, entry, ARGV[i + 1]))
-  if mayFinish and redis.call('XACK', stream, group, entry) == 1 then
+  if mayFinish and redis.pcall('XACK', stream, group, entry) == 1 then
     acknowledged[stream][#acknowledged[stream] + 1] = entry
     finished[#finished + 1] = id
     isSuccess[id] = success == '1'
     obsolete[#obsolete + 1], obsolete[#obsolete + 2] = ${lua.data("id")}, ${lua.tries("id")}
-    storeResult(id, ARGV[i + 4], result, mark)
+    storeResult(id, ttl, result, success, cause)
     answers[#answers + 1] = 1
   else
     -- A script that is sent twice finds its own result, or its own mark if the result is not kept.
-    answers[#answers + 1] = isStored(id, result, mark) and 1 or 0
+    local isOwn = isStored(id, ttl, result, success, cause)
+    answers[#answers + 1] = isOwn and 1 or 0
+    if isOwn and redis.pcall('HEXISTS', fanOuts, id) == 1 then listed = listed + 1 end
   end
 end)
 
-local listed, releasesLeft = 0, ${releaseLimit}
+local releasesLeft, canRelease = ${releaseLimit}, true
 
 -- Stores the output of a task for the next one of its pipeline, if that one still waits for it.
 local function pipe(id, next, output)
@@ -72,7 +78,7 @@ end
 local function handleDependents(id)
   local count = redis.pcall('SCARD', dependents .. id)
   if count == 0 then return end
-  if not isSuccess[id] or type(count) == 'table' or count > releasesLeft then
+  if not canRelease or not isSuccess[id] or type(count) == 'table' or count > releasesLeft then
     listed = listed + listFanOut(id, isSuccess[id] and '1' or '0 ' .. id)
     return
   end
@@ -88,6 +94,8 @@ local function handleLinks()
   local links = { inputs }
   for n, id in ipairs(finished) do links[n + 1] = dependents .. id end
   if redis.call('EXISTS', unpack(links)) == 0 then return end
+  -- While this key has another type, dependents are only listed.
+  canRelease = type(redis.pcall('HLEN', waiting)) ~= 'table'
   for i = 4, 3 + 3 * ARGV[3], 3 do
     if isSuccess[ARGV[i]] then pipe(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
   end

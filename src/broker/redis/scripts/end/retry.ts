@@ -6,7 +6,9 @@ import { encodeDue } from "../enqueue/destination.ts";
 import { inItemOrder, leaseArgs } from "../lease/lease_args.ts";
 import { delayFunctions } from "../lua/delays.ts";
 import { leaseFunctions } from "../lua/leases.ts";
+import { completionMarkTtl } from "../lua/results.ts";
 import { serverTime } from "../lua/server_time.ts";
+import { typeFunction } from "../lua/types.ts";
 
 const script = new Script(`
 -- Delays tasks until their next try: acknowledges and deletes their entries, and stores the number of tries spent. Sent
@@ -18,32 +20,38 @@ const script = new Script(`
 --          concerns this task alone
 ${leaseFunctions}
 ${serverTime}
--- When memory is full, a script may write if its first write is a command that is still allowed.
-redis.call('HDEL', running, '')
-
+${typeFunction}
 ${delayFunctions}
-local answers, pending = {}, nil
+local rows, pending = {}, nil
 forEachLease(3, 5, function(stream, low, high)
   pending = pendingEntries(stream, low, high)
 end, function(stream, i, priority)
-  local entry, id, tries, due = ARGV[i], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
-  local triesKey = ${lua.tries("id")}
-  local answer = 1
-  if pending[entry] ~= tonumber(ARGV[i + 1]) or redis.call('EXISTS', ${lua.data("id")}) == 0 then
-    answer = redis.pcall('GET', triesKey) == tries and 1 or 0
+  local isHeld = pending[ARGV[i]] == tonumber(ARGV[i + 1])
+  rows[#rows + 1] = { stream = stream, priority = priority, isHeld = isHeld, i = i }
+end)
+-- When memory is full, a script may write if its first write is a command that is still allowed.
+local cleared = redis.pcall('HDEL', running, '')
+if type(cleared) == 'table' then return wrongType(running, 'hash') or cleared end
+
+local answers = {}
+for n, row in ipairs(rows) do
+  local entry, id, tries, due = ARGV[row.i], ARGV[row.i + 2], ARGV[row.i + 3], ARGV[row.i + 4]
+  local retried, lease = ${lua.retried("id")}, entry .. ' ' .. ARGV[row.i + 1] .. ' ' .. consumer
+  if not row.isHeld or redis.call('EXISTS', ${lua.data("id")}) == 0 then
+    -- A script that is sent twice finds its own lease, even if the task was started again meanwhile.
+    answers[n] = redis.pcall('GET', retried) == lease and 1 or 0
   else
-    local err = delay(priority, id, due)
-    if err then
-      answer = err
-    else
-      redis.call('XACK', stream, group, entry)
-      redis.call('XDEL', stream, entry)
-      redis.call('SET', triesKey, tries)
+    local err = delay(row.priority, id, due)
+    answers[n] = err or 1
+    if not err then
+      redis.call('XACK', row.stream, group, entry)
+      redis.call('XDEL', row.stream, entry)
+      redis.call('SET', ${lua.tries("id")}, tries)
+      redis.call('SET', retried, lease, 'PX', ${completionMarkTtl})
       redis.call('HDEL', running, id)
     end
   end
-  answers[#answers + 1] = answer
-end)
+end
 notifyEarliest()
 return answers
 `);

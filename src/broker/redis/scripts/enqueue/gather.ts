@@ -21,7 +21,9 @@ ${dependencyStateFunction}
 ${dependencyFunctions}
 if redis.call('EXISTS', ${lua.data("id")}) == 1 then return { 'exists' } end
 if redis.call('EXISTS', ${lua.result("id")}, ${lua.ended("id")}) > 0 then return { 'done' } end
-local storedToken = string.match(redis.call('HGET', waiting, id) or '', '^:%d+ (.*)$')
+local value = redis.pcall('HGET', waiting, id)
+if type(value) == 'table' then return { 'refused', value.err } end
+local storedToken = string.match(value or '', '^:%d+ (.*)$')
 if ARGV[3] == '0' and storedToken ~= token then return { 'changed' } end
 
 local open, unread = {}, { 'unread' }
@@ -39,8 +41,16 @@ end
 redis.call('HSET', waiting, id, ':' .. string.format('%.0f', now) .. ' ' .. token)
 -- Dependencies of another caller, or of an earlier task with this id, do not count.
 if storedToken ~= token then redis.call('UNLINK', dependencies .. id) end
-for _, dependency in ipairs(open) do redis.call('SADD', dependents .. dependency, id) end
-if #open > 0 then redis.call('SADD', dependencies .. id, unpack(open)) end
+if #open > 0 then
+  local added = redis.pcall('SADD', dependencies .. id, unpack(open))
+  for _, dependency in ipairs(open) do
+    if type(added) ~= 'table' then added = redis.pcall('SADD', dependents .. dependency, id) end
+  end
+  if type(added) == 'table' then
+    stopWaiting(id)
+    return { 'refused', added.err }
+  end
+end
 return #unread > 1 and unread or {}
 `);
 

@@ -6,8 +6,8 @@ import type { NewTask } from "../../../contract/task.ts";
 import { type Keys, lua } from "../../keys.ts";
 import { delayFunctions } from "../lua/delays.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
-import { dependencyFailureMark, dependencyStateFunction } from "../lua/dependency_states.ts";
-import { completionMarkTtl, resultFunctions } from "../lua/results.ts";
+import { dependencyFailureCause, dependencyStateFunction } from "../lua/dependency_states.ts";
+import { resultFunctions } from "../lua/results.ts";
 import { serverTime } from "../lua/server_time.ts";
 import { encodeDestination } from "./destination.ts";
 import { type Obstacle, readObstacle } from "./obstacle.ts";
@@ -53,7 +53,9 @@ local function findExisting(id, token)
   if redis.call('EXISTS', data .. id) == 1 then return 'exists' end
   if redis.call('EXISTS', ${lua.result("id")}, ended .. id) > 0 then return 'done' end
   if token == '' then return end
-  if string.match(redis.call('HGET', waiting, id) or '', '^:%d+ (.*)$') ~= token then return 'changed' end
+  local value = redis.pcall('HGET', waiting, id)
+  if type(value) == 'table' then return 'refused', value.err end
+  if string.match(value or '', '^:%d+ (.*)$') ~= token then return 'changed' end
 end
 
 -- States of the tasks of this call, as in dependencyState; a 'postponed' one was not stored.
@@ -66,8 +68,8 @@ while ARGV[i] do
   }
   local obstacle = ownStates[id] and { place, ownStates[id].kind == 'postponed' and 'postponed' or 'exists' }
   if not obstacle then
-    local existing = findExisting(id, token)
-    if existing then obstacle = { place, existing } end
+    local existing, err = findExisting(id, token)
+    if existing then obstacle = { place, existing, err } end
     if existing == 'changed' then ownStates[id] = { kind = 'postponed' } end
   end
   if not obstacle then
@@ -134,8 +136,9 @@ local function link(row)
     local added = redis.pcall('SADD', dependents .. dependency, row.id)
     if type(added) == 'table' then return added.err end
   end
-  if #row.open > 0 then redis.call('SADD', set, unpack(row.open)) end
-  if redis.call('EXISTS', set) == 1 then
+  local count = #row.open > 0 and redis.pcall('SADD', set, unpack(row.open)) or redis.pcall('SCARD', set)
+  if type(count) == 'table' then return count.err end
+  if count > 0 or #row.open > 0 then
     local stored = redis.pcall('HSET', waiting, row.id, row.destination)
     return type(stored) == 'table' and stored.err or nil
   end
@@ -144,9 +147,7 @@ local function link(row)
 end
 
 local function fail(row)
-  local mark = '${dependencyFailureMark}' .. row.root
-  storeResult(row.id, row.ttl, row.failure, mark)
-  redis.call('SET', ended .. row.id, mark, 'PX', ${completionMarkTtl})
+  storeResult(row.id, row.ttl, row.failure, '0', '${dependencyFailureCause}' .. row.root, true)
   stopWaiting(row.id)
 end
 

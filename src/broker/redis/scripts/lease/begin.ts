@@ -12,19 +12,21 @@ const script = new Script(`
 -- Starts entries that the consumer has just leased. Sent right behind a blocking read, it saves the first tasks a round
 -- trip.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer, maximum number of runs; then for each stream, highest priority first: priority, and the
---          largest entry id that the consumer had leased before the read, or ''
+-- ARGV     group, consumer, maximum number of runs, size in bytes of the largest record to load, or '' for any; then
+--          for each stream, highest priority first: priority, and the largest entry id that the consumer had leased
+--          before the read, or ''
 -- returns  priority and entry of each run, in turn; then what startRuns returns
 local prefix, group, consumer, limit = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
-local running = ${lua.running}
+local running, maxPayload = ${lua.running}, tonumber(ARGV[4]) or math.huge
 ${startFunction}
 local rows, names = {}, {}
-for i = 4, #ARGV, 2 do
+for i = 5, #ARGV, 2 do
   local stream = ${lua.stream("ARGV[i]")}
   -- New entries have larger ids than all earlier ones.
   local low = ARGV[i + 1] == '' and '-' or '(' .. ARGV[i + 1]
   if #rows == limit then break end
-  for _, entry in ipairs(redis.call('XPENDING', stream, group, low, '+', limit - #rows, consumer)) do
+  -- A key that is not a stream does not stop the other priorities.
+  for _, entry in ipairs(redis.pcall('XPENDING', stream, group, low, '+', limit - #rows, consumer)) do
     local _, fields = unpack(redis.call('XRANGE', stream, entry[1], entry[1])[1] or {})
     -- Broken entries are left to the caller, which reads the reply of the blocking read.
     local isTask = fields and fields[1] == 'task_id' and fields[2] ~= ''
@@ -35,7 +37,9 @@ for i = 4, #ARGV, 2 do
     end
   end
 end
-return { names, startRuns(rows) }
+local starts = { startRuns(rows) }
+if starts[1].err then return starts[1] end
+return { names, unpack(starts) }
 `);
 
 /** Starts by priority and entry id, see {@linkcode begunKey}. */
@@ -55,7 +59,7 @@ export function begunKey({ priority, entryId }: Pick<Delivery, "priority" | "ent
 export async function begin(
   redis: CommandSender,
   keys: Keys,
-  { name, priorities }: ConsumerOptions,
+  { name, priorities, maxPayload }: ConsumerOptions,
   limit: number,
   largest: ReadonlyMap<string, string>,
   options: { binary: boolean; timeout: number },
@@ -64,7 +68,7 @@ export async function begin(
   const [names, ...reply] = await script.run<[Payload[], ...StartReply]>(
     redis,
     [keys.prefix],
-    [group, name, limit, ...args],
+    [group, name, limit, maxPayload ?? "", ...args],
     options,
   );
   return new Map(

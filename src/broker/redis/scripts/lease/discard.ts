@@ -17,13 +17,14 @@ local prefix = KEYS[1]
 local deadLetters = ${lua.deadLetters}
 for i = 2, #ARGV, 3 do
   local stream = ${lua.stream("ARGV[i]")}
-  if redis.call('XACK', stream, ARGV[1], ARGV[i + 1]) == 1 then
+  if redis.pcall('XACK', stream, ARGV[1], ARGV[i + 1]) == 1 then
     redis.call('XDEL', stream, ARGV[i + 1])
     redis.pcall('LPUSH', deadLetters, ARGV[i] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i + 2])
   end
 end
-redis.pcall('LTRIM', deadLetters, 0, ${deadLetterLimit - 1})
-redis.call('EXPIRE', deadLetters, ${deadLetterTtl})
+-- Only a list is limited: another key in this place is left as it is.
+local trimmed = redis.pcall('LTRIM', deadLetters, 0, ${deadLetterLimit - 1})
+if not trimmed.err then redis.call('EXPIRE', deadLetters, ${deadLetterTtl}) end
 `);
 
 /** Moves entries that name no task to the list of dead letters. */

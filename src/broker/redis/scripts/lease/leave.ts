@@ -5,37 +5,56 @@ import { group, type Keys, lua } from "../../keys.ts";
 import { endRunFunction } from "../lua/end_run.ts";
 import { releasedConsumer, releasedIdleTime } from "./released.ts";
 
+/** How many entries one call releases. */
+const entryLimit = 500;
+
+/** Maximum number of calls. The leases of entries beyond them expire. */
+const callLimit = 100;
+
 const script = new Script(`
 -- Deletes a consumer, after releasing its pending entries: deleting a consumer deletes them from the group for good.
--- These are entries whose delivery was lost on the way, and those whose outcome could not be stored.
+-- These are entries whose delivery was lost on the way, and those whose outcome could not be stored. Sent again, it
+-- continues where it stopped.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer, idle timeout in ms, worker id, number of priorities, priorities; then ids of tasks that ran
---          but whose outcome could not be stored
-local prefix, group, consumer = KEYS[1], ARGV[1], ARGV[2]
+-- ARGV     group, consumer, maximum number of entries, worker id, number of priorities, priorities; then ids of tasks
+--          that ran but whose outcome could not be stored
+-- returns  1, or 0 if entries are left
+local prefix, group, consumer, left = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 ${endRunFunction}
-local hasReleased, ran = false, {}
+local hasReleased, isDone, ran = false, true, {}
 for i = 6 + ARGV[5], #ARGV do ran[ARGV[i]] = true end
 for i = 6, 5 + ARGV[5] do
   local stream = ${lua.stream("ARGV[i]")}
-  local pending = redis.call('XPENDING', stream, group, '-', '+', 1000, consumer)
-  while #pending > 0 do
-    for _, entry in ipairs(pending) do
-      -- A lost delivery may have been started behind the blocking read, but it never ran.
-      local _, fields = unpack(redis.call('XRANGE', stream, entry[1], entry[1])[1] or {})
-      if fields and fields[1] == 'task_id' and not ran[fields[2]] then
-        endRun(${lua.running}, fields[2], entry[1], entry[4], ARGV[i] .. ':' .. consumer)
-      end
-      redis.call('XCLAIM', stream, group, '${releasedConsumer}', 0, entry[1], 'IDLE', ${releasedIdleTime}, 'JUSTID')
+  -- A key that is not a stream, or a stream without a group, does not stop the other priorities.
+  local pending = redis.pcall('XPENDING', stream, group, '-', '+', left + 1, consumer)
+  for _, entry in ipairs(pending) do
+    if left == 0 then
+      isDone = false
+      break
     end
-    hasReleased = true
-    pending = redis.call('XPENDING', stream, group, '-', '+', 1000, consumer)
+    left = left - 1
+    -- A lost delivery may have been started behind the blocking read, but it never ran.
+    local _, fields = unpack(redis.call('XRANGE', stream, entry[1], entry[1])[1] or {})
+    if fields and fields[1] == 'task_id' and not ran[fields[2]] then
+      endRun(${lua.running}, fields[2], entry[1], entry[4], ARGV[i] .. ':' .. consumer)
+    end
+    if fields then
+      redis.call('XCLAIM', stream, group, '${releasedConsumer}', 0, entry[1], 'IDLE', ${releasedIdleTime}, 'JUSTID')
+      hasReleased = true
+    else
+      -- An entry that was deleted from its stream can only be acknowledged.
+      redis.call('XACK', stream, group, entry[1])
+    end
   end
-  redis.call('XGROUP', 'DELCONSUMER', stream, group, consumer)
+  if isDone then redis.pcall('XGROUP', 'DELCONSUMER', stream, group, consumer) end
 end
-redis.call('DEL', ${lua.health("ARGV[4]")})
-redis.call('ZREM', ${lua.workers}, ARGV[4])
-redis.pcall('HDEL', ${lua.registeredNames}, consumer)
-if hasReleased then redis.call('PUBLISH', ${lua.wake}, 'released') end
+if isDone then
+  redis.call('DEL', ${lua.health("ARGV[4]")})
+  redis.pcall('ZREM', ${lua.workers}, ARGV[4])
+  redis.pcall('HDEL', ${lua.registeredNames}, consumer)
+end
+if hasReleased then redis.pcall('PUBLISH', ${lua.wake}, 'released') end
+return isDone and 1 or 0
 `);
 
 /**
@@ -46,10 +65,12 @@ if hasReleased then redis.call('PUBLISH', ${lua.wake}, 'released') end
 export async function leave(
   redis: CommandSender,
   keys: Keys,
-  { name, idleTimeout, priorities }: ConsumerOptions,
+  { name, priorities }: Pick<ConsumerOptions, "name" | "priorities">,
   workerId: string,
   ran: readonly string[],
 ): Promise<void> {
-  const args = [group, name, idleTimeout, workerId, priorities.length, ...priorities, ...ran];
-  await script.run(redis, [keys.prefix], args);
+  const args = [group, name, entryLimit, workerId, priorities.length, ...priorities, ...ran];
+  for (let call = 0; call < callLimit; call++) {
+    if (await script.run<number>(redis, [keys.prefix], args) === 1) return;
+  }
 }

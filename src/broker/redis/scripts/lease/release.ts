@@ -36,7 +36,7 @@ for _, run in ipairs(runs) do
   -- A counter of 0 tries records that the task has run: it no longer expires, though this run spends no try.
   if endRun(running, unpack(run)) then redis.call('SET', ${lua.tries("run[1]")}, 0, 'NX') end
 end
-redis.call('PUBLISH', ${lua.wake}, 'released')
+redis.pcall('PUBLISH', ${lua.wake}, 'released')
 return #runs
 `);
 

@@ -1,5 +1,6 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
+import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import type { Delivery, Start } from "../../../contract/delivery.ts";
 import { group, type Keys } from "../../keys.ts";
 import { leaseFunctions } from "../lua/leases.ts";
@@ -11,25 +12,31 @@ import { inItemOrder, leaseArgs } from "./lease_args.ts";
 export const startLimit = 50;
 
 const script = new Script(`
--- Starts deliveries.
+-- Starts deliveries. Sent twice, it answers the same.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer; then rows of leases
+-- ARGV     group, consumer, size in bytes of the largest record to load, or '' for any; then rows of leases
 -- returns  what startRuns returns, with a row for each delivery: ${notStarted.lost} in place of tries where the lease
 --          is lost
 ${leaseFunctions}
+local maxPayload = tonumber(ARGV[3]) or math.huge
 ${startFunction}
 local pending
 local rows, places, answers = {}, {}, {}
-forEachLease(3, 3, function(stream, low, high)
+forEachLease(4, 3, function(stream, low, high)
   pending = pendingEntries(stream, low, high)
 end, function(stream, i, priority)
-  answers[#answers + 1] = ${notStarted.lost}
-  if pending[ARGV[i]] == tonumber(ARGV[i + 1]) then
+  if pending[ARGV[i]] ~= tonumber(ARGV[i + 1]) then
+    -- An entry is deleted when its task finishes, or when it is dropped: perhaps by this script, whose reply was lost.
+    local found = redis.pcall('XRANGE', stream, ARGV[i], ARGV[i])
+    answers[#answers + 1] = (found.err or #found > 0) and ${notStarted.lost} or ${notStarted.ended}
+  else
+    answers[#answers + 1] = ${notStarted.lost}
     local row = { priority = priority, stream = stream, entry = ARGV[i], deliveries = ARGV[i + 1], id = ARGV[i + 2] }
     rows[#rows + 1], places[#places + 1] = row, #answers
   end
 end)
 local tries, records, now, history, inputs = startRuns(rows)
+if tries.err then return tries end
 for n, place in ipairs(places) do answers[place] = tries[n] end
 for i = 1, #history, 2 do history[i] = places[history[i] + 1] - 1 end
 for i = 1, #inputs, 2 do inputs[i] = places[inputs[i] + 1] - 1 end
@@ -40,15 +47,17 @@ return { answers, records, now, history, inputs }
  * Starts deliveries.
  *
  * @param options.binary Whether records are bytes.
+ * @param options.maxPayload Size in bytes of the largest record to load.
  */
 export async function start(
   redis: CommandSender,
   keys: Keys,
   consumer: string,
   deliveries: readonly Delivery[],
-  { binary }: { binary: boolean },
+  { binary, maxPayload }: { binary: boolean } & Pick<ConsumerOptions, "maxPayload">,
 ): Promise<Start[]> {
   const rows = leaseArgs(deliveries, (delivery) => delivery);
-  const reply = await script.run<StartReply>(redis, [keys.prefix], [group, consumer, ...rows.args], { binary });
+  const args = [group, consumer, maxPayload ?? "", ...rows.args];
+  const reply = await script.run<StartReply>(redis, [keys.prefix], args, { binary });
   return inItemOrder(rows, readStarts(reply));
 }

@@ -1,23 +1,30 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
+import { priorityFunction } from "../lua/priorities.ts";
+import { typeFunction } from "../lua/types.ts";
 import { group, type Keys, lua } from "../../keys.ts";
+
+/** Maximum number of priorities whose streams one call examines. */
+const priorityLimit = 100;
 
 /** How many workers and how many notes of runs one call examines. */
 const tidyLimit = 100;
 
 const script = new Script(`
 -- Removes remains of dead workers and lost data: names of workers, consumers without entries, notes of runs whose task
--- is gone, and counts of entries to be dropped when the queue is empty.
+-- is gone, and counts of entries to be dropped when all streams are empty.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, minimum idle time of a removed consumer in ms, cursor of the notes, maximum number of workers and of
 --          notes; then priorities
--- returns  the next cursor
-local prefix, group, idleTimeout, isEmpty = KEYS[1], ARGV[1], tonumber(ARGV[2]), true
+-- returns  the next cursor, or an error that names the key of the notes
+${typeFunction}
+local prefix, group, idleTimeout = KEYS[1], ARGV[1], tonumber(ARGV[2])
+${priorityFunction}
 for i = 5, #ARGV do
   local stream = ${lua.stream("ARGV[i]")}
-  isEmpty = isEmpty and redis.call('XLEN', stream) == 0 and redis.call('EXISTS', ${lua.delayed("ARGV[i]")}) == 0
-  for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
+  -- A key that is not a stream does not stop the other priorities.
+  for _, consumer in ipairs(redis.pcall('XINFO', 'CONSUMERS', stream, group)) do
     local fields = {}
     for n = 1, #consumer, 2 do fields[consumer[n]] = consumer[n + 1] end
     -- Deleting a consumer deletes its entries, so they must be taken over first. A consumer is named <worker>-<8 hex
@@ -31,15 +38,30 @@ for i = 5, #ARGV do
     end
   end
 end
-if isEmpty then redis.call('DEL', ${lua.dropped}) end
+
+-- Whether no stream of the queue has an entry that is still to be dropped. Other workers may read other priorities.
+local function isEmpty()
+  local priorities = ${lua.priorities}
+  if redis.call('SCARD', priorities) > ${priorityLimit} then return false end
+  for _, priority in ipairs(redis.call('SMEMBERS', priorities)) do
+    if redis.pcall('XLEN', ${lua.stream("priority")}) ~= 0 then return false end
+  end
+  return true
+end
+-- Only a later call than the one that notes its priorities deletes: by then the other workers have noted theirs.
+if redis.call('EXISTS', ${lua.dropped}) == 1 and notePriorities(5) == 0 and isEmpty() then
+  redis.call('DEL', ${lua.dropped}, ${lua.priorities})
+end
 
 local workers = ${lua.workers}
-for _, worker in ipairs(redis.call('ZRANGE', workers, 0, ARGV[4] - 1)) do
+for _, worker in ipairs(redis.pcall('ZRANGE', workers, 0, ARGV[4] - 1)) do
   if redis.call('EXISTS', ${lua.health("worker")}) == 0 then redis.call('ZREM', workers, worker) end
 end
 
 local running = ${lua.running}
-local cursor, notes = unpack(redis.call('HSCAN', running, ARGV[3], 'COUNT', ARGV[4]))
+local page = redis.pcall('HSCAN', running, ARGV[3], 'COUNT', ARGV[4])
+if page.err then return wrongType(running, 'hash') or page end
+local cursor, notes = unpack(page)
 for n = 1, #notes, 2 do
   if redis.call('EXISTS', ${lua.data("notes[n]")}) == 0 then redis.call('HDEL', running, notes[n]) end
 end

@@ -30,7 +30,8 @@ const extendSource = `
 local lost = {}
 for i = 1, #KEYS do
   local own = ARGV[2 * i] .. ' ' .. ARGV[2 * i + 1]
-  local value = redis.call('GET', KEYS[i])
+  -- A key of another type is an error here, and counts as lost.
+  local value = redis.pcall('GET', KEYS[i])
   if not value or value == own then
     redis.call('DEL', KEYS[i])
     redis.call('SET', KEYS[i], own, 'PX', ARGV[1])

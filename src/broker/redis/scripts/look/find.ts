@@ -18,24 +18,30 @@ local data = ${lua.data("id")}
 if redis.call('EXISTS', data) == 0 then return { 'missing' } end
 
 local state, due = 'queued', ''
-if redis.call('HEXISTS', ${lua.running}, id) == 1 then
+if redis.pcall('HEXISTS', ${lua.running}, id) == 1 then
   state = 'running'
 elseif redis.pcall('HEXISTS', ${lua.waiting}, id) == 1 then
   state = 'scheduled'
 else
   for i = 3, #ARGV do
-    local score = redis.call('ZSCORE', ${lua.delayed("ARGV[i]")}, id)
-    if score then state, due = 'scheduled', score end
+    local score = redis.pcall('ZSCORE', ${lua.delayed("ARGV[i]")}, id)
+    if type(score) == 'string' then state, due = 'scheduled', score end
   end
 end
 if ARGV[2] == '-1' then return { state } end
 
 local function members(set)
   if ARGV[2] == '0' then return {} end
-  return redis.call('SRANDMEMBER', set, ARGV[2])
+  local found = redis.pcall('SRANDMEMBER', set, ARGV[2])
+  return found.err and {} or found
 end
-local tries = redis.call('GET', ${lua.tries("id")}) or '0'
-local record, dependencies = redis.call('GET', data), members(${lua.dependencies("id")})
+-- A key of another type holds no value; a record that is empty cannot be read.
+local function text(key, default)
+  local value = redis.pcall('GET', key)
+  return type(value) == 'string' and value or default
+end
+local tries = text(${lua.tries("id")}, '0')
+local record, dependencies = text(data, ''), members(${lua.dependencies("id")})
 return { state, record, tries, due, dependencies, members(${lua.dependents("id")}) }
 `);
 

@@ -18,8 +18,8 @@ local function delay(priority, id, due)
   if redis.call('ZRANK', delayed, id) == 0 then earliest[delayed] = math.max(0, time - now) end
 end
 
--- Notifies workers of tasks that have become the earliest.
+-- Notifies workers of tasks that have become the earliest: a hint, which may be forbidden.
 local function notifyEarliest()
-  for _, ms in pairs(earliest) do redis.call('PUBLISH', ${lua.wake}, 'due ' .. string.format('%.0f', ms)) end
+  for _, ms in pairs(earliest) do redis.pcall('PUBLISH', ${lua.wake}, 'due ' .. string.format('%.0f', ms)) end
 end
 `;

@@ -20,11 +20,23 @@ local function removeDependency(id, dependency, now)
   end
   local priority = redis.pcall('HGET', waiting, id)
   if type(priority) ~= 'string' or string.find(priority, ':', 1, true) then return 0 end
-  redis.call('HDEL', waiting, id)
   local queued = redis.pcall('XADD', ${lua.stream("priority")}, '*', 'task_id', id, 'enqueue_time', now)
-  -- If the key is not a stream, the task is due at once: it is moved to the stream when there is one again.
-  if type(queued) == 'table' then redis.pcall('ZADD', ${lua.delayed("priority")}, now, id) end
+  -- If the key is not a stream, the task is due at once: it is moved to the stream when there is one again. If that is
+  -- refused too, the task waits for a dependency that no longer exists, and \`mend\` fails it.
+  if type(queued) == 'table' and type(redis.pcall('ZADD', ${lua.delayed("priority")}, now, id)) == 'table' then
+    return 0
+  end
+  redis.call('HDEL', waiting, id)
   return 1
+end
+
+-- Lists a finished task with its outcome. A key of another type in the place of the list is deleted, because without a
+-- list the dependents would wait in vain.
+local function listOutcome(id, outcome)
+  local stored = redis.pcall('HSET', fanOuts, id, outcome)
+  if type(stored) ~= 'table' then return end
+  redis.call('DEL', fanOuts)
+  redis.call('HSET', fanOuts, id, outcome)
 end
 
 -- Lists a finished task if it has dependents. Returns 1 if it has, else 0.
@@ -35,25 +47,29 @@ local function listFanOut(id, outcome)
   if type(earlier) == 'string' then
     -- The fan-out of an earlier task with this id is not finished. To fail all of its dependents is the safe choice:
     -- the worse mistake would be to run a task that was to fail.
-    redis.pcall('SUNIONSTORE', set, set, dependents .. id)
-    redis.call('UNLINK', dependents .. id)
+    if type(redis.pcall('SCARD', set)) == 'table' then
+      redis.call('RENAME', dependents .. id, set)
+    else
+      redis.pcall('SUNIONSTORE', set, set, dependents .. id)
+      redis.call('UNLINK', dependents .. id)
+    end
     if earlier ~= '1' then outcome = earlier end
   else
     redis.call('RENAME', dependents .. id, set)
   end
-  redis.pcall('HSET', fanOuts, id, outcome)
+  listOutcome(id, outcome)
   return 1
 end
 
--- Removes the dependencies of a waiting task. Returns 1 if the task was waiting, else 0.
+-- Removes the dependencies of a waiting task. Returns 1 if the task was waiting, else 0, and how many it removed.
 local function stopWaiting(id)
-  if redis.pcall('HDEL', waiting, id) ~= 1 then return 0 end
+  if redis.pcall('HDEL', waiting, id) ~= 1 then return 0, 0 end
   -- Dependencies beyond this limit keep the task in their sets of dependents; their fan-out detects that it no longer
   -- waits.
   local removed = redis.pcall('SPOP', dependencies .. id, 1000)
   for _, dependency in ipairs(removed) do redis.pcall('SREM', dependents .. dependency, id) end
   redis.call('UNLINK', dependencies .. id)
-  return 1
+  return 1, #removed
 end
 
 -- Deletes the input that was piped into a task.

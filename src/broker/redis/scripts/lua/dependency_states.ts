@@ -1,10 +1,10 @@
 import { lua } from "../../keys.ts";
 
 /**
- * Beginning of the completion mark of a task that failed with a dependency; the id of the task that failed first
- * follows. Scripts also use it as a Lua pattern.
+ * Beginning of the cause in the completion mark of a task that failed with a dependency; the id of the task that failed
+ * first follows.
  */
-export const dependencyFailureMark = "0 :";
+export const dependencyFailureCause = ":";
 
 /**
  * A Lua function that looks up the state of a dependency, for scripts that have `prefix`.
@@ -20,7 +20,7 @@ local function lookUpState(id, verdict)
   local mark = redis.pcall('GET', ${lua.ended("id")})
   if type(mark) == 'string' then
     if string.sub(mark, 1, 2) == '1 ' then return { kind = 'done' } end
-    return { kind = 'failed', root = string.match(mark, '^${dependencyFailureMark}(.*)$') or id }
+    return { kind = 'failed', root = string.match(mark, '^0 %S+ ${dependencyFailureCause}(.*)$') or id }
   end
   if redis.call('EXISTS', ${lua.result("id")}) == 0 then return { kind = 'unknown' } end
   if verdict == '' then return { kind = 'unread' } end

@@ -24,13 +24,16 @@ local function forEachLease(first, width, before, visit)
   end
 end
 
--- The entries that are pending for the consumer between two ids: numbers of deliveries by entry id.
+-- The entries that are pending for the consumer between two ids: numbers of deliveries by entry id. A key that is not a
+-- stream has none. A missing group is an error: the caller creates it, and sends the script again.
 -- XPENDING needs a limit, and no consumer ever has that many entries.
 local function pendingEntries(stream, low, high)
-  local pending = {}
-  for _, entry in ipairs(redis.call('XPENDING', stream, group, low, high, 100000, consumer)) do
-    pending[entry[1]] = entry[4]
+  local entries = redis.pcall('XPENDING', stream, group, low, high, 100000, consumer)
+  if entries.err and not string.find(entries.err, 'WRONGTYPE', 1, true) then
+    entries = redis.call('XPENDING', stream, group, low, high, 100000, consumer)
   end
+  local pending = {}
+  for _, entry in ipairs(entries) do pending[entry[1]] = entry[4] end
   return pending
 end
 `;

@@ -11,28 +11,36 @@ export const resultFunctions: string = `
 -- Stored results to be listed as the most recent ones, and the longest ttl among them.
 local recentIds, longestTtl = {}, 0
 
--- Stores and publishes a result, with a completion mark if the result is not kept for long.
-local function storeResult(id, ttl, result, mark)
+-- The completion mark of a task: 1 for a success or 0; the SHA-1 of a result that is not kept for long, by which a
+-- published result is recognised, or '-'; and what finished the task.
+local function completionMark(success, ttl, result, cause)
+  local isBrief = ttl ~= '' and tonumber(ttl) < ${completionMarkTtl}
+  return success .. ' ' .. (isBrief and redis.sha1hex(result) or '-') .. ' ' .. cause
+end
+
+-- Stores and publishes a result, with a completion mark if the result is not kept for long, or if requested.
+local function storeResult(id, ttl, result, success, cause, isMarked)
   local key = ${lua.result("id")}
   if ttl == '' then
     redis.call('SET', key, result)
   elseif ttl ~= '0' then
     redis.call('SET', key, result, 'PX', ttl)
   end
-  if ttl ~= '' and tonumber(ttl) < ${completionMarkTtl} then
-    redis.call('SET', ${lua.ended("id")}, mark, 'PX', ${completionMarkTtl})
+  if isMarked or (ttl ~= '' and tonumber(ttl) < ${completionMarkTtl}) then
+    redis.call('SET', ${lua.ended("id")}, completionMark(success, ttl, result, cause), 'PX', ${completionMarkTtl})
   end
   if ttl ~= '0' then
     recentIds[#recentIds + 1] = id
     longestTtl = ttl == '' and math.huge or math.max(longestTtl, tonumber(ttl))
   end
-  redis.call('PUBLISH', ${lua.channel("id")}, result)
+  -- A hint, which may be forbidden: waiters also look by themselves.
+  redis.pcall('PUBLISH', ${lua.channel("id")}, result)
 end
 
--- Whether a task has finished with exactly this result, or this mark.
-local function isStored(id, result, mark)
+-- Whether a task has finished with exactly this result, or by this cause.
+local function isStored(id, ttl, result, success, cause)
   return redis.pcall('GET', ${lua.result("id")}) == result or
-    redis.call('GET', ${lua.ended("id")}) == mark
+    redis.pcall('GET', ${lua.ended("id")}) == completionMark(success, ttl, result, cause)
 end
 
 -- Adds the stored results to the list of the most recent ones, which expires together with its longest-lived result.

@@ -1,22 +1,25 @@
 import { lua } from "../../keys.ts";
 import { serverTime } from "./server_time.ts";
+import { typeFunction } from "./types.ts";
 
 /** Replies in place of a number of tries: another worker holds the lease, or the task had already finished. */
 export const notStarted: { readonly lost: 0; readonly ended: -1 } = { lost: 0, ended: -1 };
 
 /**
- * A Lua function that starts runs, for scripts that have `prefix`, `group`, `consumer` and `running`. It notes each run
+ * A Lua function that starts runs, for scripts that have `prefix`, `group`, `consumer`, `running` and `maxPayload`. It notes each run
  * in `:ts:running` as `<entry> <deliveries> <crashes> <priority>:<consumer>`, where the entry and the number of
  * deliveries are the lease. Repeated for the same lease, it returns the same.
  */
 export const startFunction: string = `
+${typeFunction}
 -- Starts a run for each row, which has a priority, a stream, an entry, its deliveries and a task id. Returns
 -- 1. for each row the number of the try, or ${notStarted.ended} when the task had already finished;
--- 2. the records of the started tasks, in order;
+-- 2. the records of the started tasks, in order; in place of one with more than maxPayload bytes, their number;
 -- 3. the time in ms;
 -- 4. row and crashes, in turn, for tasks that were started before: how many consecutive runs before this one ended with
 --    the death of their worker, 0 if the last one was released;
 -- 5. row and input, in turn, for tasks with piped input.
+-- If no run can be noted, it returns an error that names the key, and has changed nothing.
 local function startRuns(rows)
   local tries, records, history, taskInputs = {}, {}, {}, {}
   if #rows == 0 then return tries, records, 0, history, taskInputs end
@@ -29,7 +32,8 @@ local function startRuns(rows)
   end
   local dropped = ${lua.dropped}
   -- When memory is full, a script may write if its first write is a command that is still allowed.
-  redis.call('HDEL', running, '')
+  local cleared = redis.pcall('HDEL', running, '')
+  if type(cleared) == 'table' then return wrongType(running, 'hash') or cleared end
   local notes = redis.call('HMGET', running, unpack(ids))
   -- If this key is not a hash, no entry can have been marked as dropped.
   local dropCounts = redis.pcall('HMGET', dropped, unpack(ids))
@@ -65,7 +69,7 @@ local function startRuns(rows)
       if isDropped[n] and redis.call('HINCRBY', dropped, id, -1) < 1 then redis.call('HDEL', dropped, id) end
       tries[n] = ${notStarted.ended}
     else
-      records[#records + 1] = record
+      records[#records + 1] = record and #record > maxPayload and #record or record
       tries[n] = (tonumber(retries) or 0) + 1
       if retries == '0' or (crashes[n] or 0) > 0 then
         history[#history + 1], history[#history + 2] = n - 1, crashes[n] or 0
