@@ -58,7 +58,7 @@ export class RedisLeasing implements Leasing {
     const priorities = options.priorities.toReversed();
     const names = priorities.map((priority) => keys.stream(priority));
     const command = [
-      ...["XREADGROUP", "GROUP", group, options.name, "COUNT", count, "BLOCK", ms, "STREAMS"],
+      ...["XREADGROUP", "GROUP", group, options.name, "COUNT", count, "BLOCK", Math.max(1, ms), "STREAMS"],
       ...names,
       ...names.map(() => ">"),
     ] as const;
@@ -79,12 +79,12 @@ export class RedisLeasing implements Leasing {
   }
 
   async start(deliveries: readonly Delivery[]): Promise<Start[]> {
-    const { redis, keys, groups, options: { name, binary } } = this.#state;
+    const { redis, keys, groups, options: { name, binary, maxPayload } } = this.#state;
     const starts = deliveries.map((delivery) => this.#takeStart(delivery));
     const notBegun = deliveries.filter((_, i) => !starts[i]);
     if (notBegun.length === 0) return starts as Start[];
     const chunks = inChunks(notBegun, startLimit).map((chunk) => {
-      return groups.within(() => start(redis, keys, name, chunk, { binary }));
+      return groups.within(() => start(redis, keys, name, chunk, { binary, maxPayload }));
     });
     const answers = (await Promise.all(chunks)).flat().values();
     return starts.map((begun) => begun ?? answers.next().value as Start);

@@ -15,11 +15,11 @@ const script = new Script(`
 -- returns  for each row 1, or 0 if no other living worker has registered the name
 ${leaseFunctions}
 ${endRunFunction}
-local registered = redis.call('HGETALL', ${lua.registeredNames})
+local registered = redis.pcall('HGETALL', ${lua.registeredNames})
 -- The consumers that can take a task of a name. A consumer is called after its worker, with 8 hex behind that.
 local function takersOf(name)
   local takers = {}
-  for n = 1, #registered, 2 do
+  for n = 1, registered.err and 0 or #registered, 2 do
     local other, worker = registered[n], string.match(registered[n], '^(.*)%-%x+$')
     if other ~= consumer and worker and string.find(registered[n + 1], ':' .. name .. ':', 1, true) and
       redis.call('EXISTS', ${lua.health("worker")}) == 1 then

@@ -18,7 +18,10 @@ local wasAlive = redis.call('PEXPIRE', health, ARGV[2]) == 1
 if ARGV[5] == '1' or not wasAlive then redis.call('SET', health, ARGV[4], 'PX', ARGV[2]) end
 local pending = 0
 for i = 7, #ARGV do
-  pending = pending + redis.call('XPENDING', ${lua.stream("ARGV[i]")}, ARGV[1])[1]
+  local summary = redis.pcall('XPENDING', ${lua.stream("ARGV[i]")}, ARGV[1])
+  -- Without its group nothing works; a stream of the wrong type does not stop the others.
+  if summary.err and string.find(summary.err, 'NOGROUP', 1, true) then return summary end
+  pending = pending + (summary[1] or 0)
 end
 return { wasAlive and pending or -1, ARGV[6] == '1' and redis.pcall('HLEN', ${lua.fanOuts}) or 0 }
 `);

@@ -26,11 +26,17 @@ local passedOver, i, hasExpired = 0, 7 + ARGV[6], {}
 for n = 7, i - 1 do hasExpired[ARGV[n]] = true end
 local running = ${lua.running}
 
+-- The note of a task's run; '' if there is none.
+local function noteOf(id)
+  local note = redis.pcall('HGET', running, id)
+  return type(note) == 'string' and note or ''
+end
+
 -- Whether the last two runs of the entry's task ended with the death of their worker, which the task may have caused.
 local function isQuarantined(stream, entry)
   local _, fields = unpack(redis.call('XRANGE', stream, entry, entry)[1] or {})
   if not fields or fields[1] ~= 'task_id' then return false end
-  local crashes = string.match(redis.call('HGET', running, fields[2]) or '', '^%S+ %S+ (%d+) ')
+  local crashes = string.match(noteOf(fields[2]), '^%S+ %S+ (%d+) ')
   return crashes and crashes ~= '0'
 end
 
@@ -60,7 +66,7 @@ local function takeOver(priority, stream, cursor, known)
   end
   if #expired == 0 then return {}, {}, next end
   local entries, counts = {}, {}
-  for _, entry in ipairs(redis.call('XCLAIM', stream, group, consumer, 0, unpack(expired))) do
+  for n, entry in ipairs(redis.call('XCLAIM', stream, group, consumer, 0, unpack(expired))) do
     -- Redis 6 returns nil for an entry that was deleted from its stream.
     if entry then
       entries[#entries + 1] = entry
@@ -73,6 +79,8 @@ local function takeOver(priority, stream, cursor, known)
           endRun(running, fields[2], entry[1], math.abs(deliveries[entry[1]]) - 1, priority .. ':' .. consumer)
         end
       end
+    else
+      redis.call('XACK', stream, group, expired[n])
     end
   end
   return entries, counts, next

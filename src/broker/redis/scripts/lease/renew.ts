@@ -28,9 +28,10 @@ end, function(stream, i)
   if pending[ARGV[i]] == tonumber(ARGV[i + 1]) then
     renewed[stream][#renewed[stream] + 1] = ARGV[i]
   else
-    -- The mark of a run that has finished begins with its outcome and a space, that of an abort does not.
+    -- The cause in the mark of a run has its lease, with spaces; that of a failed dependency begins with a colon.
     local mark = redis.pcall('GET', ${lua.ended("ARGV[i + 2]")})
-    local isAborted = type(mark) == 'string' and string.sub(mark, 2, 2) ~= ' '
+    local cause = type(mark) == 'string' and string.match(mark, '^0 %S+ (.*)$')
+    local isAborted = cause and not string.find(cause, ' ', 1, true) and string.sub(cause, 1, 1) ~= ':'
     answer[#answer + 1] = isAborted and -1 - row or row
   end
   row = row + 1
@@ -42,18 +43,18 @@ end
 
 -- When memory is full, a script may write if its first write is a command that is still allowed, such as ZREM.
 local workers, health = ${lua.workers}, ${lua.health("")}
-redis.call('ZREM', workers, ARGV[4])
+redis.pcall('ZREM', workers, ARGV[4])
 redis.call('SET', health .. ARGV[4], ARGV[5], 'PX', idleTimeout)
-redis.call('ZADD', workers, idleTimeout, ARGV[4])
+redis.pcall('ZADD', workers, idleTimeout, ARGV[4])
 redis.pcall('HSET', ${lua.registeredNames}, consumer, ARGV[6])
 -- The idle timeout of the first living worker applies; dead workers before it are removed.
-local longest = redis.call('ZREVRANGE', workers, 0, 99, 'WITHSCORES')
+local longest = redis.pcall('ZREVRANGE', workers, 0, 99, 'WITHSCORES')
 for n = 1, #longest, 2 do
   if redis.call('EXISTS', health .. longest[n]) == 1 then
     answer[1] = math.max(idleTimeout, tonumber(longest[n + 1]))
     break
   end
-  redis.call('ZREM', workers, longest[n])
+  redis.pcall('ZREM', workers, longest[n])
 end
 local kept = string.format('%.0f', ${workersTtl} * answer[1])
 redis.call('PEXPIRE', workers, kept)
