@@ -3,6 +3,8 @@ import type { Clock } from "../../base/clock.ts";
 import { StreaqError } from "../../base/errors.ts";
 import type { NewTask, Published } from "../../broker/contract/task.ts";
 import type { Inspector } from "../inspect/inspector.ts";
+import type { Call, Draft } from "../records/draft.ts";
+import type { RecordCodec } from "../records/record_codec.ts";
 import { type EncodeOptions, encodeRequest } from "./encode_request.ts";
 import { EnqueueError } from "./enqueue_error.ts";
 import type { Enqueued } from "./enqueued.ts";
@@ -13,6 +15,7 @@ import { Request, type RequestQueue } from "./request.ts";
 /** Options of a {@linkcode Producer}. */
 export interface ProducerOptions extends EncodeOptions, PublisherOptions {
   readonly inspector: Inspector;
+  readonly codec: RecordCodec;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
   readonly clock: Clock;
@@ -55,6 +58,10 @@ export class Producer implements RequestQueue {
     calendar.check(expression, timeZone, clock.now());
   }
 
+  draft(call: Call): Draft {
+    return this.#options.codec.draft(call);
+  }
+
   /** Sends a request with the pipeline behind it, together with other requests of this turn of the event loop. */
   enqueue(request: Request<unknown>): void {
     const arrival = this.#enqueue(request);
@@ -68,7 +75,7 @@ export class Producer implements RequestQueue {
    *
    * @returns The tasks, in order.
    * @throws {EnqueueError} When some could not be stored.
-   * @throws {StreaqError | TypeError} When one of them is part of a pipeline, or not a request.
+   * @throws {StreaqError | TypeError} When one of them is part of a pipeline, of another queue, or not a request.
    */
   async enqueueMany<const T extends readonly EnqueueRequest<unknown>[]>(requests: T): Promise<Enqueued<T>> {
     const all = requests.map((request, i) => {
@@ -77,7 +84,12 @@ export class Producer implements RequestQueue {
     });
     const piped = all.find(({ next, previous }) => next ?? previous);
     if (piped) {
-      throw new StreaqError(`Cannot enqueue task ${piped.call.fnName} among others: await its pipeline instead`);
+      throw new StreaqError(`Cannot enqueue task ${piped.draft.fnName} among others: await its pipeline instead`);
+    }
+    const foreign = all.find(({ queueName }) => queueName !== this.name);
+    if (foreign) {
+      const queues = `expected a request of queue ${this.name}, got one of queue ${foreign.queueName}`;
+      throw new StreaqError(`Cannot enqueue task ${foreign.draft.fnName} among others: ${queues}`);
     }
     const fresh = new Set(all.filter(({ isSent }) => !isSent));
     const failures = await this.#enqueueAll([...fresh]);
@@ -144,9 +156,9 @@ function accept(request: Request<unknown>, answer: Published): void {
 /** The place in a script where an error was raised, as Redis appends it. */
 const inScript = / script: [0-9a-f]{40}, on @user_script:\d+\.?$/;
 
-function refusal({ id, call }: Request<unknown>, cause: unknown): StreaqError {
+function refusal({ id, draft }: Request<unknown>, cause: unknown): StreaqError {
   const reason = messageOf(cause).replace(inScript, "");
-  return new StreaqError(`Cannot enqueue task ${call.fnName} (id ${id}): ${reason}`, { cause });
+  return new StreaqError(`Cannot enqueue task ${draft.fnName} (id ${id}): ${reason}`, { cause });
 }
 
 function messageOf(thrown: unknown): string {

@@ -1,16 +1,16 @@
-import { StreaqError } from "../../base/errors.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
 import { argumentsFrom } from "../tasks/tuple.ts";
+import { type Call, Draft } from "./draft.ts";
 import { describeFailure } from "./failure.ts";
-import { jsonSerializer } from "./json_serializer.ts";
 import { packResult, unpackResult } from "./result_record.ts";
 import { SealedCodec, type SealedCodecOptions } from "./sealed_codec.ts";
 import {
+  checkCount,
   isArguments,
-  maxArguments,
   type NewTaskRecord,
   packTask,
   peekName,
+  readArguments,
   readDependencies,
   type TaskRecord,
   unpackTask,
@@ -30,13 +30,10 @@ export type TaskOutcome = { readonly success: true; readonly value: unknown } | 
 /** Encodes and decodes the stored data of a task: its record, its result, and the input that it pipes on. */
 export class RecordCodec {
   readonly #codec: SealedCodec;
-  /** JSON has no `undefined`, so a function that returns nothing has the result `null`. */
-  readonly #isJson: boolean;
 
   /** @throws {TypeError} When `signingSecret` is not one. */
   constructor(options: RecordCodecOptions) {
     this.#codec = new SealedCodec(options);
-    this.#isJson = options.serializer === jsonSerializer;
   }
 
   /** Whether records are bytes, not text. */
@@ -47,9 +44,12 @@ export class RecordCodec {
   /** @throws {StreaqError} When the arguments cannot be serialised, or are too many or too large. */
   encodeTask(taskId: string, task: NewTaskRecord): Payload {
     const subject = `the arguments of task ${task.fnName}`;
-    const args = trim(task.args);
-    checkCount(args, subject);
-    return this.#codec.encode(packTask(taskId, args === task.args ? task : { ...task, args }), subject);
+    return this.#codec.encode(packTask(taskId, { ...task, args: readArguments(task.args, subject) }), subject);
+  }
+
+  /** Serialises the arguments of a call, for a record that is completed later. */
+  draft(call: Call): Draft {
+    return new Draft(call, this.#codec);
   }
 
   /** The name in a task's record, without decoding the rest; `undefined` when it cannot be found. */
@@ -70,7 +70,7 @@ export class RecordCodec {
   encodeInput({ taskId, fnName }: Pick<TaskResultFields, "taskId" | "fnName">, value: unknown): Payload {
     const subject = `the input piped from task ${fnName}`;
     const args = argumentsFrom(value);
-    checkCount(args, subject);
+    checkCount(args.length, subject);
     return this.#codec.encode(args, subject, inputContext(taskId));
   }
 
@@ -91,7 +91,8 @@ export class RecordCodec {
     if (!outcome.success) {
       return this.#codec.encodeFailure(packResult(fields, false, describeFailure(outcome.error), dependencies));
     }
-    const value = outcome.value === undefined && this.#isJson ? null : outcome.value;
+    // JSON has no `undefined`, so a function that returns nothing has the result `null`.
+    const value = outcome.value === undefined && this.#codec.isJson ? null : outcome.value;
     return this.#codec.encode(packResult(fields, true, value, dependencies), `the result of task ${fields.fnName}`);
   }
 
@@ -118,16 +119,4 @@ export class RecordCodec {
 /** An input has no room for an id, so its signature covers that: it cannot pass for the input from another task. */
 function inputContext(previous: string): string {
   return `input ${previous}`;
-}
-
-/** Drops trailing `undefined` arguments: JSON would turn them into `null`, and defaults would not apply. */
-function trim(args: readonly unknown[]): readonly unknown[] {
-  let length = args.length;
-  while (length > 0 && args[length - 1] === undefined) length--;
-  return length === args.length ? args : args.slice(0, length);
-}
-
-function checkCount(args: readonly unknown[], subject: string): void {
-  if (args.length <= maxArguments) return;
-  throw new StreaqError(`Cannot store ${subject}: expected at most ${maxArguments} arguments, got ${args.length}`);
 }
