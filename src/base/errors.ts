@@ -30,7 +30,7 @@ export interface RetryOptions {
 
 /**
  * Thrown by a task that wants to be tried again: after `delay`, at `schedule`, or by default after `tries ** 2` seconds.
- * With no try left the task fails.
+ * With no try left the task fails with the `cause`, where that is an error, else with a `StreaqError`.
  *
  * @example
  * ```ts

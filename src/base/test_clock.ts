@@ -15,7 +15,7 @@
  * const ended = worker.run();
  * const task = await remind.enqueue().start({ delay: "6h" });
  * await clock.advance("6h"); // takes milliseconds
- * console.log((await task.result()).result);
+ * console.log(await task.value());
  * await worker.close();
  * await ended;
  * ```

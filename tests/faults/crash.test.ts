@@ -76,7 +76,7 @@ describe("a worker process that is killed", () => {
     await victim.ended;
     const rescuer = await crew.hire();
     const { exception } = await task.result({ timeout: "10s" });
-    assertStringIncludes(exception.message, "was given up after 1 try");
+    assertStringIncludes(exception!.message, "was given up after 1 try");
     assertEquals(crew.starts().length, 1);
     rescuer.signal("SIGTERM");
     assertEquals(await rescuer.ended, 0);
@@ -94,7 +94,7 @@ describe("a worker process that is killed", () => {
       const hand = await crew.hire();
       await Promise.race([hand.ended, given.catch(() => {})]);
     }
-    assertStringIncludes((await given).exception.message, "was given up after 3 tries");
+    assertStringIncludes((await given).exception!.message, "was given up after 3 tries");
     assertEquals(crew.starts(bad.id).length, 3);
     const results = await Promise.all(good.map((task) => task.result({ timeout: "20s" })));
     assert(results.every(({ success }) => success));
@@ -130,7 +130,7 @@ describe("a worker process that is killed", () => {
       await Promise.race([hand.ended, given.catch(() => {})]);
     }
     assertStringIncludes(
-      (await given).exception.message,
+      (await given).exception!.message,
       "was given up after 5 runs that were cut off with their worker",
     );
     assertEquals(crew.starts(bad.id).length, 5);
@@ -147,7 +147,7 @@ describe("a worker process that is killed", () => {
     victim.signal("SIGKILL");
     await victim.ended;
     const beside = await alone.enqueue(10);
-    assertStringIncludes((await beside.result({ timeout: "5s" })).exception.message, task.id);
+    assertStringIncludes((await beside.result({ timeout: "5s" })).exception!.message, task.id);
     assertEquals((await task.result({ timeout: "10s" })).tries, 2);
     assertEquals(crew.notes.filter(({ taskId }) => taskId === beside.id), []);
     assertEquals((await (await alone.enqueue(10)).result({ timeout: "5s" })).success, true);
@@ -245,7 +245,7 @@ describe("a worker that is stopped", () => {
     await eventually(() => crew.starts().length === 1);
     hand.signal("SIGTERM");
     assertEquals(await hand.ended, 0);
-    assertStringIncludes((await task.result()).exception.message, "is shutting down");
+    assertStringIncludes((await task.result()).exception!.message, "is shutting down");
   });
 
   it("ends at once on the second signal", async () => {

@@ -106,7 +106,7 @@ describe("a worker that is killed when it has ended a task, and before it has to
     const rescuer = await crew.hire();
     const results = await Promise.all(tasks.map((task) => task.result({ timeout })));
     assert(before < 6000, "it was killed before all were told");
-    for (const { exception } of results) assertStringIncludes(exception.message, blaming(source.id));
+    for (const { exception } of results) assertStringIncludes(exception!.message, blaming(source.id));
     assertEquals(crew.starts().map(({ taskId }) => taskId), [source.id]);
     rescuer.signal("SIGTERM");
     assertEquals(await rescuer.ended, 0);

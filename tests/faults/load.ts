@@ -24,7 +24,7 @@ export async function putLoad(stage: Stage, server: RedisServer, redisUrl = serv
     for (let n = 0; !stopped; n++) {
       try {
         const task = await same.enqueue(n);
-        acknowledged.push(task.result().then(({ result }) => result));
+        acknowledged.push(task.value());
       } catch (error) {
         assert(error instanceof StreaqError, String(error));
         refused++;

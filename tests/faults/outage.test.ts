@@ -108,7 +108,7 @@ describe("a server whose memory is full", () => {
     assertEquals((await unique.result({ timeout: "10s" })).result, "alone");
     assertEquals((await retried.result({ timeout: "10s" })).result, 2);
     assertEquals(await aborted.abort(), true);
-    assertEquals((await aborted.result()).exception.name, "StreaqCancelled");
+    assertEquals((await aborted.result()).exception!.name, "StreaqCancelled");
     await run.stop();
     assertEquals(await handedBack.status(), "queued");
     assertEquals(await handedBack.abort(), true);

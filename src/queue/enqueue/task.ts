@@ -19,8 +19,7 @@ import type { Unmarked } from "../tasks/tuple.ts";
  *
  * const task = await double.enqueue(21);
  * console.log(task.id, await task.status());
- * const outcome = await task.result({ timeout: "30s" });
- * if (outcome.success) console.log(outcome.result); // 42
+ * console.log(await task.value({ timeout: "30s" })); // 42
  * ```
  */
 export interface Task<R> {
@@ -38,6 +37,24 @@ export interface Task<R> {
    * @throws {StreaqError} When the task is unknown, or its result is gone.
    */
   result(options?: ResultOptions): Promise<TaskResult<Unmarked<R>>>;
+
+  /**
+   * Waits until the task has finished, and returns its value.
+   *
+   * @throws The exception of the task, when it failed.
+   * @throws {TimeoutError} When `timeout` passes first.
+   * @throws {StreaqError} When the task is unknown, or its result is gone.
+   *
+   * @example
+   * ```ts
+   * import type { Task } from "@q/streaq";
+   *
+   * async function report(task: Task<number>): Promise<string> {
+   *   return `${await task.value({ timeout: "30s" })} words`;
+   * }
+   * ```
+   */
+  value(options?: ResultOptions): Promise<Unmarked<R>>;
 
   /** Reads the stored data of the task; `null` when it is unknown or has finished. */
   info(): Promise<TaskInfo | null>;

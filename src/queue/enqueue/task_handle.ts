@@ -25,6 +25,12 @@ export class TaskHandle<R> implements Task<R> {
     return await this.#inspector.result(this.id, options) as TaskResult<Unmarked<R>>;
   }
 
+  async value(options?: ResultOptions): Promise<Unmarked<R>> {
+    const { success, result, exception } = await this.result(options);
+    if (success) return result;
+    throw exception;
+  }
+
   async info(): Promise<TaskInfo | null> {
     return await this.#inspector.info(this.id);
   }

@@ -65,7 +65,7 @@ export class Draft {
   /** With an unknown format, the record is made of a copy of the arguments. */
   #encodeCopy(data: string | Uint8Array, taskId: string, fields: LateFields): Payload {
     const { fnName, expire } = this;
-    const { a: args, k: kwargs } = this.#codec.deserialize(data) as { a: Call["args"]; k: Call["kwargs"] };
+    const { a: args, k: kwargs } = this.#codec.copy(data, this.#subject) as { a: Call["args"]; k: Call["kwargs"] };
     return this.#codec.encode(packTask(taskId, { fnName, args, kwargs, expire, ...fields }), this.#subject);
   }
 

@@ -61,9 +61,18 @@ export class SealedCodec {
     }
   }
 
-  /** Deserialises a copy of a value that {@linkcode serialize} serialised. */
-  deserialize(data: string | Uint8Array): unknown {
-    return this.#serializer.deserialize(typeof data === "string" ? encoder.encode(data) : data);
+  /**
+   * Restores a copy of a value that {@linkcode serialize} serialised.
+   *
+   * @throws {StreaqError} When that is not possible.
+   */
+  copy(data: string | Uint8Array, subject: string): unknown {
+    try {
+      return this.#serializer.deserialize(typeof data === "string" ? encoder.encode(data) : data);
+    } catch {
+      // The parser's own message may quote the payload.
+      throw new StreaqError(`Cannot serialise ${subject}: the serializer cannot deserialise them again`);
+    }
   }
 
   /**

@@ -181,7 +181,7 @@ behaviour("a task that depends on others", (stage) => {
     const [good] = results.filter(({ success }) => success);
     const [bad] = results.filter(({ success }) => !success);
     assert(good!.enqueueTime >= opened - 5, "it was ready when the other had ended");
-    assertStringIncludes(bad!.exception.message, "expired: it was not started within 400 ms");
+    assertStringIncludes(bad!.exception!.message, "expired: it was not started within 400 ms");
     assertEquals(ran.length, 1);
     await run.stop();
     await stage.assertClean(worker);

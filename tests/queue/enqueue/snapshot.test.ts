@@ -1,5 +1,5 @@
 import { describe, it } from "node:test";
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { kwargs } from "../../../mod.ts";
 import { StreaqError } from "../../../src/base/errors.ts";
 import { jsonSerializer } from "../../../src/queue/records/json_serializer.ts";
@@ -101,4 +101,18 @@ describe("Draft.encode()", () => {
       }
     });
   }
+});
+
+describe("RecordCodec.draft()", () => {
+  it("never quotes the arguments that its serializer cannot read again", () => {
+    const serializer = { ...custom, deserialize: (data: Uint8Array) => JSON.parse(`secret ${data}`) };
+    const draft = new RecordCodec({ serializer, maxPayload: 1000 }).draft({
+      fnName: "f",
+      args: ["secret"],
+      kwargs: {},
+      expire: null,
+    });
+    const error = assertThrows(() => draft.encode("id", { createdTime: 1 }), StreaqError, "cannot deserialise");
+    assert(!error.message.includes("secret"));
+  });
 });

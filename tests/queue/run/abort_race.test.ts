@@ -8,7 +8,9 @@ import { behaviour } from "../behaviour.ts";
 import { running, sleep } from "../stage.ts";
 
 /** Whether a task was aborted, by its result. */
-async function wasAborted(task: { result(): Promise<{ success: boolean; exception: Error }> }): Promise<boolean> {
+async function wasAborted(
+  task: { result(): Promise<{ success: boolean; exception: Error | undefined }> },
+): Promise<boolean> {
   const result = await task.result();
   return !result.success && result.exception instanceof StreaqCancelled;
 }

@@ -150,7 +150,7 @@ behaviour("expire", (stage) => {
     ]);
     await sleep(200);
     await worker.run({ burst: true });
-    for (const task of tasks) assertStringIncludes((await task.result()).exception.message, "100 ms");
+    for (const task of tasks) assertStringIncludes((await task.result()).exception!.message, "100 ms");
     assertEquals(runs, 0);
     const again = await producer.enqueueUnsafe("job");
     await worker.run({ burst: true });
@@ -169,7 +169,7 @@ behaviour("expire", (stage) => {
     await sleep(150);
     await worker.run({ burst: true });
     assertEquals((await patient.result()).result, "ran");
-    assertStringIncludes((await hasty.result()).exception.message, "50 ms");
+    assertStringIncludes((await hasty.result()).exception!.message, "50 ms");
     await stage.assertClean(worker);
   });
 });

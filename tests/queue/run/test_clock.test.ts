@@ -73,7 +73,7 @@ describe("a worker with a TestClock", () => {
     const task = await mail.enqueue();
     await clock.advance("11m");
     await worker.drain();
-    assertEquals((await task.result()).exception.message, "Task mail expired: it was not started within 600000 ms");
+    assertEquals((await task.result()).exception!.message, "Task mail expired: it was not started within 600000 ms");
   });
 
   it("keeps a result for as long as its ttl", async () => {
@@ -223,7 +223,7 @@ describe("Worker.drain()", () => {
     });
     const map = worker.task(async function map(values: number[]): Promise<number[]> {
       const tasks = await worker.enqueueMany(values.map((value) => double.enqueue(value)));
-      return (await Promise.all(tasks.map((task) => task.result({ timeout: "5s" })))).map(({ result }) => result);
+      return await Promise.all(tasks.map((task) => task.value({ timeout: "5s" })));
     });
     const task = await map.enqueue([1, 2, 3]);
     await worker.drain();
@@ -273,7 +273,7 @@ describe("Worker.drain()", () => {
     const task = await own.enqueue();
     await worker.drain();
     assertEquals(
-      (await task.result()).exception.message,
+      (await task.result()).exception!.message,
       `Cannot drain worker ${worker.id} from one of its own tasks`,
     );
   });

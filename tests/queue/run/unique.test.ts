@@ -132,7 +132,7 @@ behaviour("unique", (stage) => {
     const second = await only.enqueue("second");
     await eventually(() => runs === 2);
     const { exception, tries } = await first.result();
-    assertStringIncludes(exception.message, second.id);
+    assertStringIncludes(exception!.message, second.id);
     assertEquals([tries, runs], [1, 2]);
     open();
     assertEquals((await second.result()).success, true);
@@ -165,7 +165,7 @@ behaviour("the lock of a unique task", (stage) => {
       // Longer than the lock lasts if nobody extends it.
       for (const until = Date.now() + 900; Date.now() < until; await sleep(50)) {
         const { exception } = await (await task.enqueue(false)).result();
-        assertStringIncludes(exception.message, first.id);
+        assertStringIncludes(exception!.message, first.id);
       }
       assertEquals(runs, 1);
       open();
@@ -269,7 +269,7 @@ behaviour("the lock of a unique task", (stage) => {
     before.open();
     await sleep(200);
     const { exception } = await (await task.enqueue()).result();
-    assertStringIncludes(exception.message, held.id);
+    assertStringIncludes(exception!.message, held.id);
     after.open();
     assertEquals([(await held.result()).success, runs], [true, 2]);
     await next.stop();

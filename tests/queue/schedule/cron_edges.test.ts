@@ -132,7 +132,7 @@ behaviour("a job that repeats", (stage) => {
     const all = [running(one.worker), running(two.worker)];
     const start = Date.now();
     const delayed = await one.plain.enqueue().start({ delay: 100 });
-    const ran = (await delayed.result({ timeout: "9s" })).result - start;
+    const ran = (await delayed.result({ timeout: "9s" })).result! - start;
     await eventually(() => runs.length >= 2000, { timeout: 25_000 });
     await Promise.all(all.map((run) => run.stop()));
     assertEquals(new Set(runs).size, runs.length);

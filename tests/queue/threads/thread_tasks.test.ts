@@ -84,7 +84,7 @@ behaviour("a task in a thread", (stage) => {
 
   it("that ends its thread fails, and the next one gets another thread", async () => {
     const { run } = await setUp();
-    assertStringIncludes((await (await tasks.die.enqueue()).result()).exception.message, "die");
+    assertStringIncludes((await (await tasks.die.enqueue()).result()).exception!.message, "die");
     assertEquals((await (await tasks.spin.enqueue(1)).result()).success, true);
     await run.stop();
   });
@@ -107,7 +107,7 @@ behaviour("a task in a thread", (stage) => {
   it("cannot enqueue where its module's worker has another queue, for nobody would read that", async () => {
     const { worker, run } = await setUp();
     const { exception } = await (await tasks.enqueue.enqueue()).result();
-    assertStringIncludes(exception.message, `queue ${worker.queueName}, got default`);
+    assertStringIncludes(exception!.message, `queue ${worker.queueName}, got default`);
     await run.stop();
   });
 
