@@ -26,8 +26,11 @@ export interface Occurrence {
   readonly time: number;
 }
 
-/** Outcome of storing a {@linkcode NewSchedule}; `exists` and `done` only for one that is not a cron job. */
-export type ScheduleAnswer = "created" | "changed" | "unchanged" | "exists" | "done";
+/**
+ * Outcome of storing a {@linkcode NewSchedule}; `exists`, `done` and `repeated`, as for `Published`, only for one that is
+ * not a cron job.
+ */
+export type ScheduleAnswer = "created" | "changed" | "unchanged" | "exists" | "done" | "repeated";
 
 /** Schedules whose occurrence has become due. */
 export interface DueSchedules {

@@ -67,7 +67,9 @@ export class RedisBroker implements Broker {
   async publish(tasks: readonly NewTask[], options?: Cancellable): Promise<Published[]> {
     if (tasks.some(({ after, next }) => next !== undefined || after !== undefined)) {
       this.#checkOpen();
-      return await publishLinked(tasks, { ...this.#options, ...options, redis: this.#sender, keys: this.#keys });
+      const sender = new ResendingClient(this.redis, this.#options);
+      const answers = await publishLinked(tasks, { ...this.#options, ...options, redis: sender, keys: this.#keys });
+      return answers.map((answer) => answerBy(sender, answer));
     }
     const parts = inChunks(tasks, publishLimit, ({ data }) => data.length);
     if (parts.length === 1) return await this.#publish(tasks, options);
@@ -128,7 +130,8 @@ export class RedisBroker implements Broker {
 
   async schedule(definition: NewSchedule, first: Occurrence, { signal }: Cancellable = {}): Promise<ScheduleAnswer> {
     this.#checkOpen();
-    const answer = await schedule(this.#sender, this.#keys, definition, first, { signal });
+    const sender = new ResendingClient(this.redis, this.#options);
+    const answer = answerBy(sender, await schedule(sender, this.#keys, definition, first, { signal }));
     // Withdrawn occurrences may have had dependents.
     if (answer === "changed") await this.#fanOut();
     return answer;
@@ -166,7 +169,9 @@ export class RedisBroker implements Broker {
   /** Publishing twice is the same as once, so what may have been executed is simply sent again. */
   async #publish(tasks: readonly NewTask[], { signal }: Cancellable = {}): Promise<Published[]> {
     this.#checkOpen();
-    return await publish(this.#sender, this.#keys, tasks, { signal });
+    const sender = new ResendingClient(this.redis, this.#options);
+    const answers = await publish(sender, this.#keys, tasks, { signal });
+    return sender.mayHaveRepeated ? answers.map((answer) => answerBy(sender, answer)) : answers;
   }
 
   /** Tells dependents of what has just ended here. Where that fails it is listed, and a worker does it. */
@@ -181,4 +186,9 @@ export class RedisBroker implements Broker {
     // A client that is shared goes on, and would take what is published.
     if (this.#isClosed) throw new StreaqError("The worker is closed");
   }
+}
+
+/** The answer to a call, of which `sender` has sent all commands. */
+function answerBy<A extends Published | ScheduleAnswer>(sender: ResendingClient, answer: A): A | "repeated" {
+  return sender.mayHaveRepeated && (answer === "exists" || answer === "done") ? "repeated" : answer;
 }

@@ -23,7 +23,7 @@ export function encodeRequest(request: Request<unknown>, options: EncodeOptions)
     const queues = `expected its worker to have queue ${threadQueue}, got ${queueName}`;
     throw new StreaqError(`Cannot enqueue task ${draft.fnName} from a thread: ${queues}`);
   }
-  const createdTime = clock.now();
+  const createdTime = request.createdTime ??= clock.now();
   if (!after && !previous && !next) return { id, priority, data: draft.encode(id, { createdTime }), due };
   const dependencies = previous ? [previous.id] : after;
   const data = draft.encode(id, { createdTime, dependencies, previous: previous?.id, next: next?.id });

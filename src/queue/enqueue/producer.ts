@@ -110,10 +110,20 @@ export class Producer implements RequestQueue {
     try {
       const task = encodeRequest(request, this.#options);
       published = await abortable(this.#publisher.publish(task, expression), signal);
+      const isNew = published === "created" || await this.#isNew(request, task, published);
+      for (const step of pipelineFrom(request)) step.isNew = isNew;
     } catch (error) {
       throw signal?.aborted || error instanceof StreaqError ? error : refusal(request, error);
     }
     accept(request, published);
+  }
+
+  /** Whether it is the request that has stored a task which the store has. */
+  async #isNew(request: Request<unknown>, task: NewTask, answer: Published): Promise<boolean> {
+    // No other request has a generated id.
+    if (!request.isNamed) return true;
+    if (answer !== "repeated" && !request.wasSent) return false;
+    return await this.inspector.isStored(task, request.createdTime!);
   }
 
   /** Sends requests; returns those that could not be stored, with the reasons. */
@@ -129,7 +139,7 @@ export class Producer implements RequestQueue {
       for (const request of requests) failures.set(request, error);
       return failures;
     }
-    const published = this.#publisher.publishAll(tasks, requests.map(({ condition }) => condition.expression));
+    const published = this.#publishAll(tasks, requests);
     requests.forEach((request, i) => request.sent(async () => accept(request, (await published)[i]!)));
     const answers = await published;
     requests.forEach((request, i) => {
@@ -139,6 +149,19 @@ export class Producer implements RequestQueue {
       request.failed();
     });
     return failures;
+  }
+
+  /** Publishes tasks and notes which of their requests have enqueued one. */
+  async #publishAll(tasks: readonly NewTask[], requests: readonly Request<unknown>[]): Promise<Published[]> {
+    const answers = await this.#publisher.publishAll(tasks, requests.map(({ condition }) => condition.expression));
+    const checks: Promise<void>[] = [];
+    answers.forEach((answer, i) => {
+      if (answer === "created" || answer instanceof Error) return;
+      const check = this.#isNew(requests[i]!, tasks[i]!, answer);
+      checks.push(check.then((isNew) => void (requests[i]!.isNew = isNew), (error) => void (answers[i] = error)));
+    });
+    await Promise.all(checks);
+    return answers;
   }
 }
 

@@ -94,7 +94,7 @@ export class Publisher {
     }
     const schedule = { name: id, isStatic: false, expression, timeZone, priority, data };
     const answer = await publishing.schedule(schedule, { taskId: id, data, time });
-    return answer === "exists" || answer === "done" ? answer : "created";
+    return answer === "changed" || answer === "unchanged" ? "created" : answer;
   }
 
   /** Notes that tasks are under way until a promise settles. */

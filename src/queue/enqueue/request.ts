@@ -50,6 +50,12 @@ export class Request<R> implements EnqueueRequest<R> {
   #priority: string;
   #condition = none;
   #signal: AbortSignal | undefined;
+  /** When it was first sent, in Unix milliseconds. */
+  createdTime: number | undefined;
+  /** Whether it has enqueued a task; known when it has arrived. */
+  isNew = true;
+  /** Whether it was sent before, with an outcome that is unknown. */
+  #wasSent = false;
   /** Resolves when it is stored, rejects when it could not be; `undefined` until it is sent. */
   #arrival: (() => Promise<void>) | undefined;
   #task: Task<R> | undefined;
@@ -102,7 +108,17 @@ export class Request<R> implements EnqueueRequest<R> {
 
   /** The task that the request becomes. */
   get task(): Task<R> {
-    return this.#task ??= new TaskHandle<R>(this.id, this.#queue.inspector);
+    return this.#task ??= new TaskHandle<R>({ id: this.id, isNew: this.isNew, inspector: this.#queue.inspector });
+  }
+
+  /** Whether the id is that of the caller, so that another task may have it. */
+  get isNamed(): boolean {
+    return this.first.#isNamed;
+  }
+
+  /** Whether it was sent before, with an outcome that is unknown. */
+  get wasSent(): boolean {
+    return this.#wasSent;
   }
 
   /** Whether it is stored, or on its way to the store. */
@@ -162,6 +178,7 @@ export class Request<R> implements EnqueueRequest<R> {
   /** Notes that it could not be stored. The next await sends it again, which is safe. */
   failed(): void {
     this.#arrival = undefined;
+    this.#wasSent = true;
   }
 
   /** Sends the request, unless that was done before. */

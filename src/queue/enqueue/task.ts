@@ -25,6 +25,11 @@ import type { Unmarked } from "../tasks/tuple.ts";
 export interface Task<R> {
   /** The task's id, unique in its queue. */
   readonly id: string;
+  /**
+   * Whether the request has enqueued this task; `false` when a task of this id existed already, or had finished, so that
+   * nothing was enqueued.
+   */
+  readonly isNew: boolean;
 
   /** Reads the status of the task. */
   status(): Promise<TaskStatus>;

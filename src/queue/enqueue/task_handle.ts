@@ -7,13 +7,15 @@ import type { TaskResult } from "../records/task_result.ts";
 import type { Unmarked } from "../tasks/tuple.ts";
 import type { Task } from "./task.ts";
 
-/** The implementation of {@linkcode Task}: an id, and the inspector of its queue. */
+/** The implementation of {@linkcode Task}: the inspector of its queue does the work. */
 export class TaskHandle<R> implements Task<R> {
   readonly id: string;
+  readonly isNew: boolean;
   readonly #inspector: Inspector;
 
-  constructor(id: string, inspector: Inspector) {
+  constructor({ id, isNew, inspector }: Pick<Task<R>, "id" | "isNew"> & { readonly inspector: Inspector }) {
     this.id = id;
+    this.isNew = isNew;
     this.#inspector = inspector;
   }
 

@@ -3,7 +3,8 @@ import { millisecondsOrNull } from "../../base/duration.ts";
 import { StreaqCancelled, StreaqError, TimeoutError } from "../../base/errors.ts";
 import { checkId, randomId } from "../../base/id.ts";
 import type { Inspecting, Publishing } from "../../broker/contract/broker.ts";
-import type { Found } from "../../broker/contract/task.ts";
+import type { Payload } from "../../broker/contract/payload.ts";
+import type { Found, NewTask } from "../../broker/contract/task.ts";
 import type { RecordCodec } from "../records/record_codec.ts";
 import type { TaskRecord } from "../records/task_record.ts";
 import type { TaskResult } from "../records/task_result.ts";
@@ -68,6 +69,15 @@ export class Inspector {
     }
   }
 
+  /** Whether the stored task, or its result, is the one that was sent. */
+  async isStored({ id, data }: Pick<NewTask, "id" | "data">, createdTime: number): Promise<boolean> {
+    const { broker, records } = this.#options;
+    const found = await broker.find(id, { relatives: 0 });
+    if (found) return isSame(found.data, data);
+    const [result] = await broker.results([id]);
+    return result ? records.readResult(id, result).createdTime === createdTime : false;
+  }
+
   async info(id: string): Promise<TaskInfo | null> {
     const { broker, codec } = this.#options;
     const found = await broker.find(checkId(id), { relatives: maxRelatives });
@@ -129,6 +139,10 @@ export class Inspector {
   async size({ includeScheduled = true }: SizeOptions = {}): Promise<number> {
     return await this.#options.broker.size({ includeScheduled });
   }
+}
+
+function isSame(a: Payload, b: Payload): boolean {
+  return a === b || (typeof a !== "string" && a.length === b.length && a.every((byte, i) => byte === b[i]));
 }
 
 function infoOf(found: Found, { fnName, createdTime, args, kwargs }: TaskRecord): TaskInfo {
