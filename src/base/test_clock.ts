@@ -25,6 +25,7 @@
 import type { Activity, Clock, Timer } from "./clock.ts";
 import { systemClock } from "./clock.ts";
 import { type Duration, milliseconds } from "./duration.ts";
+import { checkOptionNames, type OptionNames } from "./known_options.ts";
 import { Heap, type Heaped } from "./heap.ts";
 
 export type { Activity, Clock, Duration, Timer };
@@ -44,6 +45,8 @@ export interface TestClockOptions {
    */
   patience?: Duration | undefined;
 }
+
+const names: OptionNames<TestClockOptions> = { now: true, patience: true };
 
 /** After how many turns of the event loop in which nothing happens all is quiet. */
 const quietTurns = 4;
@@ -81,7 +84,9 @@ export class TestClock implements Clock {
    *
    * @throws {RangeError} When `now` is no time, or `patience` no span.
    */
-  constructor({ now = systemClock.now(), patience = 100 }: TestClockOptions = {}) {
+  constructor(options: TestClockOptions = {}) {
+    checkOptionNames(options, names);
+    const { now = systemClock.now(), patience = 100 } = options;
     this.#origin = timeOf(now);
     this.#patience = milliseconds(patience, "patience");
   }

@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import { millisecondsOrNull } from "../../base/duration.ts";
 import { StreaqCancelled, StreaqError, TimeoutError } from "../../base/errors.ts";
 import { checkId, randomId } from "../../base/id.ts";
+import { checkOptionNames, type OptionNames } from "../../base/known_options.ts";
 import type { Inspecting, Publishing } from "../../broker/contract/broker.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
 import type { Found, NewTask } from "../../broker/contract/task.ts";
@@ -30,6 +31,12 @@ export interface InspectorOptions {
   readonly clock: Clock;
 }
 
+const resultNames: OptionNames<ResultOptions> = { timeout: true, signal: true };
+const abortNames: OptionNames<AbortOptions> = { timeout: true, signal: true };
+const listNames: OptionNames<ListOptions> = { limit: true, priority: true };
+const sizeNames: OptionNames<SizeOptions> = { includeScheduled: true };
+const limitNames = { limit: true } as const;
+
 /** How many tasks or schedules are listed at most. */
 const maxListed = 10_000;
 /** How many dependencies and how many dependents of a task are listed at most. */
@@ -47,7 +54,9 @@ export class Inspector {
     return await this.#options.broker.state(checkId(id));
   }
 
-  async result(id: string, { timeout = null, signal }: ResultOptions = {}): Promise<TaskResult<unknown>> {
+  async result(id: string, options: ResultOptions = {}): Promise<TaskResult<unknown>> {
+    checkOptionNames(options, resultNames);
+    const { timeout = null, signal } = options;
     const { broker, codec, clock } = this.#options;
     const ms = millisecondsOrNull(timeout, "timeout");
     const waiting = new AbortController();
@@ -85,7 +94,9 @@ export class Inspector {
   }
 
   /** Aborts a task in any state; `false` when it had finished, or is unknown. */
-  async abort(id: string, { timeout = "5s", signal }: AbortOptions = {}): Promise<boolean> {
+  async abort(id: string, options: AbortOptions = {}): Promise<boolean> {
+    checkOptionNames(options, abortNames);
+    const { timeout = "5s", signal } = options;
     millisecondsOrNull(timeout, "timeout");
     const { broker, records } = this.#options;
     const found = await broker.find(checkId(id), { relatives: 0 });
@@ -96,7 +107,9 @@ export class Inspector {
     return await broker.abort({ taskId: id, ...result, mark: randomId() }, { signal });
   }
 
-  async graph(id: string, { limit = 100 }: { limit?: number | undefined } = {}): Promise<TaskGraph> {
+  async graph(id: string, options: { limit?: number | undefined } = {}): Promise<TaskGraph> {
+    checkOptionNames(options, limitNames);
+    const { limit = 100 } = options;
     return await explore(id, limit, this.#options);
   }
 
@@ -104,7 +117,9 @@ export class Inspector {
     return await this.#options.broker.unschedule(checkId(id), { withdraw: true });
   }
 
-  async schedules({ limit = 100 }: { limit?: number | undefined } = {}): Promise<Schedule[]> {
+  async schedules(options: { limit?: number | undefined } = {}): Promise<Schedule[]> {
+    checkOptionNames(options, limitNames);
+    const { limit = 100 } = options;
     const schedules = await this.#options.broker.schedules(checkLimit(limit, maxListed));
     return schedules.map(({ name, isStatic, expression, timeZone, priority, time, data }) => {
       const { fnName, args, kwargs } = this.#options.records.read(name, data);
@@ -113,6 +128,7 @@ export class Inspector {
   }
 
   async list(status: TaskStatus, options: ListOptions = {}): Promise<(TaskInfo | TaskResult<unknown>)[]> {
+    checkOptionNames(options, listNames);
     const { limit = 100, priority } = options;
     const { broker, priorities } = this.#options;
     checkLimit(limit, maxListed);
@@ -136,7 +152,9 @@ export class Inspector {
     }
   }
 
-  async size({ includeScheduled = true }: SizeOptions = {}): Promise<number> {
+  async size(options: SizeOptions = {}): Promise<number> {
+    checkOptionNames(options, sizeNames);
+    const { includeScheduled = true } = options;
     return await this.#options.broker.size({ includeScheduled });
   }
 }
