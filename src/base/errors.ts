@@ -18,6 +18,20 @@ export class TimeoutError extends Error {
   override name = "TimeoutError";
 }
 
+/** On the prototype of {@linkcode StreaqRetry}, the same in every copy of this package. */
+const retryBrand = Symbol.for("streaq.retry");
+
+/** Whether a thrown value is a {@linkcode StreaqRetry}, also one of another copy of this package. Never throws. */
+export function isRetry(thrown: unknown): thrown is StreaqRetry {
+  try {
+    if (!(thrown instanceof Error)) return false;
+    return (thrown as { [retryBrand]?: unknown })[retryBrand] === true || thrown.name === "StreaqRetry";
+  } catch {
+    // A revoked proxy allows not even that.
+    return false;
+  }
+}
+
 /** When a task is tried again. */
 export interface RetryOptions {
   /** How long to wait, from now on. */
@@ -44,6 +58,10 @@ export interface RetryOptions {
  * ```
  */
 export class StreaqRetry extends StreaqError {
+  static {
+    // Not a field, which logs and the public types would show.
+    Object.defineProperty(this.prototype, retryBrand, { value: true });
+  }
   /** The name of the class, by which it is known again after a trip through Redis. */
   override name = "StreaqRetry";
   /** How long to wait, in milliseconds; `undefined` when that was not said. */

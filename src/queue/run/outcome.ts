@@ -1,4 +1,4 @@
-import { StreaqError, StreaqRetry } from "../../base/errors.ts";
+import { isRetry, StreaqError, StreaqRetry } from "../../base/errors.ts";
 import { isErrorLike } from "../records/failure.ts";
 import type { Execution } from "./execution.ts";
 
@@ -35,15 +35,6 @@ export function interpret(execution: Execution, error: unknown): Outcome {
 /** A number of tries, for people. */
 export function showTries(tries: number): string {
   return tries === 1 ? "1 try" : `${tries} tries`;
-}
-
-function isRetry(thrown: unknown): thrown is StreaqRetry {
-  try {
-    return thrown instanceof StreaqRetry;
-  } catch {
-    // A revoked proxy allows not even that.
-    return false;
-  }
 }
 
 function retry({ tries, definition }: Execution, error: StreaqRetry): Outcome {

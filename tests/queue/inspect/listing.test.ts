@@ -57,7 +57,7 @@ behaviour("getTasksByStatus()", (stage) => {
     assertEquals(results.map(({ success }) => success), [true, true, true]);
     assertEquals((await worker.getTasksByStatus("done", { limit: 1 })).map(({ taskId }) => taskId), [three.id]);
     await later.abort();
-    assertEquals((await worker.getTasksByStatus("done"))[0]?.exception!.name, "StreaqCancelled");
+    assertEquals((await worker.getTasksByStatus("done"))[0]?.exception?.name, "StreaqCancelled");
     assertEquals(await worker.queueSize(), 0);
     await run.stop();
   });

@@ -226,3 +226,21 @@ behaviour("StreaqRetry", (stage) => {
     await stage.assertClean(worker);
   });
 });
+
+behaviour("a StreaqRetry of a second copy of the package", (stage) => {
+  it("is a retry", async () => {
+    const url = new URL("../../../src/base/errors.ts?copy", import.meta.url).href;
+    const { StreaqRetry: Copy } = await import(url) as { StreaqRetry: typeof StreaqRetry };
+    assert(Copy !== StreaqRetry && !(new Copy() instanceof StreaqRetry));
+    const worker = await stage.worker();
+    const twice = worker.task("twice", () => {
+      if (taskContext().tries === 1) throw new Copy("again", { delay: 0 });
+      return taskContext().tries;
+    });
+    const task = await twice.enqueue();
+    const run = running(worker);
+    assertEquals(await task.value({ timeout: "5s" }), 2);
+    await run.stop();
+    await stage.assertClean(worker);
+  });
+});
