@@ -50,10 +50,11 @@ behaviour("enqueue()", (stage) => {
     const worker = await stage.worker();
     const note = worker.task((_value: unknown) => {}, { name: "note" });
     function checkOut() {
-      return note.enqueue({ when: new Date(0) });
+      // Not a tail call: Bun removes the caller of one from the stack.
+      return [note.enqueue({ when: new Date(0) })][0]!;
     }
     function pipeOut() {
-      return note.enqueue(1).pipe(note as never, { when: new Date(0) });
+      return [note.enqueue(1).pipe(note as never, { when: new Date(0) })][0]!;
     }
     for (const [caller, message] of [[checkOut, "args[0].when"], [pipeOut, "kwargs.when"]] as const) {
       const request = caller();
