@@ -13,7 +13,7 @@
  *
  * const task = await greet.enqueue("world"); // In one process.
  * await worker.run({ burst: true }); // In another one.
- * console.log((await task.result()).result); // Hello, world!
+ * console.log(await task.value()); // Hello, world!
  * await worker.close();
  * ```
  *

@@ -19,8 +19,7 @@ const isLong = worker.task(function isLong(words: number): boolean {
 const running = worker.run(); // In production, workers run in processes of their own.
 
 const task = await countWords.enqueue("to be or not to be").pipe(isLong); // enqueue(42) does not compile.
-const outcome = await task.result({ timeout: "10s" });
-console.log(outcome.success ? outcome.result : outcome.exception); // true
+console.log(await task.value({ timeout: "10s" })); // true
 
 await worker.close();
 await running;

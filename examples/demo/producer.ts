@@ -32,15 +32,16 @@ const merged = await merge;
 const enqueued = performance.now();
 
 await Promise.all(tasks.map(async (task) => {
-  const { workerId, result } = await task.result({ timeout: "60s" });
+  const { workerId, success, result, exception } = await task.result({ timeout: "60s" });
+  if (!success) throw exception;
   tasksByWorker.set(workerId, (tasksByWorker.get(workerId) ?? 0) + 1);
   progress.step(result.reduce((sum, [, count]) => sum + count, 0));
 }));
-const words = await merged.result({ timeout: "60s" });
+const words = await merged.value({ timeout: "60s" });
 const done = performance.now();
 
 progress.end();
-printWords(words.result);
+printWords(words);
 printWorkers(tasksByWorker);
 const rate = Math.round(files.length / (done - started) * 1000);
 const [first, last] = [enqueued - started, done - started].map((ms) => `${(ms / 1000).toFixed(2)} s`);

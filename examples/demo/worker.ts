@@ -34,7 +34,8 @@ export const mergeWords = worker.task(
     const words = { code: new Map<string, number>(), documentation: new Map<string, number>() };
     for (const [path, id] of Object.entries(tasks)) {
       const merged = words[prose.has(extname(path)) ? "documentation" : "code"];
-      const { result } = await worker.resultById<Counts>(id);
+      const { success, result, exception } = await worker.resultById<Counts>(id);
+      if (!success) throw exception;
       for (const [word, count] of result) merged.set(word, (merged.get(word) ?? 0) + count);
     }
     return { code: mostFrequent(words.code), documentation: mostFrequent(words.documentation) };

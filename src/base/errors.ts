@@ -18,6 +18,20 @@ export class TimeoutError extends Error {
   override name = "TimeoutError";
 }
 
+/** On the prototype of {@linkcode StreaqRetry}, the same in every copy of this package. */
+const retryBrand = Symbol.for("streaq.retry");
+
+/** Whether a thrown value is a {@linkcode StreaqRetry}, also one of another copy of this package. Never throws. */
+export function isRetry(thrown: unknown): thrown is StreaqRetry {
+  try {
+    if (!(thrown instanceof Error)) return false;
+    return (thrown as { [retryBrand]?: unknown })[retryBrand] === true || thrown.name === "StreaqRetry";
+  } catch {
+    // A revoked proxy allows not even that.
+    return false;
+  }
+}
+
 /** Options of {@linkcode StreaqRetry}. `delay` and `schedule` exclude each other. */
 export interface RetryOptions {
   /** How long to wait before the next try. */
@@ -30,7 +44,7 @@ export interface RetryOptions {
 
 /**
  * Asks for another try when a task throws it: after `delay`, at `schedule`, or after `tries ** 2` seconds if neither is
- * given. A task that has no tries left fails.
+ * given. A task that has no tries left fails: with the `cause` if that is an error, else with a `StreaqError`.
  *
  * @example
  * ```ts
@@ -44,6 +58,10 @@ export interface RetryOptions {
  * ```
  */
 export class StreaqRetry extends StreaqError {
+  static {
+    // Not a field, which logs and the public types would show.
+    Object.defineProperty(this.prototype, retryBrand, { value: true });
+  }
   /** Name of the class. A failure that is read from Redis is recognised by it. */
   override name = "StreaqRetry";
   /** How long to wait before the next try, in milliseconds; `undefined` if not given. */

@@ -15,7 +15,7 @@
  *
  * const task = await remind.enqueue().start({ delay: "6h" });
  * await clock.advance("6h"); // takes milliseconds of real time
- * console.log((await task.result()).result); // "Time to go"
+ * console.log(await task.value()); // "Time to go"
  *
  * await worker.close();
  * await running;
@@ -26,6 +26,7 @@
 import type { Activity, Clock, Timer } from "./clock.ts";
 import { systemClock } from "./clock.ts";
 import { type Duration, parseDuration } from "./duration.ts";
+import { checkOptionNames, type OptionNames } from "./known_options.ts";
 import { Heap, type Heaped } from "./heap.ts";
 
 export type { Activity, Clock, Duration, Timer };
@@ -42,6 +43,8 @@ export interface TestClockOptions {
    */
   patience?: Duration | undefined;
 }
+
+const names: OptionNames<TestClockOptions> = { now: true, patience: true };
 
 /** Number of turns of the event loop without an event after which everything is idle. */
 const idleTurns = 4;
@@ -85,7 +88,9 @@ export class TestClock implements Clock {
    * @throws {RangeError} If `now` is not a valid time, or `patience` is negative.
    * @throws {TypeError} If `patience` is not a {@linkcode Duration}.
    */
-  constructor({ now = systemClock.now(), patience = 100 }: TestClockOptions = {}) {
+  constructor(options: TestClockOptions = {}) {
+    checkOptionNames(options, names);
+    const { now = systemClock.now(), patience = 100 } = options;
     this.#origin = parseTime(now);
     this.#patience = parseDuration(patience, 'use option "patience"');
   }

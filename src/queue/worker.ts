@@ -1,5 +1,5 @@
-import { millisecondsOrNull } from "../base/duration.ts";
 import { StreaqError } from "../base/errors.ts";
+import { checkOptionNames } from "../base/known_options.ts";
 import type { LogLevel } from "../base/log.ts";
 import type { RedisClient } from "../redis/mod.ts";
 import { isInThread } from "./context/thread_globals.ts";
@@ -25,6 +25,7 @@ import { Session } from "./run/session.ts";
 import { splitArguments } from "./tasks/kwargs.ts";
 import type { Middleware } from "./tasks/middleware.ts";
 import { checkTaskName } from "./tasks/task_name.ts";
+import { resolveCronOptions } from "./tasks/resolve_cron_options.ts";
 import type { CronOptions, TaskOptions } from "./tasks/task_options.ts";
 import { serveInThread } from "./threads/serve.ts";
 
@@ -66,7 +67,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
   constructor(options: WorkerOptions<C> = {}) {
     this.#options = resolveWorkerOptions(options);
     this.#queue = openQueue(this.#options, (fnName) => this.#registry.definitions.get(fnName));
-    this.#registry = new Registry({ worker: this, queue: this.#queue.producer });
+    this.#registry = new Registry({ worker: this, queue: this.#queue.producer }, this.#options.logger);
   }
 
   /** The worker's id in results and logs. */
@@ -131,14 +132,23 @@ export class Worker<C = undefined> implements AsyncDisposable {
   /**
    * Registers a function as a task.
    *
+   * @param name Its name in Redis; without it, the option `name` or that of the function, which bundlers may change.
    * @param fn The function. Its arguments and its result must survive the worker's serializer.
    * @returns The task: call it to run it here and now, or enqueue it.
-   * @throws {StreaqError} When it has no name, the name is taken, or options contradict each other.
+   * @throws {StreaqError} When the name is invalid or taken, or options contradict each other.
    * @throws {RangeError | TypeError} When an option is invalid.
    */
   // deno-lint-ignore ban-types -- Only `Function` infers parameters with defaults and refuses untyped ones.
-  task<F extends Function>(fn: F, options: TaskOptions = {}): Registered<F> {
-    return serveInThread(this.#registry.register(fn, options)) as unknown as Registered<F>;
+  task<F extends Function>(name: string, fn: F, options?: Omit<TaskOptions, "name">): Registered<F>;
+  /** Registers a function as a task under its own name, or the option `name`. */
+  // deno-lint-ignore ban-types -- As above.
+  task<F extends Function>(fn: F, options?: TaskOptions): Registered<F>;
+  task(first: unknown, second?: unknown, options?: object): never {
+    const isNamed = typeof first === "string";
+    return serveInThread(this.#registry.register(
+      isNamed ? second : first,
+      isNamed ? { ...options, name: first } : second ?? {},
+    )) as never;
   }
 
   /**
@@ -159,12 +169,9 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * ```
    */
   cron<R>(expression: string, fn: () => R, options: CronOptions = {}): RegisteredTask<[], Awaited<R>> {
-    const { maxScheduleDrift = null, timeZone = this.#options.timeZone, timeout = "1h", unique = true, ...rest } =
-      options;
-    this.#queue.calendar.check(expression, timeZone, this.#options.clock.now());
-    const job = { expression, timeZone, maxScheduleDrift: millisecondsOrNull(maxScheduleDrift, "maxScheduleDrift") };
-    const task = serveInThread(this.#registry.register(fn, { ...rest, timeout, unique }, job));
-    return task as unknown as RegisteredTask<[], Awaited<R>>;
+    const { job, taskOptions } = resolveCronOptions(expression, options, this.#options);
+    this.#queue.calendar.check(expression, job.timeZone, this.#options.clock.now());
+    return serveInThread(this.#registry.register(fn, taskOptions, job)) as never;
   }
 
   /**
@@ -176,8 +183,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    *
    * declare function fetchLength(url: string): Promise<number>;
    * const worker = new Worker();
-   * const stub = worker.stub<typeof fetchLength>("fetchLength");
-   * const task = await stub.enqueue("https://example.org");
+   * const task = await worker.stub<typeof fetchLength>("fetchLength").enqueue("https://example.org");
    * ```
    *
    * @throws {StreaqError} When the name is invalid; also when the stub is called instead of enqueued.
@@ -335,19 +341,14 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @throws {ConnectionError} When Redis cannot be reached in the first place.
    */
   async run(options: { signal?: AbortSignal | undefined; burst?: boolean | undefined } = {}): Promise<void> {
+    checkOptionNames(options, { signal: true, burst: true });
     const { signal, burst = false } = options;
     if (isInThread()) return; // A thread imports the module only for its functions.
     this.#checkOpen();
     if (this.#session) throw new StreaqError(`Cannot run worker ${this.id}: it is already running`);
     if (signal?.aborted) return;
-    const session = this.#session = new Session<C>({
-      ...this.#options,
-      ...this.#queue,
-      registry: this.#registry.definitions,
-      middleware: [...this.#middleware],
-      counters: this.#counters,
-      burst,
-    });
+    const parts = { ...this.#options, ...this.#queue, registry: this.#registry.definitions, counters: this.#counters };
+    const session = this.#session = new Session<C>({ ...parts, middleware: [...this.#middleware], burst });
     const stop = () => session.stop();
     signal?.addEventListener("abort", stop, { once: true });
     try {
@@ -362,8 +363,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * Runs tasks until none is left, for tests: like `run({ burst: true })` or, if the worker is already running, waits
    * until no task of the queue is queued or running. Delayed tasks are not waited for.
    *
-   * @throws {StreaqError} When a task calls it, since that would wait for itself.
-   * @throws {ConnectionError} When Redis cannot be reached in the first place.
+   * @throws {StreaqError} When a task calls it, since that would wait for itself; and as {@linkcode Worker.run} does.
    */
   async drain(): Promise<void> {
     await (this.#session?.drained() ?? this.run({ burst: true }));

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Duration, milliseconds } from "../base/duration.ts";
+import { checkOptionNames, type OptionNames } from "../base/known_options.ts";
 import type { Logger } from "../base/log.ts";
 import type { DecoderLimits } from "../resp/decoder.ts";
 import type { RetryLimits } from "../base/backoff.ts";
@@ -84,6 +85,25 @@ export interface ClientOptions {
   clock?: Clock | undefined;
 }
 
+const names: OptionNames<ClientOptions> = {
+  username: true,
+  password: true,
+  database: true,
+  tls: true,
+  connectTimeout: true,
+  retry: true,
+  name: true,
+  pingInterval: true,
+  idlePingInterval: true,
+  silenceTimeout: true,
+  maxQueued: true,
+  maxQueuedBytes: true,
+  maxInFlightBytes: true,
+  limits: true,
+  logger: true,
+  clock: true,
+};
+
 /** {@linkcode ClientOptions}, checked and with defaults. Durations are in milliseconds. */
 export interface Settings {
   readonly target: Target;
@@ -110,6 +130,7 @@ export interface Settings {
  * @throws {RangeError} If a number or a duration is out of range.
  */
 export function settingsOf(url: string, options: ClientOptions): Settings {
+  checkOptionNames(options, names);
   const {
     connectTimeout = "10s",
     retry = {},

@@ -37,7 +37,7 @@ describe("abort() on Redis", () => {
     assertEquals(await aborted.abort(), true);
     const run = running(worker);
     await eventually(async () => await lost.status() === "done");
-    assertStringIncludes((await lost.result()).exception.message, "its record is gone");
+    assertStringIncludes((await lost.result()).exception!.message, "its record is gone");
     await run.stop();
     await other.run({ burst: true });
     await stage.assertClean(worker);

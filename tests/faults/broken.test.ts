@@ -184,7 +184,7 @@ describe("a key of the wrong type", () => {
     const [bad] = await worker.enqueueMany([again.enqueue(), job.enqueue(1)]);
     const other = await job.enqueue(2);
     const run = running(worker);
-    assertStringIncludes((await bad.result({ timeout: "5s" })).exception.message, "WRONGTYPE");
+    assertStringIncludes((await bad.result({ timeout: "5s" })).exception!.message, "WRONGTYPE");
     await other.result({ timeout: "5s" });
     await run.stop();
     assertEquals([runs, worker.counters.retried], [[1, 2], 0]);
@@ -196,7 +196,7 @@ describe("a key of the wrong type", () => {
     await redis.command(["LPUSH", `${prefix}:task:lock:unique`, "x"]);
     const [bad] = await worker.enqueueMany([unique.enqueue(), job.enqueue(1)]);
     await worker.run({ burst: true });
-    assertStringIncludes((await bad.result()).exception.message, `${prefix}:task:lock:unique`);
+    assertStringIncludes((await bad.result()).exception!.message, `${prefix}:task:lock:unique`);
     assertEquals(runs, [1]);
   });
 

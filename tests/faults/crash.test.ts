@@ -85,7 +85,7 @@ describe("a worker process that is killed", () => {
     await victim.kill();
     const rescuer = await processes.start();
     const { exception } = await task.result({ timeout: "10s" });
-    assertStringIncludes(exception.message, "was given up after 1 try");
+    assertStringIncludes(exception!.message, "was given up after 1 try");
     assertEquals(processes.starts().length, 1);
     assertEquals(await rescuer.stop(), 0);
     await stage.assertClean(worker);
@@ -100,7 +100,7 @@ describe("a worker process that is killed", () => {
     const rescuer = await processes.start();
     await victim.kill();
     const other = await alone.enqueue(10);
-    assertStringIncludes((await other.result({ timeout: "5s" })).exception.message, task.id);
+    assertStringIncludes((await other.result({ timeout: "5s" })).exception!.message, task.id);
     assertEquals((await task.result({ timeout: "10s" })).tries, 2);
     assertEquals(processes.notes.filter(({ taskId }) => taskId === other.id), []);
     assertEquals((await (await alone.enqueue(10)).result({ timeout: "5s" })).success, true);
@@ -115,7 +115,7 @@ describe("a task that kills its worker in every run", () => {
     const bad = await deadly.enqueue();
     const good = await worker.enqueueMany(Array.from({ length: 20 }, () => work.enqueue(20)));
     const { exception } = await replaceUntilDone(processes, bad);
-    assertStringIncludes(exception.message, "was given up after 3 tries");
+    assertStringIncludes(exception!.message, "was given up after 3 tries");
     assertEquals(processes.starts(bad.id).length, 3);
     const results = await Promise.all(good.map((task) => task.result({ timeout: "20s" })));
     assert(results.every(({ success }) => success));
@@ -139,7 +139,7 @@ describe("a task that kills its worker in every run", () => {
     await using processes = new WorkerProcesses({ ...options, idleTimeout: 300 });
     const bad = await endless.enqueue();
     const { exception } = await replaceUntilDone(processes, bad);
-    assertStringIncludes(exception.message, "was given up after 5 runs that were cut off with their worker");
+    assertStringIncludes(exception!.message, "was given up after 5 runs that were cut off with their worker");
     assertEquals(processes.starts(bad.id).length, 5);
     await stage.assertClean(worker);
   });
@@ -232,7 +232,7 @@ describe("a worker process that shuts down", () => {
     const task = await once.enqueue(60_000);
     await eventually(() => processes.starts().length === 1);
     assertEquals(await stop(), 0);
-    assertStringIncludes((await task.result()).exception.message, "is shutting down");
+    assertStringIncludes((await task.result()).exception!.message, "is shutting down");
   });
 
   for (

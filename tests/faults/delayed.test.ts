@@ -32,7 +32,7 @@ describe("a worker on Redis", () => {
     await worker.redis.command(["ZADD", `streaq:${worker.queueName}:queues:delayed:normal`, 1, "ghost"]);
     const run = running(worker);
     await eventually(async () => await worker.statusById("ghost") === "done");
-    assertStringIncludes((await worker.resultById("ghost")).exception.message, "ghost");
+    assertStringIncludes((await worker.resultById("ghost")).exception!.message, "ghost");
     await run.stop();
     assertEquals(worker.counters.failed, 1);
     await stage.assertClean(worker);

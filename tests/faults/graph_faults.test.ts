@@ -112,7 +112,7 @@ describe("a worker that is killed between finishing a task and the fan-out to it
     const rescuer = await processes.start();
     const results = await Promise.all(tasks.map((task) => task.result({ timeout })));
     assert(before < 6000, "the worker was killed during the fan-out");
-    for (const { exception } of results) assertStringIncludes(exception.message, failureOf(source.id));
+    for (const { exception } of results) assertStringIncludes(exception!.message, failureOf(source.id));
     assertEquals(processes.starts().map(({ taskId }) => taskId), [source.id]);
     assertEquals(await rescuer.stop(), 0);
     await stage.assertClean(worker);

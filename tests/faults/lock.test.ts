@@ -71,7 +71,7 @@ describe("the lock of a unique task on Redis", () => {
     await worker.redis.command(["SET", key, "held-by-python", "PX", 600]);
     const run = running(worker);
     const refused = await (await only.enqueue()).result();
-    assertEquals([refused.success, refused.exception.message.includes("held-by-python")], [false, true]);
+    assertEquals([refused.success, refused.exception!.message.includes("held-by-python")], [false, true]);
     assertEquals(await worker.redis.command(["GET", key]), "held-by-python");
     await eventually(async () => await worker.redis.command(["EXISTS", key]) === 0);
     assertEquals((await (await only.enqueue()).result()).result, "ran");

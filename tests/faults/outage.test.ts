@@ -103,7 +103,7 @@ describe("a worker", () => {
     assertEquals((await unique.result({ timeout: "10s" })).result, "alone");
     assertEquals((await retried.result({ timeout: "10s" })).result, 2);
     assertEquals(await aborted.abort(), true);
-    assertEquals((await aborted.result()).exception.name, "StreaqCancelled");
+    assertEquals((await aborted.result()).exception!.name, "StreaqCancelled");
     await run.stop();
     assertEquals(await released.status(), "queued");
     assertEquals(await released.abort(), true);

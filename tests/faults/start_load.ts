@@ -26,7 +26,7 @@ export async function startLoad(stage: Stage, server: RedisServer) {
     for (let n = 0; !isStopped; n++) {
       try {
         const task = await produced.enqueue(n);
-        acknowledged.push(task.result().then(({ result }) => result));
+        acknowledged.push(task.value());
       } catch (error) {
         assert(error instanceof StreaqError, String(error));
         refused++;

@@ -145,7 +145,7 @@ describe("a task with maxTries: 2", () => {
     await worker.redis.command(["SET", `streaq:${worker.queueName}:task:retry:${next.id}`, 1]);
     const run = running(worker);
     const { exception, tries } = await next.result();
-    assertStringIncludes(exception.message, "was given up after 2 tries");
+    assertStringIncludes(exception!.message, "was given up after 2 tries");
     assertEquals([runs, tries], [1, 2]);
     await run.stop();
     assertEquals((await task.result()).result, 1);

@@ -55,6 +55,7 @@ export class Stage<B extends StartedBroker = StartedBroker> {
       ...(await this.broker).options as WorkerOptions<never>,
       queueName: this.newQueue(),
       handleSignals: false,
+      gracePeriod: 0,
       logger: new Lines(),
       ...options,
     });

@@ -1,7 +1,12 @@
 import { describe, it } from "node:test";
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { taskContext } from "../../mod.ts";
 import { StreaqError } from "../../src/base/errors.ts";
 import { Worker } from "../../src/queue/worker.ts";
+import { createClient } from "../../src/redis/mod.ts";
+import { TestClock } from "../../src/base/test_clock.ts";
+import { behaviour } from "./behaviour.ts";
+import { Lines, running, sleep } from "./stage.ts";
 
 describe("task()", () => {
   const worker = new Worker();
@@ -15,7 +20,7 @@ describe("task()", () => {
   });
 
   it("refuses a value that is not a function", () => {
-    assertThrows(() => worker.task("no" as unknown as () => void), TypeError, "string");
+    assertThrows(() => worker.task("no" as unknown as () => void), TypeError, "expected a function, got undefined");
     assertThrows(() => worker.task(class Thing {}), TypeError, "Thing");
   });
 
@@ -25,6 +30,95 @@ describe("task()", () => {
     }
     assertThrows(() => worker.task(() => 1, { name: "x", ttl: "soon" as "1s" }), TypeError, "soon");
     assertEquals([...worker.registry.keys()], ["taken"]);
+  });
+});
+
+describe("task(name, fn)", () => {
+  it("takes the name first", async () => {
+    const worker = new Worker();
+    const double = worker.task("double", (value: number) => value * 2, { maxTries: 5 });
+    assertEquals([double.fnName, double.options.maxTries, await double(21)], ["double", 5, 42]);
+    assert(worker.registry.get("double") === double);
+    assertThrows(() => worker.task("double", () => 1), StreaqError, "taken");
+    assertThrows(() => worker.task("", () => 1), StreaqError, "expected a named function");
+  });
+
+  it("warns of the name of a function that has one or two characters", () => {
+    const logger = new Lines();
+    const worker = new Worker({ logger });
+    worker.task(function s() {});
+    worker.cron("@daily", function ab() {});
+    worker.task("t", () => 1);
+    worker.task(function abc() {});
+    assertEquals(logger.all.map((line) => line.slice(0, 15)), ["warn task s has", "warn task ab ha"]);
+  });
+});
+
+describe("options", () => {
+  it("with an unknown name are refused, with the nearest one that exists", () => {
+    const worker = new Worker({ redisUrl: "memory://unknown-options" });
+    const task = worker.task("task", () => 1);
+    const clock = { patience: 1, nov: 1 };
+    const bags: [name: string, nearest: string, use: (options: object) => unknown][] = [
+      ["redisURL", "redisUrl", (options) => new Worker(options)],
+      ["graceperiod", "gracePeriod", (options) => new Worker(options)],
+      ["maxtries", "maxTries", (options) => worker.task("other", () => 1, options)],
+      ["timezone", "timeZone", (options) => worker.cron("@daily", function other() {}, options)],
+      ["dellay", "delay", (options) => task.enqueue().start(options)],
+      ["userName", "username", (options) => createClient("redis://localhost:1", options)],
+      ["nov", "now", () => new TestClock(clock)],
+    ];
+    for (const [name, nearest, use] of bags) {
+      const message = `Cannot use option "${name}": there is no such option, did you mean "${nearest}"?`;
+      assertThrows(() => use({ [name]: 1 }), TypeError, message);
+    }
+    assertThrows(() => new Worker({ colour: 1 } as object), TypeError, "expected one of redisUrl, ");
+  });
+
+  it("with an unknown name are refused where they are waited for", async () => {
+    await using worker = new Worker({ redisUrl: "memory://unknown-options" });
+    const task = await worker.task("task", () => 1).enqueue();
+    const calls: [name: string, use: (options: object) => Promise<unknown>][] = [
+      ["time", (options) => task.result(options)],
+      ["time", (options) => task.value(options)],
+      ["time", (options) => task.abort(options)],
+      ["limt", (options) => worker.getTasksByStatus("queued", options)],
+      ["limt", (options) => worker.schedules(options)],
+      ["limt", (options) => worker.graph("x", options)],
+      ["scheduled", (options) => worker.queueSize(options)],
+      ["brust", (options) => worker.run(options)],
+    ];
+    for (const [name, use] of calls) {
+      await assertRejects(() => use({ [name]: 1 }), TypeError, `Cannot use option "${name}": there is no such option`);
+    }
+  });
+
+  it("that are not supported yet are refused, unless they are switched off", () => {
+    for (const name of ["sentinelNodes", "sentinelMaster", "sentinelOptions", "clusterNodes", "interop", "history"]) {
+      const message = `Cannot use option "${name}": it is not supported yet`;
+      assertThrows(() => new Worker({ [name]: true } as object), StreaqError, message);
+      new Worker({ [name]: undefined } as object);
+    }
+    new Worker({ interop: false, history: false } as object);
+  });
+});
+
+behaviour("gracePeriod", (stage) => {
+  it("lets running tasks finish unless it is 0", async () => {
+    const worker = await stage.worker({ gracePeriod: undefined });
+    let [started, aborted] = [() => {}, false];
+    const ready = new Promise<void>((resolve) => started = resolve);
+    const slow = worker.task("slow", async (ctx = taskContext()) => {
+      started();
+      await sleep(700);
+      aborted = ctx.signal.aborted;
+      return 1;
+    });
+    const run = running(worker);
+    const task = await slow.enqueue();
+    await ready;
+    await run.stop();
+    assertEquals([await task.value(), aborted], [1, false]);
   });
 });
 

@@ -27,8 +27,11 @@ export interface Occurrence {
   readonly time: number;
 }
 
-/** Outcome of storing a {@linkcode NewSchedule}; a cron job never gets `exists` or `done`. */
-export type ScheduleAnswer = "created" | "changed" | "unchanged" | "exists" | "done";
+/**
+ * Outcome of storing a {@linkcode NewSchedule}; a cron job never gets `exists`, `done` or `repeated`, which are those of
+ * `Published`.
+ */
+export type ScheduleAnswer = "created" | "changed" | "unchanged" | "exists" | "done" | "repeated";
 
 /** A place among the schedules of a queue, which are ordered by the due time of the next occurrence, then by name. */
 export interface SchedulePlace {

@@ -15,9 +15,10 @@ export interface NewTask {
 
 /**
  * Outcome of publishing a {@linkcode NewTask} and the pipeline behind it: stored now, stored before, finished before,
- * or refused with an error that concerns this task alone.
+ * or refused with an error that concerns this task alone. `repeated`: the task exists or has finished, but the call was
+ * sent more than once, so this call may have stored it.
  */
-export type Published = "created" | "exists" | "done" | Error;
+export type Published = "created" | "exists" | "done" | "repeated" | Error;
 
 /** State of a task. */
 export type State = "missing" | "scheduled" | "queued" | "running" | "done";

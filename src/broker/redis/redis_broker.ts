@@ -69,7 +69,9 @@ export class RedisBroker implements Broker {
   async publish(tasks: readonly NewTask[], options?: Cancellable): Promise<Published[]> {
     if (tasks.some(({ after, next }) => next !== undefined || after !== undefined)) {
       this.#checkOpen();
-      return await publishLinked(tasks, { ...this.#options, ...options, redis: this.#sender, keys: this.#keys });
+      const sender = new ResendingClient(this.redis, this.#options);
+      const answers = await publishLinked(tasks, { ...this.#options, ...options, redis: sender, keys: this.#keys });
+      return answers.map((answer) => answerBy(sender, answer));
     }
     const chunks = inChunks(tasks, publishLimit, ({ data }) => data.length);
     if (chunks.length === 1) return await this.#publish(tasks, options);
@@ -130,7 +132,8 @@ export class RedisBroker implements Broker {
 
   async schedule(definition: NewSchedule, first: Occurrence, { signal }: Cancellable = {}): Promise<ScheduleAnswer> {
     this.#checkOpen();
-    const answer = await schedule(this.#sender, this.#keys, definition, first, { signal });
+    const sender = new ResendingClient(this.redis, this.#options);
+    const answer = answerBy(sender, await schedule(sender, this.#keys, definition, first, { signal }));
     // Withdrawn occurrences may have had dependents.
     if (answer === "changed") await this.#fanOut();
     return answer;
@@ -172,7 +175,9 @@ export class RedisBroker implements Broker {
 
   async #publish(tasks: readonly NewTask[], { signal }: Cancellable = {}): Promise<Published[]> {
     this.#checkOpen();
-    return await publish(this.#sender, this.#keys, tasks, { signal });
+    const sender = new ResendingClient(this.redis, this.#options);
+    const answers = await publish(sender, this.#keys, tasks, { signal });
+    return sender.mayHaveRepeated ? answers.map((answer) => answerBy(sender, answer)) : answers;
   }
 
   /**
@@ -190,4 +195,9 @@ export class RedisBroker implements Broker {
     // A shared client stays open, and would still send commands.
     if (this.#isClosed) throw new StreaqError("The worker is closed");
   }
+}
+
+/** The answer to a call, of which `sender` has sent all commands. */
+function answerBy<A extends Published | ScheduleAnswer>(sender: ResendingClient, answer: A): A | "repeated" {
+  return sender.mayHaveRepeated && (answer === "exists" || answer === "done") ? "repeated" : answer;
 }

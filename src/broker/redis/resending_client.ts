@@ -27,15 +27,25 @@ export const resending: Pick<RetryLoopOptions, "pause" | "giveUpAfter" | "isTran
 export class ResendingClient implements CommandSender {
   readonly #redis: RedisClient;
   readonly #clock: Clock;
+  #mayHaveRepeated = false;
 
   constructor(redis: RedisClient, { clock }: { clock: Clock }) {
     this.#redis = redis;
     this.#clock = clock;
   }
 
+  /** Whether a command was sent again although it may have been executed before. */
+  get mayHaveRepeated(): boolean {
+    return this.#mayHaveRepeated;
+  }
+
   command<T extends Reply = Reply>(args: CommandArguments, options?: CommandOptions): Promise<T> {
     return retry(() => this.#redis.command<T>(args, options), {
       ...resending,
+      isTransient: (error) => {
+        this.#mayHaveRepeated ||= error instanceof ConnectionError && error.maybeExecuted;
+        return isTransient(error);
+      },
       clock: this.#clock,
       signal: options?.signal,
     });

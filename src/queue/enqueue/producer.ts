@@ -3,6 +3,8 @@ import type { Clock } from "../../base/clock.ts";
 import { StreaqError } from "../../base/errors.ts";
 import type { NewTask, Published } from "../../broker/contract/task.ts";
 import type { Inspector } from "../inspect/inspector.ts";
+import type { Call, Draft } from "../records/draft.ts";
+import type { RecordCodec } from "../records/record_codec.ts";
 import { type EncodeOptions, encodeRequest } from "./encode_request.ts";
 import { EnqueueError } from "./enqueue_error.ts";
 import type { Enqueued } from "./enqueued.ts";
@@ -13,6 +15,7 @@ import { Request, type RequestQueue } from "./request.ts";
 /** Options of a {@linkcode Producer}. */
 export interface ProducerOptions extends EncodeOptions, PublisherOptions {
   readonly inspector: Inspector;
+  readonly codec: RecordCodec;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
   readonly clock: Clock;
@@ -55,6 +58,10 @@ export class Producer implements RequestQueue {
     calendar.check(expression, timeZone, clock.now());
   }
 
+  draft(call: Call): Draft {
+    return this.#options.codec.draft(call);
+  }
+
   /** Sends a request with the pipeline behind it, together with other requests of this turn of the event loop. */
   enqueue(request: Request<unknown>): void {
     const arrival = this.#enqueue(request);
@@ -68,7 +75,7 @@ export class Producer implements RequestQueue {
    *
    * @returns The tasks, in order.
    * @throws {EnqueueError} When some could not be stored.
-   * @throws {StreaqError | TypeError} When one of them is part of a pipeline, or not a request.
+   * @throws {StreaqError | TypeError} When one of them is part of a pipeline, of another queue, or not a request.
    */
   async enqueueMany<const T extends readonly EnqueueRequest<unknown>[]>(requests: T): Promise<Enqueued<T>> {
     const all = requests.map((request, i) => {
@@ -77,7 +84,12 @@ export class Producer implements RequestQueue {
     });
     const piped = all.find(({ next, previous }) => next ?? previous);
     if (piped) {
-      throw new StreaqError(`Cannot enqueue task ${piped.call.fnName} among others: await its pipeline instead`);
+      throw new StreaqError(`Cannot enqueue task ${piped.draft.fnName} among others: await its pipeline instead`);
+    }
+    const foreign = all.find(({ queueName }) => queueName !== this.name);
+    if (foreign) {
+      const queues = `expected a request of queue ${this.name}, got one of queue ${foreign.queueName}`;
+      throw new StreaqError(`Cannot enqueue task ${foreign.draft.fnName} among others: ${queues}`);
     }
     const fresh = new Set(all.filter(({ isSent }) => !isSent));
     const failures = await this.#enqueueAll([...fresh]);
@@ -98,10 +110,20 @@ export class Producer implements RequestQueue {
     try {
       const task = encodeRequest(request, this.#options);
       published = await abortable(this.#publisher.publish(task, expression), signal);
+      const isNew = published === "created" || await this.#isNew(request, task, published);
+      for (const step of pipelineFrom(request)) step.isNew = isNew;
     } catch (error) {
       throw signal?.aborted || error instanceof StreaqError ? error : refusal(request, error);
     }
     accept(request, published);
+  }
+
+  /** Whether it is the request that has stored a task which the store has. */
+  async #isNew(request: Request<unknown>, task: NewTask, answer: Published): Promise<boolean> {
+    // No other request has a generated id.
+    if (!request.isNamed) return true;
+    if (answer !== "repeated" && !request.wasSent) return false;
+    return await this.inspector.isStored(task, request.createdTime!);
   }
 
   /** Sends requests; returns those that could not be stored, with the reasons. */
@@ -117,7 +139,7 @@ export class Producer implements RequestQueue {
       for (const request of requests) failures.set(request, error);
       return failures;
     }
-    const published = this.#publisher.publishAll(tasks, requests.map(({ condition }) => condition.expression));
+    const published = this.#publishAll(tasks, requests);
     requests.forEach((request, i) => request.sent(async () => accept(request, (await published)[i]!)));
     const answers = await published;
     requests.forEach((request, i) => {
@@ -127,6 +149,19 @@ export class Producer implements RequestQueue {
       request.failed();
     });
     return failures;
+  }
+
+  /** Publishes tasks and notes which of their requests have enqueued one. */
+  async #publishAll(tasks: readonly NewTask[], requests: readonly Request<unknown>[]): Promise<Published[]> {
+    const answers = await this.#publisher.publishAll(tasks, requests.map(({ condition }) => condition.expression));
+    const checks: Promise<void>[] = [];
+    answers.forEach((answer, i) => {
+      if (answer === "created" || answer instanceof Error) return;
+      const check = this.#isNew(requests[i]!, tasks[i]!, answer);
+      checks.push(check.then((isNew) => void (requests[i]!.isNew = isNew), (error) => void (answers[i] = error)));
+    });
+    await Promise.all(checks);
+    return answers;
   }
 }
 
@@ -144,9 +179,9 @@ function accept(request: Request<unknown>, answer: Published): void {
 /** The place in a script where an error was raised, as Redis appends it. */
 const inScript = / script: [0-9a-f]{40}, on @user_script:\d+\.?$/;
 
-function refusal({ id, call }: Request<unknown>, cause: unknown): StreaqError {
+function refusal({ id, draft }: Request<unknown>, cause: unknown): StreaqError {
   const reason = messageOf(cause).replace(inScript, "");
-  return new StreaqError(`Cannot enqueue task ${call.fnName} (id ${id}): ${reason}`, { cause });
+  return new StreaqError(`Cannot enqueue task ${draft.fnName} (id ${id}): ${reason}`, { cause });
 }
 
 function messageOf(thrown: unknown): string {

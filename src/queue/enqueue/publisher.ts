@@ -98,7 +98,7 @@ export class Publisher {
     // A record of a task does not pass for that of a schedule.
     const record = codec.encodeSchedule(schedule, codec.decodeTask(id, data));
     const answer = await publishing.schedule({ ...schedule, data: record }, { taskId: id, data, time });
-    return answer === "exists" || answer === "done" ? answer : "created";
+    return answer === "changed" || answer === "unchanged" ? "created" : answer;
   }
 
   /** Notes that tasks are under way until a promise settles. */

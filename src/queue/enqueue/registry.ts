@@ -1,5 +1,6 @@
 import { StreaqError } from "../../base/errors.ts";
-import { threadRegistry } from "../context/thread_globals.ts";
+import type { Logger } from "../../base/log.ts";
+import { isInThread, threadRegistry } from "../context/thread_globals.ts";
 import type { CronJob, Definition } from "../tasks/definition.ts";
 import { resolveTaskOptions } from "../tasks/resolve_task_options.ts";
 import { taskName } from "../tasks/task_name.ts";
@@ -10,12 +11,14 @@ import { createRegistration, type Home, type Registration } from "./registration
 /** The registered tasks of a worker, by name. */
 export class Registry {
   readonly #home: Home;
+  readonly #logger: Pick<Logger, "warn">;
   readonly #registrations = new Map<string, Registration>();
   readonly #tasks = new Map<string, RegisteredTask<unknown[], unknown>>();
   readonly #definitions = new Map<string, Definition>();
 
-  constructor(home: Home) {
+  constructor(home: Home, logger: Pick<Logger, "warn">) {
     this.#home = home;
+    this.#logger = logger;
   }
 
   /** Tasks to enqueue, by name. */
@@ -34,7 +37,7 @@ export class Registry {
    * @throws {StreaqError} When it has no name, the name is taken, or options contradict each other.
    * @throws {RangeError | TypeError} When an option is invalid.
    */
-  register(fn: unknown, options: TaskOptions, cron?: CronJob): RegisteredTask<unknown[], unknown> {
+  register(fn: unknown, options: TaskOptions = {}, cron?: CronJob): RegisteredTask<unknown[], unknown> {
     const fnName = taskName(fn, options.name);
     this.#checkFree(fnName);
     const definition = { fnName, fn: fn as Definition["fn"], options: resolveTaskOptions(options), cron };
@@ -42,6 +45,10 @@ export class Registry {
     // A thread imports the module in order to find the function in its registry.
     if (options.thread !== undefined) threadRegistry(options.thread)?.set(fnName, definition.fn);
     this.#add(registration);
+    if (options.name === undefined && fnName.length <= 2 && !isInThread()) {
+      const advice = 'give it one that stays, as in task("name", fn): bundlers rename functions';
+      this.#logger.warn(`task ${fnName} has the name of its function: ${advice}`);
+    }
     return registration.task;
   }
 

@@ -2,8 +2,8 @@ import { StreaqError } from "../../base/errors.ts";
 import { checkId, randomId } from "../../base/id.ts";
 import type { Inspector } from "../inspect/inspector.ts";
 import type { TaskStatus } from "../inspect/task_status.ts";
+import type { Call, Draft } from "../records/draft.ts";
 import { checkKwargs } from "../tasks/kwargs.ts";
-import type { Call } from "./call.ts";
 import { checkAfter, type Condition, conditionFrom } from "./condition.ts";
 import type { EnqueueRequest, RegisteredTask } from "./registered_task.ts";
 import { checkStartOptions, type StartOptions } from "./start_options.ts";
@@ -20,6 +20,8 @@ export interface RequestQueue {
   checkPriority(priority: string): string;
   /** @throws {StreaqError} When it is not a cron expression, or is never due. */
   checkExpression(expression: string): void;
+  /** Serialises the arguments of a call. */
+  draft(call: Call): Draft;
   /** Sends a request together with the whole pipeline behind it. */
   enqueue(request: Request<unknown>): void;
 }
@@ -35,7 +37,7 @@ const maxPipeline = 500;
  * has an `arrival` once it is sent, and can be changed until then.
  */
 export class Request<R> implements EnqueueRequest<R> {
-  readonly call: Call;
+  readonly draft: Draft;
   readonly #queue: RequestQueue;
   /** The request that is piped into this one. */
   readonly #previous: Request<unknown> | undefined;
@@ -48,6 +50,12 @@ export class Request<R> implements EnqueueRequest<R> {
   #priority: string;
   #condition = none;
   #signal: AbortSignal | undefined;
+  /** When it was first sent, in Unix milliseconds. */
+  createdTime: number | undefined;
+  /** Whether it has enqueued a task; known when it has arrived. */
+  isNew = true;
+  /** Whether it was sent before, with an outcome that is unknown. */
+  #wasSent = false;
   /** Resolves when it is stored, rejects when it could not be; `undefined` until it is sent. */
   #arrival: (() => Promise<void>) | undefined;
   #task: Task<R> | undefined;
@@ -57,11 +65,15 @@ export class Request<R> implements EnqueueRequest<R> {
     this.#priority = queue.lowestPriority;
     this.#previous = previous;
     this.#index = previous ? previous.#index + 1 : 0;
-    this.call = call;
+    this.draft = queue.draft(call);
   }
 
   get id(): string {
     return this.#id ??= this.#previous ? this.#idInPipeline() : randomId();
+  }
+
+  get queueName(): string {
+    return this.#queue.name;
   }
 
   get priority(): string {
@@ -96,7 +108,17 @@ export class Request<R> implements EnqueueRequest<R> {
 
   /** The task that the request becomes. */
   get task(): Task<R> {
-    return this.#task ??= new TaskHandle<R>(this.id, this.#queue.inspector);
+    return this.#task ??= new TaskHandle<R>({ id: this.id, isNew: this.isNew, inspector: this.#queue.inspector });
+  }
+
+  /** Whether the id is that of the caller, so that another task may have it. */
+  get isNamed(): boolean {
+    return this.first.#isNamed;
+  }
+
+  /** Whether it was sent before, with an outcome that is unknown. */
+  get wasSent(): boolean {
+    return this.#wasSent;
   }
 
   /** Whether it is stored, or on its way to the store. */
@@ -110,7 +132,7 @@ export class Request<R> implements EnqueueRequest<R> {
 
   start(options: StartOptions = {}): this {
     if (this.isSent) {
-      throw new StreaqError(`Cannot change task ${this.call.fnName} (id ${this.id}): it was already sent`);
+      throw new StreaqError(`Cannot change task ${this.draft.fnName} (id ${this.id}): it was already sent`);
     }
     // Everything is checked before anything changes.
     checkStartOptions(options, this.#previous !== undefined);
@@ -121,8 +143,8 @@ export class Request<R> implements EnqueueRequest<R> {
     if (given?.expression !== undefined) this.#queue.checkExpression(given.expression);
     const condition = given ?? this.#condition;
     if (this.#next && condition.expression !== undefined) {
-      const { fnName } = this.#next.call;
-      throw new StreaqError(`Cannot repeat task ${this.call.fnName}: it is piped into task ${fnName}`);
+      const { fnName } = this.#next.draft;
+      throw new StreaqError(`Cannot repeat task ${this.draft.fnName}: it is piped into task ${fnName}`);
     }
     const after = checkAfter(condition.after, id ?? this.#id);
     this.#condition = after === undefined && condition.after === undefined ? condition : { ...condition, after };
@@ -133,15 +155,17 @@ export class Request<R> implements EnqueueRequest<R> {
   }
 
   pipe(next: unknown, kwargs: object = {}): Request<never> {
-    const { fnName } = this.call;
+    const { fnName } = this.draft;
     const other: unknown = typeof next === "function" && (next as RegisteredTask<[], unknown>).enqueue?.();
     if (!(other instanceof Request)) {
       throw new TypeError(`Cannot pipe task ${fnName}: expected a registered task, got ${typeof next}`);
     }
     checkKwargs(kwargs);
     const obstacle = this.#obstacleTo(other);
-    if (obstacle) throw new StreaqError(`Cannot pipe task ${fnName} into task ${other.call.fnName}: ${obstacle}`);
-    const step = new Request<never>(this.#queue, { ...other.call, kwargs: { ...kwargs } }, this as Request<unknown>);
+    if (obstacle) throw new StreaqError(`Cannot pipe task ${fnName} into task ${other.draft.fnName}: ${obstacle}`);
+    const { expire } = other.draft;
+    const call = { fnName: other.draft.fnName, args: [], kwargs: { ...kwargs }, expire };
+    const step = new Request<never>(this.#queue, call, this as Request<unknown>);
     this.#next = step;
     return step;
   }
@@ -154,6 +178,7 @@ export class Request<R> implements EnqueueRequest<R> {
   /** Notes that it could not be stored. The next await sends it again, which is safe. */
   failed(): void {
     this.#arrival = undefined;
+    this.#wasSent = true;
   }
 
   /** Sends the request, unless that was done before. */
@@ -167,13 +192,13 @@ export class Request<R> implements EnqueueRequest<R> {
 
   /** The reason why this request cannot be piped into another one. */
   #obstacleTo(other: Request<unknown>): string | undefined {
-    const { fnName } = this.call;
+    const { fnName } = this.draft;
     if (this.isSent) return `request ${this.id} was already sent`;
-    if (this.#next) return `task ${fnName} is already piped into task ${this.#next.call.fnName}`;
+    if (this.#next) return `task ${fnName} is already piped into task ${this.#next.draft.fnName}`;
     const { expression } = this.#condition;
     if (expression !== undefined) return `task ${fnName} repeats, with schedule ${expression}`;
     if (this.#index + 2 > maxPipeline) return `expected at most ${maxPipeline} tasks in a pipeline, got one more`;
-    const [name, otherName] = [this.#queue.name, other.#queue.name];
+    const [name, otherName] = [this.queueName, other.queueName];
     return name === otherName ? undefined : `expected a task of queue ${name}, got one of queue ${otherName}`;
   }
 

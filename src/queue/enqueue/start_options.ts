@@ -1,5 +1,6 @@
 import type { Duration } from "../../base/duration.ts";
 import { StreaqError } from "../../base/errors.ts";
+import { checkOptionNames, type OptionNames } from "../../base/known_options.ts";
 
 /**
  * Options for enqueuing a task. Set at most one of `delay`, `schedule` and `after`.
@@ -43,14 +44,25 @@ export interface StartOptions {
   signal?: AbortSignal | undefined;
 }
 
+const names: OptionNames<StartOptions> = {
+  id: true,
+  priority: true,
+  delay: true,
+  schedule: true,
+  after: true,
+  signal: true,
+};
+
 /**
- * Checks that options do not contradict each other.
+ * Checks that options exist, and do not contradict each other.
  *
  * @param hasInput Whether the task takes the result of another one as its input, so that it has only a priority of its
  * own.
- * @throws {StreaqError} When they do.
+ * @throws {StreaqError} When they contradict each other.
+ * @throws {TypeError} When there is no such option.
  */
 export function checkStartOptions(options: StartOptions, hasInput: boolean): void {
+  checkOptionNames(options, names);
   const { delay, schedule, after } = options;
   const given = Object.entries({ delay, schedule, after }).filter(([, value]) => value !== undefined);
   if (given.length > 1) {

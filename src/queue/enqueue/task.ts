@@ -19,13 +19,17 @@ import type { Unmarked } from "../tasks/tuple.ts";
  *
  * const task = await double.enqueue(21);
  * console.log(task.id, await task.status());
- * const outcome = await task.result({ timeout: "30s" });
- * if (outcome.success) console.log(outcome.result); // 42
+ * console.log(await task.value({ timeout: "30s" })); // 42
  * ```
  */
 export interface Task<R> {
   /** The task's id, unique in its queue. */
   readonly id: string;
+  /**
+   * Whether the request has enqueued this task; `false` when a task of this id existed already, or had finished, so that
+   * nothing was enqueued.
+   */
+  readonly isNew: boolean;
 
   /** Reads the status of the task. */
   status(): Promise<TaskStatus>;
@@ -38,6 +42,24 @@ export interface Task<R> {
    * @throws {StreaqError} When the task is unknown, or its result is gone.
    */
   result(options?: ResultOptions): Promise<TaskResult<Unmarked<R>>>;
+
+  /**
+   * Waits until the task has finished, and returns its value.
+   *
+   * @throws The exception of the task, when it failed.
+   * @throws {TimeoutError} When `timeout` passes first.
+   * @throws {StreaqError} When the task is unknown, or its result is gone.
+   *
+   * @example
+   * ```ts
+   * import type { Task } from "@q/streaq";
+   *
+   * async function report(task: Task<number>): Promise<string> {
+   *   return `${await task.value({ timeout: "30s" })} words`;
+   * }
+   * ```
+   */
+  value(options?: ResultOptions): Promise<Unmarked<R>>;
 
   /** Reads the stored data of the task; `null` when it is unknown or has finished. */
   info(): Promise<TaskInfo | null>;

@@ -7,13 +7,15 @@ import type { TaskResult } from "../records/task_result.ts";
 import type { Unmarked } from "../tasks/tuple.ts";
 import type { Task } from "./task.ts";
 
-/** The implementation of {@linkcode Task}: an id, and the inspector of its queue. */
+/** The implementation of {@linkcode Task}: the inspector of its queue does the work. */
 export class TaskHandle<R> implements Task<R> {
   readonly id: string;
+  readonly isNew: boolean;
   readonly #inspector: Inspector;
 
-  constructor(id: string, inspector: Inspector) {
+  constructor({ id, isNew, inspector }: Pick<Task<R>, "id" | "isNew"> & { readonly inspector: Inspector }) {
     this.id = id;
+    this.isNew = isNew;
     this.#inspector = inspector;
   }
 
@@ -23,6 +25,12 @@ export class TaskHandle<R> implements Task<R> {
 
   async result(options?: ResultOptions): Promise<TaskResult<Unmarked<R>>> {
     return await this.#inspector.result(this.id, options) as TaskResult<Unmarked<R>>;
+  }
+
+  async value(options?: ResultOptions): Promise<Unmarked<R>> {
+    const { success, result, exception } = await this.result(options);
+    if (success) return result;
+    throw exception;
   }
 
   async info(): Promise<TaskInfo | null> {

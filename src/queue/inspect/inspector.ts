@@ -2,8 +2,10 @@ import type { Clock } from "../../base/clock.ts";
 import { millisecondsOrNull } from "../../base/duration.ts";
 import { StreaqCancelled, StreaqError, TimeoutError } from "../../base/errors.ts";
 import { checkId, randomId } from "../../base/id.ts";
+import { checkOptionNames, type OptionNames } from "../../base/known_options.ts";
 import type { Inspecting, Publishing } from "../../broker/contract/broker.ts";
-import type { Found } from "../../broker/contract/task.ts";
+import type { Payload } from "../../broker/contract/payload.ts";
+import type { Found, NewTask } from "../../broker/contract/task.ts";
 import type { RecordCodec } from "../records/record_codec.ts";
 import type { TaskRecord } from "../records/task_record.ts";
 import type { TaskResult } from "../records/task_result.ts";
@@ -29,6 +31,12 @@ export interface InspectorOptions {
   readonly clock: Clock;
 }
 
+const resultNames: OptionNames<ResultOptions> = { timeout: true, signal: true };
+const abortNames: OptionNames<AbortOptions> = { timeout: true, signal: true };
+const listNames: OptionNames<ListOptions> = { limit: true, priority: true };
+const sizeNames: OptionNames<SizeOptions> = { includeScheduled: true };
+const limitNames = { limit: true } as const;
+
 /** How many tasks or schedules are listed at most. */
 const maxListed = 10_000;
 /** How many dependencies and how many dependents of a task are listed at most. */
@@ -46,7 +54,9 @@ export class Inspector {
     return await this.#options.broker.state(checkId(id));
   }
 
-  async result(id: string, { timeout = null, signal }: ResultOptions = {}): Promise<TaskResult<unknown>> {
+  async result(id: string, options: ResultOptions = {}): Promise<TaskResult<unknown>> {
+    checkOptionNames(options, resultNames);
+    const { timeout = null, signal } = options;
     const { broker, codec, clock } = this.#options;
     const ms = millisecondsOrNull(timeout, "timeout");
     const waiting = new AbortController();
@@ -68,6 +78,15 @@ export class Inspector {
     }
   }
 
+  /** Whether the stored task, or its result, is the one that was sent. */
+  async isStored({ id, data }: Pick<NewTask, "id" | "data">, createdTime: number): Promise<boolean> {
+    const { broker, records } = this.#options;
+    const found = await broker.find(id, { relatives: 0 });
+    if (found) return isSame(found.data, data);
+    const [result] = await broker.results([id]);
+    return result ? records.readResult(id, result).createdTime === createdTime : false;
+  }
+
   async info(id: string): Promise<TaskInfo | null> {
     const { broker, codec } = this.#options;
     const found = await broker.find(checkId(id), { relatives: maxRelatives });
@@ -75,7 +94,9 @@ export class Inspector {
   }
 
   /** Aborts a task in any state; `false` when it had finished, or is unknown. */
-  async abort(id: string, { timeout = "5s", signal }: AbortOptions = {}): Promise<boolean> {
+  async abort(id: string, options: AbortOptions = {}): Promise<boolean> {
+    checkOptionNames(options, abortNames);
+    const { timeout = "5s", signal } = options;
     millisecondsOrNull(timeout, "timeout");
     const { broker, records } = this.#options;
     const found = await broker.find(checkId(id), { relatives: 0 });
@@ -86,7 +107,9 @@ export class Inspector {
     return await broker.abort({ taskId: id, ...result, mark: randomId() }, { signal });
   }
 
-  async graph(id: string, { limit = 100 }: { limit?: number | undefined } = {}): Promise<TaskGraph> {
+  async graph(id: string, options: { limit?: number | undefined } = {}): Promise<TaskGraph> {
+    checkOptionNames(options, limitNames);
+    const { limit = 100 } = options;
     return await explore(id, limit, this.#options);
   }
 
@@ -94,7 +117,9 @@ export class Inspector {
     return await this.#options.broker.unschedule(checkId(id), { withdraw: true });
   }
 
-  async schedules({ limit = 100 }: { limit?: number | undefined } = {}): Promise<Schedule[]> {
+  async schedules(options: { limit?: number | undefined } = {}): Promise<Schedule[]> {
+    checkOptionNames(options, limitNames);
+    const { limit = 100 } = options;
     const schedules = await this.#options.broker.schedules(checkLimit(limit, maxListed));
     return schedules.map((schedule) => {
       const { name, isStatic, expression, timeZone, priority, time, data } = schedule;
@@ -104,6 +129,7 @@ export class Inspector {
   }
 
   async list(status: TaskStatus, options: ListOptions = {}): Promise<(TaskInfo | TaskResult<unknown>)[]> {
+    checkOptionNames(options, listNames);
     const { limit = 100, priority } = options;
     const { broker, priorities } = this.#options;
     checkLimit(limit, maxListed);
@@ -127,9 +153,15 @@ export class Inspector {
     }
   }
 
-  async size({ includeScheduled = true }: SizeOptions = {}): Promise<number> {
+  async size(options: SizeOptions = {}): Promise<number> {
+    checkOptionNames(options, sizeNames);
+    const { includeScheduled = true } = options;
     return await this.#options.broker.size({ includeScheduled });
   }
+}
+
+function isSame(a: Payload, b: Payload): boolean {
+  return a === b || (typeof a !== "string" && a.length === b.length && a.every((byte, i) => byte === b[i]));
 }
 
 function infoOf(found: Found, { fnName, createdTime, args, kwargs }: TaskRecord): TaskInfo {

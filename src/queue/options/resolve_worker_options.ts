@@ -1,6 +1,8 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { milliseconds } from "../../base/duration.ts";
+import { StreaqError } from "../../base/errors.ts";
 import { randomId } from "../../base/id.ts";
+import { checkOptionNames, type OptionNames } from "../../base/known_options.ts";
 import { consoleLogger, type LeveledLogger, type Logger, safeLogger } from "../../base/log.ts";
 import type { ClientOptions, RedisClient } from "../../redis/mod.ts";
 import type { Lifespan } from "../context/lifespan.ts";
@@ -36,15 +38,54 @@ export interface ResolvedWorkerOptions<C> {
   readonly shutdownClock: Clock;
 }
 
+const names: OptionNames<WorkerOptions<unknown>> = {
+  redisUrl: true,
+  redisOptions: true,
+  redis: true,
+  queueName: true,
+  concurrency: true,
+  threadConcurrency: true,
+  prefetch: true,
+  priorities: true,
+  lifespan: true,
+  serializer: true,
+  signingSecret: true,
+  maxPayload: true,
+  timeZone: true,
+  handleSignals: true,
+  idleTimeout: true,
+  gracePeriod: true,
+  id: true,
+  logger: true,
+  clock: true,
+};
+
+/** Options that are not supported yet. */
+const planned = {
+  sentinelNodes: true,
+  sentinelMaster: true,
+  sentinelOptions: true,
+  clusterNodes: true,
+  interop: true,
+  history: true,
+} as const;
+
 /** A shorter lease would expire between two heartbeats. */
 const minIdleTimeout = 100;
 
 /**
  * Checks options and fills in the defaults.
  *
- * @throws {RangeError | TypeError} When an option is invalid.
+ * @throws {RangeError | TypeError} When an option is invalid, or there is no such option.
+ * @throws {StreaqError} When an option is not supported yet.
  */
 export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWorkerOptions<C> {
+  checkOptionNames(options, { ...names, ...planned });
+  for (const name in planned) {
+    // Switched off, they are supported.
+    if (!(options as Record<string, unknown>)[name]) continue;
+    throw new StreaqError(`Cannot use option "${name}": it is not supported yet`);
+  }
   const {
     redisUrl = "redis://localhost:6379",
     redisOptions = {},
@@ -61,7 +102,7 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     timeZone = "UTC",
     handleSignals = true,
     idleTimeout = "60s",
-    gracePeriod = 0,
+    gracePeriod = "8s",
     id = randomId().slice(0, 8),
     logger,
     clock = systemClock,

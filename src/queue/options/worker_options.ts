@@ -99,9 +99,9 @@ export interface WorkerOptions<C> {
    */
   idleTimeout?: Duration | undefined;
   /**
-   * How long running tasks may continue after a shutdown was requested.
+   * How long running tasks may continue after a shutdown was requested; `0` aborts them at once.
    *
-   * @default {0}
+   * @default {"8s"}
    */
   gracePeriod?: Duration | undefined;
   /** The worker's id in results and logs, a name like `queueName`; 8 random hex digits by default. */

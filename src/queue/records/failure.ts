@@ -47,7 +47,7 @@ export function describeFailure(thrown: unknown, depth = 0): FailureRecord {
 export function restoreFailure(record: unknown, depth = 0): Error {
   if (typeof record !== "object" || record === null) {
     const kind = record === null ? "null" : typeof record;
-    return new StreaqError(`Cannot read the failure of the task: expected an object, got ${kind}`);
+    return withJson(new StreaqError(`Cannot read the failure of the task: expected an object, got ${kind}`));
   }
   const { name, message, stack, cause } = record as Record<string, unknown>;
   const type = classes.get(text(name)) ?? Error;
@@ -55,11 +55,17 @@ export function restoreFailure(record: unknown, depth = 0): Error {
   if (error.name !== name && typeof name === "string") define(error, "name", name);
   define(error, "stack", typeof stack === "string" ? stack : `${text(name)}: ${text(message)}`);
   if (cause !== undefined && depth < maxCauses) define(error, "cause", restoreFailure(cause, depth + 1));
+  return withJson(error);
+}
+
+/** Gives an error a JSON form with its name, message, stack and cause: that of other errors is empty. */
+export function withJson<E extends Error>(error: E): E {
+  define(error, "toJSON", () => describeFailure(error));
   return error;
 }
 
 /** Whether a value is an error, also one of another realm. */
-function isErrorLike(value: unknown): value is object {
+export function isErrorLike(value: unknown): value is Error {
   try {
     if (value instanceof Error) return true;
   } catch {

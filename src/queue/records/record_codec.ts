@@ -1,17 +1,17 @@
-import { StreaqError } from "../../base/errors.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
 import type { NewSchedule } from "../../broker/contract/schedule.ts";
 import { argumentsFrom } from "../tasks/tuple.ts";
+import { type Call, Draft } from "./draft.ts";
 import { describeFailure } from "./failure.ts";
-import { jsonSerializer } from "./json_serializer.ts";
 import { packResult, unpackResult } from "./result_record.ts";
 import { SealedCodec, type SealedCodecOptions } from "./sealed_codec.ts";
 import {
+  checkCount,
   isArguments,
-  maxArguments,
   type NewTaskRecord,
   packTask,
   peekName,
+  readArguments,
   readDependencies,
   type TaskRecord,
   unpackTask,
@@ -38,13 +38,10 @@ const [taskLabel, resultLabel] = ["task", "result"];
 /** Encodes and decodes the stored data of a task: its record, its result, and the input that it pipes on. */
 export class RecordCodec {
   readonly #codec: SealedCodec;
-  /** JSON has no `undefined`, so a function that returns nothing has the result `null`. */
-  readonly #isJson: boolean;
 
   /** @throws {TypeError} When `signingSecret` is not one. */
   constructor(options: RecordCodecOptions) {
     this.#codec = new SealedCodec(options);
-    this.#isJson = options.serializer === jsonSerializer;
   }
 
   /** Whether records are bytes, not text. */
@@ -76,6 +73,11 @@ export class RecordCodec {
     return this.#codec.signer(data, scheduleLabel(schedule));
   }
 
+  /** Serialises the arguments of a call, for a record that is completed later. */
+  draft(call: Call): Draft {
+    return new Draft(call, this.#codec, taskLabel);
+  }
+
   /** The name in a task's record, without decoding the rest; `undefined` when it cannot be found. */
   peekName(data: Payload): string | undefined {
     return peekName(data);
@@ -100,7 +102,7 @@ export class RecordCodec {
   encodeInput({ taskId, fnName }: Pick<TaskResultFields, "taskId" | "fnName">, value: unknown): Payload {
     const subject = `the input piped from task ${fnName}`;
     const args = argumentsFrom(value);
-    checkCount(args, subject);
+    checkCount(args.length, subject);
     return this.#codec.encode(args, subject, inputLabel(taskId));
   }
 
@@ -124,7 +126,8 @@ export class RecordCodec {
         resultLabel,
       );
     }
-    const value = outcome.value === undefined && this.#isJson ? null : outcome.value;
+    // JSON has no `undefined`, so a function that returns nothing has the result `null`.
+    const value = outcome.value === undefined && this.#codec.isJson ? null : outcome.value;
     const record = packResult(fields, true, value, dependencies);
     return this.#codec.encode(record, `the result of task ${fields.fnName}`, resultLabel);
   }
@@ -141,9 +144,8 @@ export class RecordCodec {
 
   #encodeTask(taskId: string, task: NewTaskRecord, label: string): Payload {
     const subject = `the arguments of task ${task.fnName}`;
-    const args = trim(task.args);
-    checkCount(args, subject);
-    return this.#codec.encode(packTask(taskId, args === task.args ? task : { ...task, args }), subject, label);
+    const args = readArguments(task.args, subject);
+    return this.#codec.encode(packTask(taskId, { ...task, args }), subject, label);
   }
 
   #decodeRecord(data: Payload, kind: RecordKind, taskId: string, label: string): Readonly<Record<string, unknown>> {
@@ -163,16 +165,4 @@ function inputLabel(previous: string): string {
 
 function scheduleLabel({ expression, timeZone }: SignedSchedule): string {
   return `schedule ${JSON.stringify([expression, timeZone])}`;
-}
-
-/** Drops trailing `undefined` arguments: JSON would turn them into `null`, and defaults would not apply. */
-function trim(args: readonly unknown[]): readonly unknown[] {
-  let length = args.length;
-  while (length > 0 && args[length - 1] === undefined) length--;
-  return length === args.length ? args : args.slice(0, length);
-}
-
-function checkCount(args: readonly unknown[], subject: string): void {
-  if (args.length <= maxArguments) return;
-  throw new StreaqError(`Cannot store ${subject}: expected at most ${maxArguments} arguments, got ${args.length}`);
 }

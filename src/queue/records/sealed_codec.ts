@@ -22,6 +22,8 @@ export class SealedCodec {
   readonly #serializer: Serializer;
   readonly #maxPayload: number;
   readonly #signature: Signature | null;
+  /** Whether the serializer is the default one. */
+  readonly isJson: boolean;
   /** Whether records are bytes. JSON without a signature stays text, which saves a conversion. */
   readonly binary: boolean;
 
@@ -30,7 +32,8 @@ export class SealedCodec {
     this.#serializer = serializer;
     this.#maxPayload = maxPayload;
     this.#signature = signingSecret === undefined ? null : new Signature(signingSecret);
-    this.binary = serializer !== jsonSerializer || this.#signature !== null;
+    this.isJson = serializer === jsonSerializer;
+    this.binary = !this.isJson || this.#signature !== null;
   }
 
   /**
@@ -41,12 +44,44 @@ export class SealedCodec {
    * @throws {StreaqError} When the value cannot be serialised, or is too large.
    */
   encode(value: unknown, subject: string, label: string): Payload {
-    let data: Payload;
+    return this.seal(this.serialize(value, subject), subject, label);
+  }
+
+  /**
+   * Serialises a value.
+   *
+   * @param subject Names the value in an error.
+   * @throws {StreaqError} When that is not possible.
+   */
+  serialize(value: unknown, subject: string): string | Uint8Array {
     try {
-      data = this.#serialize(value);
+      return this.#check(this.#serializer.serialize(value));
     } catch (cause) {
       throw new StreaqError(`Cannot serialise ${subject}: ${explain(cause)}`, { cause });
     }
+  }
+
+  /**
+   * Restores a copy of a value that {@linkcode serialize} serialised.
+   *
+   * @throws {StreaqError} When that is not possible.
+   */
+  copy(data: string | Uint8Array, subject: string): unknown {
+    try {
+      return this.#serializer.deserialize(typeof data === "string" ? encoder.encode(data) : data);
+    } catch {
+      // The parser's own message may quote the payload.
+      throw new StreaqError(`Cannot serialise ${subject}: the serializer cannot deserialise them again`);
+    }
+  }
+
+  /**
+   * Makes a record of serialised data.
+   *
+   * @throws {StreaqError} When it is too large.
+   */
+  seal(serialised: string | Uint8Array, subject: string, label: string): Payload {
+    const data = this.#toPayload(serialised);
     if (!exceeds(data, this.#maxPayload)) return this.#seal(data, label);
     throw new StreaqError(
       `Cannot store ${subject}: expected at most ${this.#maxPayload} bytes (maxPayload), got ${byteLength(data)}`,
@@ -58,7 +93,7 @@ export class SealedCodec {
    */
   encodeFailure(record: unknown, label: string): Payload {
     try {
-      return this.#seal(this.#serialize(record), label);
+      return this.#seal(this.#toPayload(this.#check(this.#serializer.serialize(record))), label);
     } catch {
       // The task must complete, even if its serializer cannot read the failure.
       return this.#seal(this.#toPayload(JSON.stringify(record)), label);
@@ -87,15 +122,13 @@ export class SealedCodec {
     return typeof sealed === "string" ? "none" : this.#signature.signer(sealed, label);
   }
 
-  #serialize(value: unknown): Payload {
-    return this.#toPayload(this.#serializer.serialize(value));
+  /** @throws {TypeError} When the serializer returned something else than it should. */
+  #check(data: string | Uint8Array): string | Uint8Array {
+    if (typeof data === "string" || data instanceof Uint8Array) return data;
+    throw new TypeError(`Expected a string or a Uint8Array from the serializer, got ${typeof data}`);
   }
 
-  /** @throws {TypeError} When the serializer returned something else than it should. */
   #toPayload(data: string | Uint8Array): Payload {
-    if (typeof data !== "string" && !(data instanceof Uint8Array)) {
-      throw new TypeError(`Expected a string or a Uint8Array from the serializer, got ${typeof data}`);
-    }
     return typeof data === "string" && this.binary ? encoder.encode(data) : data;
   }
 

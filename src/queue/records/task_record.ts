@@ -1,3 +1,4 @@
+import { StreaqError } from "../../base/errors.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
 import { unreadable } from "./unreadable.ts";
 
@@ -26,17 +27,20 @@ export type NewTaskRecord =
   };
 
 /** How many dependencies a record lists at most. */
-const maxDependencies = 100;
+export const maxDependencies = 100;
 
 /** No runtime calls a function with more arguments. An array with holes claims any length in a few bytes. */
-export const maxArguments = 65_535;
+const maxArguments = 65_535;
 
 /** How much of a record is searched for its name, in characters or bytes. */
 const headLength = 1024;
 
 const decoder = new TextDecoder();
 
-/** Packs a task into the object that is stored. The name comes first, for {@linkcode peekName}. */
+/**
+ * Packs a task into the object that is stored. The name comes first, for {@linkcode peekName}. A `Draft` writes the same
+ * fields, in the same order.
+ */
 export function packTask(taskId: string, task: NewTaskRecord): Record<string, unknown> {
   const { fnName, args, kwargs, createdTime, expire = null, previous, next, dependencies = [] } = task;
   const record: Record<string, unknown> = { f: fnName, a: args, k: kwargs, t: createdTime, i: taskId };
@@ -72,6 +76,25 @@ export function unpackTask(taskId: string, record: Readonly<Record<string, unkno
     next: T as string | undefined,
     dependencies: readDependencies(d),
   };
+}
+
+/**
+ * The arguments of a call without trailing `undefined`: JSON would turn that into `null`, and defaults would not apply.
+ *
+ * @param subject Names them in an error.
+ * @throws {StreaqError} When there are too many.
+ */
+export function readArguments(args: readonly unknown[], subject: string): readonly unknown[] {
+  let length = args.length;
+  while (length > 0 && args[length - 1] === undefined) length--;
+  checkCount(length, subject);
+  return length === args.length ? args : args.slice(0, length);
+}
+
+/** @throws {StreaqError} When there are more arguments than a function can be called with. */
+export function checkCount(count: number, subject: string): void {
+  if (count <= maxArguments) return;
+  throw new StreaqError(`Cannot store ${subject}: expected at most ${maxArguments} arguments, got ${count}`);
 }
 
 /** Whether a value is an array that a function can be called with. */

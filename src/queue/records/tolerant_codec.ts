@@ -3,6 +3,7 @@ import type { Payload } from "../../broker/contract/payload.ts";
 import type { NewResult, RecordReader } from "../../broker/contract/result.ts";
 import type { Definition } from "../tasks/definition.ts";
 import { defaultTtl } from "../tasks/resolve_task_options.ts";
+import { withJson } from "./failure.ts";
 import type { RecordCodec, SignedSchedule } from "./record_codec.ts";
 import type { TaskRecord } from "./task_record.ts";
 import { failure, type TaskResult } from "./task_result.ts";
@@ -63,7 +64,7 @@ export class TolerantCodec implements RecordReader {
     } catch (error) {
       const { fnName, createdTime } = unknownRecord;
       const times = { createdTime, enqueueTime: 0, startTime: 0, finishTime: 0 };
-      return failure({ taskId, fnName, ...times, tries: 0, workerId: "" }, error as Error);
+      return failure({ taskId, fnName, ...times, tries: 0, workerId: "" }, withJson(error as Error));
     }
   }
 

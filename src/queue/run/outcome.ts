@@ -1,4 +1,5 @@
-import { StreaqError, StreaqRetry } from "../../base/errors.ts";
+import { isRetry, StreaqError, StreaqRetry } from "../../base/errors.ts";
+import { isErrorLike } from "../records/failure.ts";
 import type { Execution } from "./execution.ts";
 
 /** The worker shuts down, and its tasks are to stop. */
@@ -36,15 +37,6 @@ export function showTries(tries: number): string {
   return tries === 1 ? "1 try" : `${tries} tries`;
 }
 
-function isRetry(thrown: unknown): thrown is StreaqRetry {
-  try {
-    return thrown instanceof StreaqRetry;
-  } catch {
-    // A revoked proxy allows not even that.
-    return false;
-  }
-}
-
 function retry({ tries, definition }: Execution, error: StreaqRetry): Outcome {
   const { fnName, options: { maxTries } } = definition!;
   try {
@@ -53,8 +45,10 @@ function retry({ tries, definition }: Execution, error: StreaqRetry): Outcome {
       const { schedule, delay } = new StreaqRetry("", { schedule: error.schedule, delay: error.delay });
       return { kind: "retry", error, until: schedule ?? delay ?? tries ** 2 * 1000 };
     }
+    const { cause } = error;
+    if (isErrorLike(cause)) return { kind: "failed", error: cause };
     const message = `Task ${fnName} was given up after ${showTries(maxTries)}: ${error.message}`;
-    return { kind: "failed", error: new StreaqError(message, { cause: error.cause ?? error }) };
+    return { kind: "failed", error: new StreaqError(message, { cause: cause ?? error }) };
   } catch (refusal) {
     return { kind: "failed", error: refusal };
   }

@@ -1,5 +1,6 @@
 import { millisecondsOrNull } from "../../base/duration.ts";
 import { StreaqError } from "../../base/errors.ts";
+import { checkOptionNames, type OptionNames } from "../../base/known_options.ts";
 import type { TaskOptions } from "./task_options.ts";
 
 /** {@linkcode TaskOptions} with all defaults filled in; durations are milliseconds. */
@@ -13,16 +14,29 @@ export interface ResolvedTaskOptions {
   readonly thread: string | undefined;
 }
 
+/** The names of the options of a task. */
+export const taskOptionNames: OptionNames<TaskOptions> = {
+  expire: true,
+  maxTries: true,
+  name: true,
+  silent: true,
+  timeout: true,
+  ttl: true,
+  unique: true,
+  thread: true,
+};
+
 /** How long results are kept by default, in milliseconds; also those of tasks that are not registered here. */
 export const defaultTtl = 300_000;
 
 /**
  * Checks options and fills in the defaults.
  *
- * @throws {RangeError | TypeError} When an option is invalid.
+ * @throws {RangeError | TypeError} When an option is invalid, or there is no such option.
  * @throws {StreaqError} When options contradict each other.
  */
 export function resolveTaskOptions(options: TaskOptions): ResolvedTaskOptions {
+  checkOptionNames(options, taskOptionNames);
   const { expire = null, maxTries = 3, silent = false, timeout = null, ttl = defaultTtl, unique = false, thread } =
     options;
   if (maxTries !== null && !(Number.isSafeInteger(maxTries) && maxTries > 0)) {

@@ -1,4 +1,4 @@
-import { StreaqRetry } from "../../base/errors.ts";
+import { isRetry, StreaqRetry } from "../../base/errors.ts";
 import { describeFailure, type FailureRecord, restoreFailure } from "../records/failure.ts";
 
 /** A thrown value, in a form that survives structured cloning. */
@@ -13,7 +13,7 @@ type RetryFields = Pick<StreaqRetry, "delay" | "schedule">;
 /** Describes a thrown value. */
 export function describeThrown(thrown: unknown): ThrownRecord {
   const failure = describeFailure(thrown);
-  if (!isRetry(thrown, failure)) return { failure };
+  if (!isRetry(thrown)) return { failure };
   const { delay, schedule } = thrown;
   return { failure, retry: { delay, schedule } };
 }
@@ -36,9 +36,4 @@ function restoreRetry(restored: Error, retry: RetryFields): Error {
     // An error that only looks like a StreaqRetry may have an invalid delay, which then is the failure.
     return error as Error;
   }
-}
-
-/** Also compares the name, as the module may use another copy of the library. */
-function isRetry(thrown: unknown, { name }: FailureRecord): thrown is StreaqRetry {
-  return thrown instanceof StreaqRetry || (thrown instanceof Error && name === "StreaqRetry");
 }

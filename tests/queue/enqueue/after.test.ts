@@ -184,7 +184,7 @@ behaviour("a dependent task", (stage) => {
     const [good, bad] = await Promise.all([first.result(), second.result()]);
     assertEquals([good!.success, bad!.success], [true, false]);
     assert(good!.enqueueTime >= opened - 5, "it was queued when its dependency had succeeded");
-    assertStringIncludes(bad!.exception.message, "expired: it was not started within 400 ms");
+    assertStringIncludes(bad!.exception!.message, "expired: it was not started within 400 ms");
     assertEquals(ran, ["patient"]);
     await run.stop();
     await stage.assertClean(worker);

@@ -133,7 +133,7 @@ behaviour("a task with a failed dependency", (stage) => {
     const task = await job.enqueue("task").start({ after: [slow.id, one.id, two.id] });
     const run = running(worker);
     const { exception } = await task.result();
-    assert([one.id, two.id].some((id) => exception.message.includes(`task ${id}, on which`)), exception.message);
+    assert([one.id, two.id].some((id) => exception!.message.includes(`task ${id}, on which`)), exception!.message);
     assertEquals(await slow.status(), "running");
     assertEquals((await slow.info())!.dependents.size, 0);
     open();

@@ -127,10 +127,10 @@ behaviour("many dependent tasks", (stage) => {
     }));
     const last = await job.enqueue(-1).start({ after: tasks.map(({ id }) => id) });
     const run = running(worker);
-    assertStringIncludes((await last.result({ timeout: "20s" })).exception.message, top.id);
+    assertStringIncludes((await last.result({ timeout: "20s" })).exception!.message, top.id);
     await eventually(async () => await worker.queueSize() === 0);
     const messages = new Set<string>();
-    for (const task of tasks) messages.add((await task.result()).exception.message.replace(task.id, "id"));
+    for (const task of tasks) messages.add((await task.result()).exception!.message.replace(task.id, "id"));
     assertEquals([...messages], [`Task id was not run: task ${top.id}, on which it depends, failed`]);
     assertEquals(ran, []);
     await run.stop();

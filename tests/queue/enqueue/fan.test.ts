@@ -47,7 +47,7 @@ behaviour("fan-out from a task", (stage) => {
       const gather = worker.task(async (ids: string[]) => {
         ran.push("gather");
         const results = await Promise.all(ids.map((id) => worker.resultById<number>(id)));
-        return results.reduce((sum, { result }) => sum + result, 0);
+        return results.reduce((sum, { result }) => sum + result!, 0);
       }, { name: "gather" });
       const scatter = worker.task(async (count: number) => {
         // With free slots the first tasks can finish before the last ones are sent.
@@ -59,7 +59,7 @@ behaviour("fan-out from a task", (stage) => {
       }, { name: "scatter" });
       const task = await scatter.enqueue(count);
       await worker.run({ burst: true });
-      const { result, tries } = await worker.resultById<number>((await task.result()).result);
+      const { result, tries } = await worker.resultById<number>(await task.value());
       assertEquals([result, tries], [count * (count - 1) / 2, 1]);
       assertEquals([ran[0], ran.length, ran.at(-1)], ["scatter", count + 2, "gather"]);
       assertEquals([worker.counters.completed, await worker.queueSize()], [count + 2, 0]);
@@ -79,7 +79,7 @@ behaviour("fan-out from a task", (stage) => {
     const task = await lead.enqueue();
     await worker.run({ burst: true });
     assertEquals(ran, ["scheduled", "follow"]);
-    assert((await worker.resultById((await task.result()).result)).success);
+    assert((await worker.resultById(await task.value())).success);
     await stage.assertClean(worker);
   });
 
@@ -112,7 +112,7 @@ behaviour("fan-out from a task", (stage) => {
     for (const id of [gathered.id, last.id]) {
       assertEquals(await worker.statusById(id), "done");
       const { exception } = await worker.resultById(id);
-      assertEquals(exception.message, `Task ${id} was not run: task ${tasks[500]!.id}, on which it depends, failed`);
+      assertEquals(exception!.message, `Task ${id} was not run: task ${tasks[500]!.id}, on which it depends, failed`);
     }
     assertEquals([ran.length, ran.filter((n) => n < 0), await worker.queueSize()], [999, [], 0]);
     await stage.assertClean(worker);

@@ -134,7 +134,7 @@ behaviour("a pipeline", (stage) => {
     const first = double.enqueue(1).start({ after: top.id });
     const task = await first.pipe(double).pipe(note);
     for (const id of [first.id, task.id]) {
-      assertStringIncludes((await worker.resultById(id)).exception.message, top.id);
+      assertStringIncludes((await worker.resultById(id)).exception!.message, top.id);
     }
     assertEquals(await worker.queueSize(), 0);
     await stage.assertClean(worker);

@@ -71,7 +71,7 @@ behaviour("a pipeline with an unsuccessful step", (stage) => {
       const { exception } = await (await first).result();
       assertInstanceOf(exception, StreaqError, name);
       assertStringIncludes(exception.message, name);
-      assertStringIncludes((await task.result()).exception.message, first.id);
+      assertStringIncludes((await task.result()).exception!.message, first.id);
     }
     assertEquals(runs, []);
     await stage.assertClean(worker);
@@ -153,7 +153,7 @@ behaviour("a pipeline with an unsuccessful step", (stage) => {
     await eventually(async () => await blocker.status() === "running" && await late.status() === "queued");
     await clockPasses(Date.now() + 300);
     open();
-    assertStringIncludes((await (await late).result()).exception.message, "expired: it was not started within 300 ms");
+    assertStringIncludes((await (await late).result()).exception!.message, "expired: it was not started within 300 ms");
     await assertFailedWith(late, last);
     await run.stop();
     assertEquals(runs, []);

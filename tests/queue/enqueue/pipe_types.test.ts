@@ -76,8 +76,11 @@ async function piped(): Promise<void> {
   same<[typeof x, typeof y], [number, number]>(true);
   const mixed: Tuple<[number, string]> = tuple(1, "a");
   same<(typeof mixed)[1], string>(true);
-  const { result } = await (await tuplify.enqueue(3)).result();
-  same<typeof result, [number, number]>(true);
+  const stored = await tuplify.enqueue(3);
+  const { result } = await stored.result();
+  same<typeof result, [number, number] | undefined>(true);
+  const value = await stored.value();
+  same<typeof value, [number, number]>(true);
 
   const graph: TaskGraph = await worker.graph(sum.id, { limit: 10 });
   const success: boolean | null = graph.nodes[0]!.success;

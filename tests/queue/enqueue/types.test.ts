@@ -96,12 +96,17 @@ async function inferred(): Promise<void> {
   same<typeof all, [Task<number>, Task<string>]>(true);
   const request: EnqueueRequest<number> = sleeper.enqueue(1);
 
-  // A result can be used without narrowing the union.
+  // Results are a union; taken apart, `success` narrows the other two.
   const result = await task.result({ timeout: "5s", signal: new AbortController().signal });
   if (result.success) same<typeof result.result, number>(true);
   else same<typeof result.exception, Error>(true);
-  same<typeof result.result, number>(true);
-  same<typeof result.exception, Error>(true);
+  same<typeof result.result, number | undefined>(true);
+  same<typeof result.exception, Error | undefined>(true);
+  const { success, result: plain2, exception } = result;
+  if (success) same<typeof plain2, number>(true);
+  else same<typeof exception, Error>(true);
+  const value = await task.value({ timeout: "5s", signal: new AbortController().signal });
+  same<typeof value, number>(true);
   const byId: TaskResult<number> = await worker.resultById<number>(task.id, { timeout: null });
   const info: TaskInfo | null = await task.info();
   const status: TaskStatus = await task.status();

@@ -1,6 +1,6 @@
 import { it } from "node:test";
 import { inspect } from "node:util";
-import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { StreaqError, TimeoutError } from "../../../src/base/errors.ts";
 import { eventually } from "../../support/poll.ts";
 import { gate, settled } from "../../support/promises.ts";
@@ -27,7 +27,8 @@ behaviour("result()", (stage) => {
     const { createdTime, enqueueTime, startTime, finishTime } = result;
     assert(createdTime >= before && enqueueTime >= before - 5 && startTime >= createdTime);
     assert(startTime <= begun && finished <= finishTime && finishTime <= Date.now());
-    assertThrows(() => result.exception, StreaqError, task.id);
+    assert("exception" in result && result.exception === undefined);
+    assertEquals(await task.value(), 42);
   });
 
   it("returns the exception of a failed task, with its cause", async () => {
@@ -43,20 +44,35 @@ behaviour("result()", (stage) => {
     assertEquals([result.exception.name, result.exception.message], ["RangeError", "too far"]);
     assertStringIncludes(result.exception.stack!, "result.test.ts");
     assertEquals((result.exception.cause as Error).message, "because");
-    assertThrows(() => result.result, StreaqError, task.id);
+    assert("result" in result && result.result === undefined);
+    const thrown = await assertRejects(() => task.value({ timeout: 1000 }), RangeError, "too far");
+    assertEquals((thrown.cause as Error).message, "because");
   });
 
-  it("returns an object that can be inspected and serialised as JSON", async () => {
+  it("is plain data: it can be taken apart, spread, logged, cloned and turned into JSON", async () => {
     const worker = await stage.worker();
     const maybe = worker.task(function maybe(fail: boolean) {
-      if (fail) throw new Error("no");
+      if (fail) throw new Error("no", { cause: new TypeError("because", { cause: "text" }) });
       return { a: 1 };
     });
     const tasks = await worker.enqueueMany([maybe.enqueue(false), maybe.enqueue(true)]);
     await worker.run({ burst: true });
     const [good, bad] = await Promise.all(tasks.map((task) => task.result()));
-    assertEquals(JSON.parse(JSON.stringify(good)).result, { a: 1 });
-    assertEquals(JSON.parse(JSON.stringify(bad)).exception, { name: "Error", message: "no" });
+    const { success, result, exception } = good!;
+    assertEquals([success, result, exception], [true, { a: 1 }, undefined]);
+    assertEquals({ ...good }, good);
+    assertEquals(structuredClone(good), good);
+    const [listed] = (await worker.getTasksByStatus("done")).filter(({ success }) => !success);
+    for (const failed of [bad!, { ...bad! }, listed!]) {
+      const json = JSON.parse(JSON.stringify(failed));
+      assertEquals([json.success, json.taskId], [false, bad!.taskId]);
+      const { stack, cause, ...rest } = json.exception;
+      assertEquals(rest, { name: "Error", message: "no" });
+      assertStringIncludes(stack, "result.test.ts");
+      assertEquals([cause.name, cause.message, cause.cause.message], ["TypeError", "because", "Thrown: text"]);
+      assertStringIncludes(inspect(failed), "because");
+    }
+    assertEquals(structuredClone(bad!).exception!.message, "no");
     for (const result of [good, bad]) assertStringIncludes(inspect(result), "taskId");
   });
 

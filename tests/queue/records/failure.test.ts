@@ -38,7 +38,7 @@ behaviour("a failure", (stage) => {
       const task = await fail.enqueue();
       await worker.run({ burst: true });
       const { exception } = await task.result();
-      assertEquals([exception.name, exception.message], [name, message]);
+      assertEquals([exception!.name, exception!.message], [name, message]);
       assert(exception instanceof type);
     });
   }
@@ -63,7 +63,7 @@ behaviour("a failure", (stage) => {
     await worker.run({ burst: true });
     for (const task of tasks) {
       const { exception } = await task.result();
-      assertStringIncludes(exception.message, "Cannot serialise the result of task give");
+      assertStringIncludes(exception!.message, "Cannot serialise the result of task give");
     }
     assertEquals(worker.counters, { completed: 0, failed: values.length, retried: 0, aborted: 0, relinquished: 0 });
     assertEquals(lines.with("×").length, values.length);
@@ -78,7 +78,7 @@ behaviour("a failure", (stage) => {
     }, { name: "loud" });
     const tasks = await worker.enqueueMany([big.enqueue(), loud.enqueue()]);
     await worker.run({ burst: true });
-    assertStringIncludes((await tasks[0].result()).exception.message, "at most 1000 bytes (maxPayload)");
-    assertStringIncludes((await tasks[1].result()).exception.message, "yyy");
+    assertStringIncludes((await tasks[0].result()).exception!.message, "at most 1000 bytes (maxPayload)");
+    assertStringIncludes((await tasks[1].result()).exception!.message, "yyy");
   });
 });

@@ -216,7 +216,7 @@ behaviour("abort()", (stage) => {
     const ids = [...tasks.map(({ id }) => id), unsent.id, "unknown"];
     assertEquals(await Promise.all(ids.map((id) => worker.abortById(id))), ids.map(() => false));
     assertEquals((await tasks[0].result()).result, 1);
-    assertEquals((await tasks[1].result()).exception.message, "zero");
+    assertEquals((await tasks[1].result()).exception!.message, "zero");
     assertEquals(await worker.statusById("unknown"), "missing");
     assertEquals((await (await unsent).info())?.args, [2]);
     assertEquals(await worker.abortById(unsent.id), true);

@@ -7,8 +7,10 @@ import { gate } from "../../support/promises.ts";
 import { behaviour } from "../behaviour.ts";
 import { nextTurn, receivesEvents, running, sleep, untilAborted } from "../stage.ts";
 
-/** Whether the result of a task says that it was aborted. */
-async function wasAborted(task: { result(): Promise<{ success: boolean; exception: Error }> }): Promise<boolean> {
+/** Whether a task was aborted, by its result. */
+async function wasAborted(
+  task: { result(): Promise<{ success: boolean; exception: Error | undefined }> },
+): Promise<boolean> {
   const result = await task.result();
   return !result.success && result.exception instanceof StreaqCancelled;
 }

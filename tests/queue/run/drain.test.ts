@@ -35,7 +35,7 @@ describe("Worker.drain()", () => {
     });
     const map = worker.task(async function map(values: number[]): Promise<number[]> {
       const tasks = await worker.enqueueMany(values.map((value) => double.enqueue(value)));
-      return (await Promise.all(tasks.map((task) => task.result({ timeout: "5s" })))).map(({ result }) => result);
+      return await Promise.all(tasks.map((task) => task.value({ timeout: "5s" })));
     });
     const task = await map.enqueue([1, 2, 3]);
     await worker.drain();
@@ -85,7 +85,7 @@ describe("Worker.drain()", () => {
     const task = await own.enqueue();
     await worker.drain();
     assertEquals(
-      (await task.result()).exception.message,
+      (await task.result()).exception!.message,
       `Cannot drain worker ${worker.id} from one of its own tasks`,
     );
   });

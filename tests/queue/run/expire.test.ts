@@ -154,7 +154,7 @@ behaviour("expire", (stage) => {
     ]);
     await clockPasses(Date.now() + 100);
     await worker.run({ burst: true });
-    for (const task of tasks) assertStringIncludes((await task.result()).exception.message, "100 ms");
+    for (const task of tasks) assertStringIncludes((await task.result()).exception!.message, "100 ms");
     assertEquals([(await patient.result()).success, runs], [true, 1]);
     await stage.assertClean(worker);
   });
@@ -170,7 +170,7 @@ behaviour("expire", (stage) => {
     await clockPasses(Date.now() + 50);
     await worker.run({ burst: true });
     assertEquals((await patient.result()).result, "ran");
-    assertStringIncludes((await hasty.result()).exception.message, "50 ms");
+    assertStringIncludes((await hasty.result()).exception!.message, "50 ms");
     await stage.assertClean(worker);
   });
 });

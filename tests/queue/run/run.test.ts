@@ -92,7 +92,7 @@ behaviour("run()", (stage) => {
     const other = await stage.worker({ queueName: worker.queueName });
     const task = await other.task(() => 1, { name: "elsewhere" }).enqueue();
     await worker.run({ burst: true });
-    assertStringIncludes((await task.result()).exception.message, "elsewhere");
+    assertStringIncludes((await task.result()).exception!.message, "elsewhere");
     await stage.assertClean(worker);
   });
 });

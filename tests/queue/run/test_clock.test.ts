@@ -74,7 +74,7 @@ describe("a worker with a TestClock", () => {
     const task = await mail.enqueue();
     await clock.advance("11m");
     await worker.drain();
-    assertEquals((await task.result()).exception.message, "Task mail expired: it was not started within 600000 ms");
+    assertEquals((await task.result()).exception!.message, "Task mail expired: it was not started within 600000 ms");
   });
 
   it("keeps a result for as long as its ttl", async () => {

@@ -132,7 +132,7 @@ behaviour("unique", (stage) => {
     const second = await only.enqueue("second");
     await eventually(() => runs === 2);
     const { exception, tries } = await first.result();
-    assertStringIncludes(exception.message, second.id);
+    assertStringIncludes(exception!.message, second.id);
     assertEquals([tries, runs], [1, 2]);
     open();
     assertEquals((await second.result()).success, true);
@@ -167,7 +167,7 @@ behaviour("the lock of a unique task", (stage) => {
       for (const ms of [0, 600, 1200]) {
         await clockPasses(started + ms);
         const { exception } = await (await task.enqueue(false)).result();
-        assertStringIncludes(exception.message, first.id);
+        assertStringIncludes(exception!.message, first.id);
       }
       assertEquals(runs, 1);
       open();
@@ -271,7 +271,7 @@ behaviour("the lock of a unique task", (stage) => {
     // The earlier run settles, and what it sends is handled before the next request of its worker.
     await nextTurn();
     const { exception } = await (await task.enqueue()).result({ timeout: "10s" });
-    assertStringIncludes(exception.message, held.id);
+    assertStringIncludes(exception!.message, held.id);
     after.open();
     assertEquals([(await held.result()).success, runs], [true, 2]);
     await next.stop();

@@ -25,7 +25,7 @@ behaviour("a custom serializer", (stage) => {
     await worker.run({ burst: true });
     for (const [good, bad] of [await waiting, await Promise.all(tasks.map((task) => task.result()))]) {
       assertEquals(good!.result, { half: 2 });
-      assertEquals(bad!.exception.message, "odd");
+      assertEquals(bad!.exception!.message, "odd");
     }
     await stage.assertClean(worker);
   });
@@ -55,7 +55,7 @@ behaviour("a custom serializer", (stage) => {
     });
     const task = await worker.task(() => 1, { name: "one" }).enqueue();
     await worker.run({ burst: true });
-    assertStringIncludes((await task.result()).exception.message, "the serializer cannot deserialise it");
+    assertStringIncludes((await task.result()).exception!.message, "the serializer cannot deserialise it");
   });
 });
 

@@ -134,7 +134,7 @@ behaviour("a job with a schedule", (stage) => {
     const first = Math.ceil(Date.now() / 5000) * 5000;
     const delayed = await one.plain.enqueue().start({ schedule: new Date(first + 50) });
     await eventually(() => runs.length >= 2000, { timeout: 40_000 });
-    const { result: before } = await delayed.result();
+    const before = await delayed.value();
     await Promise.all(all.map((run) => run.stop()));
     assertEquals(new Set(runs).size, runs.length);
     assert(before <= 1000, `a delayed task ran after ${before} occurrences`);

@@ -28,7 +28,7 @@ behaviour("a delayed task", (stage) => {
     ]);
     assertEquals([await delayed.status(), await scheduled.status()], ["scheduled", "scheduled"]);
     assert(Math.abs((await scheduled.info())!.scheduled!.getTime() - start - 1100) < 1);
-    const times = [(await delayed.result()).result - start, (await scheduled.result()).result - start];
+    const times = [(await delayed.result()).result! - start, (await scheduled.result()).result! - start];
     assert(times[0]! >= 1000 && times[0]! < 5000, `${times[0]} ms`);
     assert(times[1]! >= 1100 && times[1]! < 5000, `${times[1]} ms`);
     const { enqueueTime } = await scheduled.result();

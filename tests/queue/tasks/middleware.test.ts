@@ -62,7 +62,7 @@ behaviour("middleware()", (stage) => {
     const [again, failed] = await worker.enqueueMany([tries.enqueue("retry"), tries.enqueue("fail")]);
     await worker.run({ burst: true });
     assertEquals((await again.result()).result, 2);
-    assertEquals((await failed.result()).exception.message, "refused");
+    assertEquals((await failed.result()).exception!.message, "refused");
   });
 
   it("is composed once per task and run, however often the task runs", async () => {

@@ -101,7 +101,7 @@ behaviour("a task in a thread", (stage) => {
 
   it("fails if it ends its thread, and the next task gets another thread", async () => {
     const { run } = await setUp();
-    assertStringIncludes((await (await tasks.die.enqueue()).result()).exception.message, "die");
+    assertStringIncludes((await (await tasks.die.enqueue()).result()).exception!.message, "die");
     assertEquals((await (await tasks.spin.enqueue(1)).result()).success, true);
     await run.stop();
   });
@@ -122,7 +122,7 @@ behaviour("a task in a thread", (stage) => {
   it("cannot enqueue if the worker of its module has another queue", async () => {
     const { worker, run } = await setUp();
     const { exception } = await (await tasks.enqueue.enqueue()).result();
-    assertStringIncludes(exception.message, `queue ${worker.queueName}, got default`);
+    assertStringIncludes(exception!.message, `queue ${worker.queueName}, got default`);
     await run.stop();
   });
 

@@ -1,0 +1,119 @@
+import { describe, it } from "node:test";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { kwargs } from "../../../mod.ts";
+import { StreaqError } from "../../../src/base/errors.ts";
+import { jsonSerializer } from "../../../src/queue/records/json_serializer.ts";
+import { RecordCodec } from "../../../src/queue/records/record_codec.ts";
+import { richSerializer } from "../../../src/queue/records/rich_serializer.ts";
+import type { Serializer } from "../../../src/queue/records/serializer.ts";
+import { packTask } from "../../../src/queue/records/task_record.ts";
+import { behaviour } from "../behaviour.ts";
+
+const custom: Serializer = {
+  serialize: (value) => new TextEncoder().encode(JSON.stringify(value)),
+  deserialize: (data) => JSON.parse(new TextDecoder().decode(data)),
+};
+
+behaviour("enqueue()", (stage) => {
+  for (
+    const [what, options] of Object.entries({
+      "JSON": {},
+      "signed JSON": { signingSecret: "s3cret" },
+      "richSerializer": { serializer: richSerializer },
+      "a serializer of one's own": { serializer: custom },
+    })
+  ) {
+    it(`serialises its arguments at once, with ${what}`, async () => {
+      const worker = await stage.worker(options);
+      const seen: unknown[] = [];
+      const note = worker.task((...args: unknown[]) => void seen.push(args), { name: "note" });
+      const order = { lines: [1], note: "" };
+      const requests = [
+        note.enqueue(order),
+        note.enqueue(order).start({ id: "later" }),
+        worker.enqueueUnsafe("note", kwargs(order)),
+      ];
+      const piped = note.enqueue(order).pipe(note as never, order);
+      order.lines.push(2);
+      order.note = "changed";
+      await worker.enqueueMany(requests);
+      await piped;
+      await worker.run({ burst: true });
+      const expected = { lines: [1], note: "" };
+      // The task that the other one is piped into takes only the named arguments, or also `null`.
+      assertEquals(seen.slice(0, 4), [[expected], [expected], [expected], [expected]]);
+      assertEquals((seen[4] as unknown[]).at(-1), expected);
+    });
+  }
+
+  it("rejects with the stack of its caller when its arguments cannot be serialised", async () => {
+    const worker = await stage.worker();
+    const note = worker.task((_value: unknown) => {}, { name: "note" });
+    function checkOut() {
+      // Not a tail call: Bun removes the caller of one from the stack.
+      return [note.enqueue({ when: new Date(0) })][0]!;
+    }
+    function pipeOut() {
+      return [note.enqueue(1).pipe(note as never, { when: new Date(0) })][0]!;
+    }
+    for (const [caller, message] of [[checkOut, "args[0].when"], [pipeOut, "kwargs.when"]] as const) {
+      const request = caller();
+      assertEquals(await request.status(), "missing");
+      for (const send of [() => request, () => request]) {
+        const error = await assertRejects(async () => await send(), StreaqError, "Cannot serialise the arguments of");
+        assertStringIncludes(error.message, message);
+        assertStringIncludes(error.stack!, caller.name);
+      }
+    }
+    const error = await assertRejects(() => worker.enqueueMany([note.enqueue(1), checkOut()]), StreaqError);
+    assertStringIncludes((error.cause as Error).stack!, "checkOut");
+    assertEquals(await worker.queueSize(), 0);
+  });
+
+  it("refuses the request of another queue in enqueueMany()", async () => {
+    const [worker, other] = [await stage.worker(), await stage.worker()];
+    const note = other.task((_value: unknown) => {}, { name: "note" });
+    await assertRejects(() => worker.enqueueMany([note.enqueue(1)]), StreaqError, other.queueName);
+  });
+});
+
+describe("Draft.encode()", () => {
+  const calls = [
+    { fnName: "f", args: [1, "ü", { a: null, u: undefined }], kwargs: {}, expire: null },
+    { fnName: 'quo"ted', args: [], kwargs: { k: -0, "\ud83d\ude00": [[]] }, expire: 1500 },
+    { fnName: "f", args: [undefined, 2, undefined].slice(1), kwargs: {}, expire: 0 },
+  ];
+  const fields = [
+    { createdTime: 1.5 },
+    { createdTime: 1_700_000_000_000, previous: 'p"', next: "n", dependencies: ["a", "b"] },
+  ];
+
+  for (const signingSecret of [undefined, "s3cret"]) {
+    it(`makes the record that serialising it as a whole makes${signingSecret ? ", signed" : ""}`, () => {
+      const codec = new RecordCodec({ serializer: jsonSerializer, maxPayload: 10_000, signingSecret });
+      for (const call of calls) {
+        for (const late of fields) {
+          const data = codec.draft(call).encode('i"d', late);
+          assertEquals(data, codec.encodeTask('i"d', { ...call, ...late }));
+          if (signingSecret) continue;
+          const args = call.args.filter((argument) => argument !== undefined);
+          assert(data === jsonSerializer.serialize(packTask('i"d', { ...call, ...late, args })));
+        }
+      }
+    });
+  }
+});
+
+describe("RecordCodec.draft()", () => {
+  it("never quotes the arguments that its serializer cannot read again", () => {
+    const serializer = { ...custom, deserialize: (data: Uint8Array) => JSON.parse(`secret ${data}`) };
+    const draft = new RecordCodec({ serializer, maxPayload: 1000 }).draft({
+      fnName: "f",
+      args: ["secret"],
+      kwargs: {},
+      expire: null,
+    });
+    const error = assertThrows(() => draft.encode("id", { createdTime: 1 }), StreaqError, "cannot deserialise");
+    assert(!error.message.includes("secret"));
+  });
+});
