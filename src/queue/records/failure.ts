@@ -1,4 +1,5 @@
 import { StreaqCancelled, StreaqError, StreaqRetry, TimeoutError } from "../../base/errors.ts";
+import { isInstance } from "../../base/is_instance.ts";
 
 /** An error as it is stored in a record. */
 export interface FailureRecord {
@@ -66,11 +67,7 @@ export function withJson<E extends Error>(error: E): E {
 
 /** Whether a value is an error, also one of another realm. */
 export function isErrorLike(value: unknown): value is Error {
-  try {
-    if (value instanceof Error) return true;
-  } catch {
-    // A revoked proxy throws even here.
-  }
+  if (isInstance(value, Error)) return true;
   return typeof value === "object" && value !== null && typeof property(value, "message") === "string" &&
     typeof property(value, "name") === "string";
 }

@@ -1,3 +1,4 @@
+import { isInstance } from "../../base/is_instance.ts";
 import type { Serializer } from "./serializer.ts";
 import { maxDepth, UnserialisableError } from "./unserialisable_error.ts";
 import { hasSymbolKeys, isPlainArray, isPlainObject, kindOf } from "./value_kind.ts";
@@ -43,7 +44,7 @@ class Inspection {
       this.#element(value);
     } catch (thrown) {
       // A getter or a proxy may throw anything. The message may quote the payload.
-      throw thrown instanceof UnserialisableError ? thrown : this.#refusal("a value that throws when it is read");
+      throw isInstance(thrown, UnserialisableError) ? thrown : this.#refusal("a value that throws when it is read");
     }
   }
 

@@ -17,6 +17,7 @@
  * @module
  */
 
+import { isInstance } from "../../base/is_instance.ts";
 import { defaultParseOperations, parse, stringify, type StringifyOperations } from "devalue";
 import type { Serializer } from "./serializer.ts";
 import { maxDepth, UnserialisableError } from "./unserialisable_error.ts";
@@ -50,7 +51,9 @@ export const richSerializer: Serializer = {
       return stringify(value, undefined, { operations: inspection.operations });
     } catch (thrown) {
       // A getter or a proxy may throw anything. The message may quote the payload.
-      throw thrown instanceof UnserialisableError ? thrown : inspection.refusal("a value that throws when it is read");
+      throw isInstance(thrown, UnserialisableError)
+        ? thrown
+        : inspection.refusal("a value that throws when it is read");
     }
   },
   deserialize: (data) => parse(decoder.decode(data), undefined, { operations: { createSparseArray } }),

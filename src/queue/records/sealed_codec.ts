@@ -1,4 +1,5 @@
 import { StreaqError } from "../../base/errors.ts";
+import { isInstance } from "../../base/is_instance.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
 import { jsonSerializer } from "./json_serializer.ts";
 import type { Serializer } from "./serializer.ts";
@@ -158,9 +159,9 @@ function byteLength(data: Payload): number {
 const fieldNames: Readonly<Record<string, string>> = { ".a": "args", ".k": "kwargs", ".r": "result" };
 
 function explain(thrown: unknown): string {
-  if (thrown instanceof UnserialisableError) {
+  if (isInstance(thrown, UnserialisableError)) {
     const [field = "", ...path] = thrown.path;
     return `${thrown.format} cannot hold ${thrown.what} at ${fieldNames[field] ?? field}${path.join("")}`;
   }
-  return thrown instanceof Error ? thrown.message : "the serializer threw a value that is not an Error";
+  return isInstance(thrown, Error) ? thrown.message : "the serializer threw a value that is not an Error";
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
+import { isInstance } from "../../base/is_instance.ts";
 import type { Logger, LogLevel } from "../../base/log.ts";
 import type { Completion } from "../../broker/contract/completing.ts";
 import type { RecordCodec, TaskOutcome } from "../records/record_codec.ts";
@@ -40,7 +41,7 @@ export class Settler {
       case "done":
         return await this.#finish(execution, { success: true, value: outcome.value });
       case "failed":
-        if (outcome.error instanceof UnknownTaskError && await this.#handOver(execution)) return;
+        if (isInstance(outcome.error, UnknownTaskError) && await this.#handOver(execution)) return;
         return await this.#finish(execution, { success: false, error: outcome.error });
       case "retry":
         return await this.#retry(execution, outcome);

@@ -33,7 +33,7 @@ behaviour("a custom serializer", (stage) => {
   it("does not keep a task from finishing if it throws for every result", async () => {
     const serialize = (value: unknown) => {
       if (typeof value === "object" && value !== null && "s" in value) throw new Error("not today");
-      return JSON.stringify(value);
+      return inverted.serialize(value);
     };
     const worker = await stage.worker({ serializer: { ...inverted, serialize } });
     const task = await worker.task(() => 1, { name: "one" }).enqueue();
@@ -43,19 +43,28 @@ behaviour("a custom serializer", (stage) => {
   });
 
   it("fails a task if it cannot read its record", async () => {
+    let isBroken = false;
     const worker = await stage.worker({
       serializer: {
         serialize: (value) => JSON.stringify(value),
         deserialize: (data) => {
           const value = JSON.parse(new TextDecoder().decode(data));
-          if ("a" in value) throw new Error("not today");
+          if (isBroken && "a" in value) throw new Error("not today");
           return value;
         },
       },
     });
     const task = await worker.task(() => 1, { name: "one" }).enqueue();
+    isBroken = true;
     await worker.run({ burst: true });
     assertStringIncludes((await task.result()).exception!.message, "the serializer cannot deserialise it");
+  });
+
+  it("is refused when it cannot read the arguments that it has written", async () => {
+    const worker = await stage.worker({ serializer: { ...inverted, serialize: JSON.stringify } });
+    const request = worker.task(() => 1, { name: "one" }).enqueue();
+    await assertRejects(() => request, StreaqError, "cannot deserialise them again");
+    await stage.assertClean(worker);
   });
 });
 
