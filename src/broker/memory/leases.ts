@@ -87,8 +87,7 @@ export class Leases {
   /** Marks a delivery as running. */
   start(delivery: Delivery): Start {
     const task = this.#findLeased(delivery);
-    // An entry is gone when its task has finished, or when it was dropped.
-    if (!task) return this.#queue.lane(delivery.priority).find(Number(delivery.entryId)) ? "lost" : "ended";
+    if (!task) return this.#hasEntry(delivery) ? "lost" : "ended";
     if (task.place === "dropped") {
       task.lane.move(task, "gone");
       return "ended";
@@ -270,6 +269,13 @@ export class Leases {
     return task?.holder === this.#holder.name && task.deliveries === deliveries ? task : undefined;
   }
 
+  /** Whether the entry of a delivery still exists. It is gone when its task has finished, or when it was dropped. */
+  #hasEntry({ taskId, priority, entryId }: Delivery): boolean {
+    const task = this.#queue.task(taskId);
+    return (task !== undefined && isEntry(task, { entryId })) ||
+      this.#queue.lane(priority).find(Number(entryId)) !== undefined;
+  }
+
   /** Whether the latest run of a task belongs to this delivery to this worker. */
   #isRunOf({ run }: MemoryTask, { deliveries }: { readonly deliveries: number }): boolean {
     return run?.holder === this.#holder.name && run.deliveries === deliveries;
@@ -290,6 +296,6 @@ function isQuarantined({ run }: MemoryTask): boolean {
 }
 
 /** Whether a task was not queued anew since this delivery, whichever worker has leased it now. */
-function isEntry({ place, sequence }: MemoryTask, { entryId }: Delivery): boolean {
+function isEntry({ place, sequence }: MemoryTask, { entryId }: Pick<Delivery, "entryId">): boolean {
   return (place === "queued" || place === "leased" || place === "running") && sequence === Number(entryId);
 }

@@ -26,6 +26,9 @@ export class BrokerDriver {
   /** By the name of a schedule: when the occurrence that is enqueued ahead is due. */
   readonly #times = new Map<string, number>();
 
+  /** How long the results of deliveries that were finished are kept. */
+  readonly #ttls = new Map<Delivery, number | null>();
+
   constructor(broker: Broker) {
     this.#broker = broker;
   }
@@ -91,9 +94,12 @@ export class BrokerDriver {
     const { consumer, deliveries: inFlight, status } = worker;
     switch (step.do) {
       case "read": {
-        await this.#letLeasesExpire();
         const takeover = step.takeover ? "first" as const : "none" as const;
-        const { deliveries } = await consumer.leasing.read(step.count, { takeover, inFlight, quarantined: 1 });
+        const options = { takeover, inFlight, quarantined: 1 };
+        // On Redis a worker takes over only from those that it has watched being silent.
+        await consumer.leasing.read(0, options);
+        await this.#letLeasesExpire();
+        const { deliveries } = await consumer.leasing.read(step.count, options);
         // A takeover on Redis returns deliveries by priority.
         const sorted = deliveries.toSorted((a, b) => a.taskId.localeCompare(b.taskId));
         return this.#keep(worker, step.takeover ? sorted : deliveries);
@@ -135,7 +141,10 @@ export class BrokerDriver {
       case "finish": {
         const result = `${step.success ? "ok" : "no"} ${taskId} ${step.worker} ${delivery.deliveries}`;
         const output = { next: taskId.replace(/\d$/, (n) => String(Number(n) + 1)), input: `from ${taskId}` };
-        return await consumer.completing.finish([{ delivery, success: step.success, result, ttl: step.ttl, output }]);
+        // Only an equal completion counts as one that is sent again.
+        const ttl = this.#ttls.has(delivery) ? this.#ttls.get(delivery)! : step.ttl;
+        this.#ttls.set(delivery, ttl);
+        return await consumer.completing.finish([{ delivery, success: step.success, result, ttl, output }]);
       }
     }
   }
