@@ -1,4 +1,5 @@
 import { StreaqError } from "../base/errors.ts";
+import { onAbort } from "../base/abort.ts";
 import { checkOptionNames } from "../base/known_options.ts";
 import type { LogLevel } from "../base/log.ts";
 import type { RedisClient } from "../redis/mod.ts";
@@ -171,7 +172,9 @@ export class Worker<C = undefined> implements AsyncDisposable {
   cron<R>(expression: string, fn: () => R, options: CronOptions = {}): RegisteredTask<[], Awaited<R>> {
     const { job, taskOptions } = resolveCronOptions(expression, options, this.#options);
     this.#queue.calendar.check(expression, job.timeZone, this.#options.clock.now());
-    return serveInThread(this.#registry.register(fn, taskOptions, job)) as never;
+    const task = serveInThread(this.#registry.register(fn, taskOptions, job));
+    this.#session?.registered();
+    return task as never;
   }
 
   /**
@@ -200,6 +203,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   include(other: Worker<unknown>): void {
     this.#registry.include(other.#registry);
+    this.#session?.registered();
   }
 
   /** Wraps every task, the first middleware outermost. If it is added during a run, it applies from the next run on. */
@@ -274,7 +278,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
   /** Lists the most recent results that are kept, latest first. */
   getTasksByStatus(
     status: typeof TaskStatus.Done,
-    options?: { limit?: number | undefined },
+    options?: Pick<ListOptions, "limit">,
   ): Promise<TaskResult<unknown>[]>;
   /**
    * Lists tasks that have not finished, highest priority first; within a priority, in the order in which they will run.
@@ -349,12 +353,11 @@ export class Worker<C = undefined> implements AsyncDisposable {
     if (signal?.aborted) return;
     const parts = { ...this.#options, ...this.#queue, registry: this.#registry.definitions, counters: this.#counters };
     const session = this.#session = new Session<C>({ ...parts, middleware: [...this.#middleware], burst });
-    const stop = () => session.stop();
-    signal?.addEventListener("abort", stop, { once: true });
+    const forget = signal && onAbort(signal, () => session.stop());
     try {
       await session.ended;
     } finally {
-      signal?.removeEventListener("abort", stop);
+      forget?.();
       this.#session = undefined;
     }
   }

@@ -24,6 +24,21 @@ behaviour("cron()", (stage) => {
     assertEquals(runs, runs.map((_, i) => runs[0]! + i), "every second, each once");
   });
 
+  it("schedules jobs that are registered or included while the worker runs", async () => {
+    const worker = await stage.worker({ idleTimeout: "5m" });
+    const plain = worker.task(() => {}, { name: "plain" });
+    const run = running(worker);
+    await (await plain.enqueue()).result({ timeout: "10s" });
+    const runs = new Set<string>();
+    worker.cron("* * * * * *", () => void runs.add("own"), { name: "own" });
+    const other = new Worker();
+    other.cron("* * * * * *", () => void runs.add("included"), { name: "included" });
+    worker.include(other);
+    await eventually(() => runs.size === 2, { timeout: 20_000 });
+    await run.stop();
+    await other.close();
+  });
+
   it("returns a task with the defaults of a cron job, which can be enqueued and called", async () => {
     const worker = await stage.worker();
     const job = worker.cron("@yearly", () => "done", { name: "job", maxScheduleDrift: 1 });
