@@ -24,7 +24,7 @@ export interface TaskOptions {
    */
   expire?: Duration | null | undefined;
   /**
-   * How many times the task is started at most; `null` for no limit. Even then it fails after five runs in a row that
+   * How many times the task is started at most; `null` for no limit. In any case it fails after five runs in a row that
    * were cut off with their worker.
    *
    * @default {3}
