@@ -276,10 +276,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
   }
 
   /** Lists the most recent results that are kept, latest first. */
-  getTasksByStatus(
-    status: typeof TaskStatus.Done,
-    options?: Pick<ListOptions, "limit">,
-  ): Promise<TaskResult<unknown>[]>;
+  getTasksByStatus(status: typeof TaskStatus.Done, options?: Pick<ListOptions, "limit">): Promise<TaskResult[]>;
   /**
    * Lists tasks that have not finished, highest priority first; within a priority, in the order in which they will run.
    * Running tasks come in no order.

@@ -271,9 +271,7 @@ export class Leases {
 
   /** Whether the entry of a delivery still exists. It is gone when its task has finished, or when it was dropped. */
   #hasEntry({ taskId, priority, entryId }: Delivery): boolean {
-    const task = this.#queue.task(taskId);
-    return (task !== undefined && isEntry(task, { entryId })) ||
-      this.#queue.lane(priority).find(Number(entryId)) !== undefined;
+    return isEntry(this.#queue.task(taskId), { entryId }) || !!this.#queue.lane(priority).find(Number(entryId));
   }
 
   /** Whether the latest run of a task belongs to this delivery to this worker. */
@@ -296,6 +294,7 @@ function isQuarantined({ run }: MemoryTask): boolean {
 }
 
 /** Whether a task was not queued anew since this delivery, whichever worker has leased it now. */
-function isEntry({ place, sequence }: MemoryTask, { entryId }: Pick<Delivery, "entryId">): boolean {
-  return (place === "queued" || place === "leased" || place === "running") && sequence === Number(entryId);
+function isEntry(task: MemoryTask | undefined, { entryId }: Pick<Delivery, "entryId">): task is MemoryTask {
+  if (task?.sequence !== Number(entryId)) return false;
+  return task.place === "queued" || task.place === "leased" || task.place === "running";
 }

@@ -64,7 +64,7 @@ export interface TaskFailure extends TaskResultFields {
  * }
  * ```
  */
-export type TaskResult<R> = TaskSuccess<R> | TaskFailure;
+export type TaskResult<R = unknown> = TaskSuccess<R> | TaskFailure;
 
 /** Creates the result of a task that succeeded. */
 export function success<R>(fields: TaskResultFields, result: R): TaskSuccess<R> {
