@@ -42,14 +42,28 @@ export function consoleLogger(
   return logger;
 }
 
-/** Wraps a logger so that it never throws. */
+/**
+ * Wraps a logger so that it never throws, and gets only messages in which no id, name or error text can forge a line or
+ * control a terminal.
+ */
 export function safeLogger(logger: Logger): Logger {
   const line = (level: LogLevel) => (message: string): void => {
     try {
-      logger[level](message);
+      logger[level](printable(message));
     } catch {
       // There is nowhere to report that logging fails, and the work continues without a log.
     }
   };
   return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+}
+
+/** Line breaks that no indented line follows, other control characters, and those that change the direction of text. */
+// deno-lint-ignore no-control-regex -- They are what it is about.
+const unprintable = /\n(?![ \t])|[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+/** Escapes what is not printable as in JSON. A stack stays as it is, because its lines are indented. */
+function printable(message: string): string {
+  return message.replace(unprintable, (character) => {
+    return character === "\n" ? "\\n" : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }

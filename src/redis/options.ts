@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Duration, milliseconds } from "../base/duration.ts";
 import { checkOptionNames, type OptionNames } from "../base/known_options.ts";
-import type { Logger } from "../base/log.ts";
+import { type Logger, safeLogger } from "../base/log.ts";
 import type { DecoderLimits } from "../resp/decoder.ts";
 import type { RetryLimits } from "../base/backoff.ts";
 import type { TlsOptions } from "./transport.ts";
@@ -175,7 +175,7 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
     maxQueuedBytes: integer(maxQueuedBytes, "maxQueuedBytes", 0),
     maxInFlightBytes: integer(maxInFlightBytes, "maxInFlightBytes", 1),
     limits,
-    logger,
+    logger: logger && safeLogger(logger),
     clock,
   };
 }

@@ -11,7 +11,7 @@ import { UnknownTaskError } from "./guards.ts";
 import type { InFlight } from "./in_flight.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Outcome } from "./outcome.ts";
-import { showFailure } from "./show_failure.ts";
+import { joinCauses, showFailure } from "./show_failure.ts";
 
 /** Options of a {@linkcode Settler}. */
 export interface SettlerOptions {
@@ -189,5 +189,5 @@ export class Settler {
 /** Why a task wants to be tried again: its own words, and what it was caused by. */
 function explain(error: Error): string {
   const { message, cause } = describeFailure(error);
-  return [message, ...(cause ? [showFailure(cause)] : [])].filter(Boolean).join("\nCaused by ") || "no reason given";
+  return joinCauses([message, ...(cause ? [showFailure(cause)] : [])].filter(Boolean)) || "no reason given";
 }

@@ -1,10 +1,15 @@
 import type { FailureRecord } from "../records/failure.ts";
 
-/** Formats an error with its stack and its causes, for the log. */
+/** Formats an error with its stack and its causes, for the log: all lines but the first are indented. */
 export function showFailure(first: FailureRecord): string {
   const shown: string[] = [];
   for (let failure: FailureRecord | undefined = first; failure; failure = failure.cause) shown.push(showOne(failure));
-  return shown.join("\nCaused by ");
+  return joinCauses(shown);
+}
+
+/** Joins messages, of which each is the reason for the one before. */
+export function joinCauses(messages: readonly string[]): string {
+  return messages.join("\nCaused by ").replaceAll(/\n(?![ \t])/g, "\n  ");
 }
 
 /** Formats an error with its stack down to where the task began; what lies below is the same for every task. */

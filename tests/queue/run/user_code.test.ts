@@ -1,6 +1,6 @@
 import { it } from "node:test";
 import process from "node:process";
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
 import { settled } from "../../support/promises.ts";
 import { behaviour } from "../behaviour.ts";
@@ -94,6 +94,19 @@ behaviour("user code", (stage) => {
     await nextTurn();
     process.off("unhandledRejection", note);
     assertEquals([unhandled, lines.with("×").length], [[], 3]);
+  });
+
+  it("cannot forge a line of the log by an id or an error", async () => {
+    const lines = new Lines();
+    const worker = await stage.worker({ logger: lines });
+    const forged = "1\n[INFO] 2026-11-23 09:14:35: paid\x1b[2J";
+    const fail = worker.task(() => {
+      throw new Error(forged);
+    }, { name: "fail" });
+    await fail.enqueue().start({ id: forged });
+    await worker.run({ burst: true });
+    assert(lines.with("×").length === 1 && lines.with("paid").length >= 2);
+    for (const line of lines.with("paid")) assert(!/\n\[|\x1b/.test(line), line);
   });
 
   it("can bring a logger that throws, and its tasks still finish", async () => {
