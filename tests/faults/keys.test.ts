@@ -21,6 +21,19 @@ describe("a worker that stops", () => {
   });
 });
 
+describe("a worker that is stopped while it joins", () => {
+  it("removes its consumer and its health key, at whichever moment that is", async () => {
+    for (let ms = 0; ms < 20; ms++) {
+      const worker = await stage.worker();
+      const run = running(worker);
+      await new Promise((resolve) => setTimeout(resolve, ms / 2));
+      await run.stop();
+      const keys = await keysOf(worker.redis, `streaq:${worker.queueName}`);
+      assertEquals(keys.filter((key) => !key.endsWith(":queues:normal")), [], `after ${ms / 2} ms`);
+    }
+  });
+});
+
 describe("the result of a task", () => {
   it("expires after the ttl of the task", async () => {
     const worker = await stage.worker();

@@ -39,10 +39,14 @@ export class Keeper {
     this.#options = options;
   }
 
-  /** Joins the queue. From then on it is known which idle timeout counts. */
+  /**
+   * Joins the queue. From then on it is known which idle timeout counts.
+   *
+   * @param signal When it is aborted, the attempt in progress is the last one.
+   */
   async begin(signal: AbortSignal): Promise<void> {
     const { membership, status } = this.#options;
-    this.#compare(await abortable(membership.join(status(), { signal }), signal));
+    this.#compare(await membership.join(status(), { signal }));
   }
 
   /** Renews now instead of at the next time: leases may be lost already. */

@@ -77,12 +77,18 @@ export class Run {
 
   /** Joins the queue; `false` when the signal is aborted meanwhile. */
   async #begin(signal: AbortSignal): Promise<boolean> {
+    const { shutdownClock: clock } = this.#options;
+    const joining = this.#roles.keeper.begin(signal);
     try {
-      await this.#roles.keeper.begin(signal);
+      await abortable(joining, signal);
       return true;
     } catch (error) {
-      if (signal.aborted) return false;
-      throw error;
+      if (!signal.aborted) throw error;
+      const late = () => new TimeoutError("Joining did not end");
+      const hasJoined = await within(joining.then(() => true), readTimeout, { clock, late }).catch(() => false);
+      // Otherwise it would count as alive until its keys expire.
+      if (hasJoined) await this.#leave();
+      return false;
     }
   }
 
