@@ -17,12 +17,15 @@ export interface Greeting {
  * @param call Sends a command.
  * @param protocol Version of RESP to request.
  * @throws {ReplyError} If the server refuses. The error does not contain the password.
+ * @throws {Error} If there is no password, because the function that returns it throws.
  */
 export async function greet(
   call: (args: CommandArguments) => Promise<Reply>,
   protocol: 2 | 3,
-  { target: { username, password, database }, name, logger }: Pick<Settings, "target" | "name" | "logger">,
+  settings: Pick<Settings, "target" | "password" | "protocol" | "name" | "logger">,
 ): Promise<Greeting> {
+  const { target: { username, database }, name, logger } = settings;
+  const password = typeof settings.password === "function" ? await ask(settings.password) : settings.password;
   // Some servers repeat the arguments of a command that they do not support.
   const send = (args: CommandArguments): Promise<Reply> =>
     call(args).catch((error) => {
@@ -31,7 +34,8 @@ export async function greet(
         : error;
     });
 
-  const greeting = await hello() ?? await helloOfOldServers();
+  const isOld = settings.protocol === 2;
+  const greeting = (isOld ? undefined : await hello()) ?? await helloOfOldServers();
   const [selected] = await Promise.all([
     database === 0 ? undefined : send(["SELECT", database]),
     send(["PING"]).catch(ignore("NOPERM", "ERR")),
@@ -65,9 +69,25 @@ export async function greet(
   }
 }
 
-/** Whether the server does not support `HELLO` or RESP3. */
+/** @throws {Error} If the function throws, or returns something else than a password. */
+async function ask(password: () => string | Promise<string>): Promise<string> {
+  let answer: unknown;
+  try {
+    answer = await password();
+  } catch (cause) {
+    throw new Error("The function for the password has thrown an error", { cause });
+  }
+  if (typeof answer === "string") return answer;
+  throw new Error(
+    `The function for the password has returned ${answer === null ? "null" : typeof answer}, not a string`,
+  );
+}
+
+/** Whether the server, or a proxy or an ACL before it, does not support `HELLO` or RESP3. */
 function isUnsupported(error: unknown): boolean {
-  return error instanceof ReplyError && (error.code === "NOPROTO" || /unknown command/i.test(error.message));
+  if (!(error instanceof ReplyError)) return false;
+  if (error.code === "NOPROTO" || error.code === "NOPERM") return true;
+  return /unknown (?:or unsupported )?command|unsupported command|not (?:allowed|supported)/i.test(error.message);
 }
 
 /** Returns a handler that ignores errors with one of these codes and throws all others. */

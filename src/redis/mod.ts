@@ -14,7 +14,7 @@
  */
 
 export { createClient, type RedisClient } from "./client.ts";
-export type { ClientOptions } from "./options.ts";
+export type { ClientOptions, Password } from "./options.ts";
 export type { CommandArguments, CommandOptions } from "./command.ts";
 export type { DedicatedClient } from "./dedicated.ts";
 export type { Message, SubscribeOptions } from "./subscription.ts";

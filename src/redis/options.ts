@@ -8,18 +8,26 @@ import type { TlsOptions } from "./transport.ts";
 import { ProcessHold } from "./process_hold.ts";
 import { parseUrl, type Target } from "./url.ts";
 
+/** A password, or a function that returns one. If it throws, or takes too long, the attempt to connect has failed. */
+export type Password = string | (() => string | Promise<string>);
+
 /** Options of {@linkcode createClient}. They override the URL. */
 export interface ClientOptions {
   /** User name. With a password only, it is the user `default` of the server. */
   username?: string | undefined;
-  /** Password. */
-  password?: string | undefined;
+  /** Password, or a function that is asked for one at each connect, such as for a token that soon expires. */
+  password?: Password | undefined;
   /**
    * Number of the database.
    *
    * @default {0}
    */
   database?: number | undefined;
+  /**
+   * Version of RESP. `2` is for servers and proxies that do not answer `HELLO` in any known way; by default, RESP3 is used
+   * if the server supports it.
+   */
+  protocol?: 2 | 3 | undefined;
   /**
    * Options of `node:tls`, such as `ca`, `cert`, `key`, `servername` and `rejectUnauthorized`. Like `rediss://`, they
    * enable TLS.
@@ -89,6 +97,7 @@ const names: OptionNames<ClientOptions> = {
   username: true,
   password: true,
   database: true,
+  protocol: true,
   tls: true,
   connectTimeout: true,
   retry: true,
@@ -107,6 +116,8 @@ const names: OptionNames<ClientOptions> = {
 /** {@linkcode ClientOptions}, checked and with defaults. Durations are in milliseconds. */
 export interface Settings {
   readonly target: Target;
+  readonly password: Password | undefined;
+  readonly protocol: 2 | 3;
   readonly tls: TlsOptions | undefined;
   readonly connectTimeout: number;
   readonly retry: RetryLimits | false;
@@ -143,6 +154,7 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
     maxInFlightBytes = 16 * 1024 * 1024,
     limits,
     tls,
+    protocol = 3,
     logger,
     clock = systemClock,
   } = options;
@@ -151,6 +163,12 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
   if (username !== undefined && password === undefined) {
     throw new TypeError(`Cannot use user name ${JSON.stringify(username)}: expected a password too, got none`);
   }
+  if (password !== undefined && typeof password !== "string" && typeof password !== "function") {
+    throw new TypeError(`Cannot use option "password": expected a string or a function, got ${typeof password}`);
+  }
+  if (protocol !== 2 && protocol !== 3) {
+    throw new RangeError(`Cannot use option "protocol": expected 2 or 3, got ${protocol}`);
+  }
   if (name !== undefined && !/^[!-~]+$/.test(name)) {
     const expected = "expected visible ASCII characters without spaces";
     throw new TypeError(`Cannot use option "name": ${expected}, got ${JSON.stringify(name)}`);
@@ -158,12 +176,13 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
   return {
     hold: new ProcessHold(),
     target: {
-      ...target,
+      address: target.address,
       tls: target.tls || tls !== undefined,
       username,
-      password,
       database: integer(database, "database", 0),
     },
+    password,
+    protocol,
     tls,
     connectTimeout: positive(connectTimeout, "connectTimeout"),
     retry: retry && retryLimits(retry),

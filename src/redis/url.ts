@@ -5,15 +5,19 @@ export interface Target {
   /** Whether the connection is encrypted. */
   readonly tls: boolean;
   readonly username: string | undefined;
-  readonly password: string | undefined;
   readonly database: number;
 }
 
-const schemes = ["redis:", "rediss:", "unix:"];
+/** What a URL says. */
+export interface ParsedUrl extends Target {
+  readonly password: string | undefined;
+}
+
+const schemes = ["redis:", "rediss:", "valkey:", "valkeys:", "unix:"];
 const queryKeys = ["db", "username", "password"];
 
 /**
- * Parses `redis://`, `rediss://` (TLS) and `unix://` URLs.
+ * Parses `redis://` and `rediss://` (TLS) URLs, `valkey://` and `valkeys://`, which mean the same, and `unix://`.
  *
  * - `redis://user:password@host:6379/1`: everything except the scheme is optional; credentials are percent-encoded.
  * - `unix://user:password@/run/redis.sock?db=1`
@@ -22,17 +26,18 @@ const queryKeys = ["db", "username", "password"];
  *
  * @throws {TypeError} If the URL is invalid. The error contains the URL without its password.
  */
-export function parseUrl(text: string): Target {
+export function parseUrl(text: string): ParsedUrl {
   const invalid = (why: string): TypeError => new TypeError(`Cannot use Redis URL ${withoutSecrets(text)}: ${why}`);
 
   // The URL standard requires a host after user information; the path of a socket has none.
   const whole = String(text).replace(/^(unix:\/\/[^/]*@)(?=\/)/i, "$1localhost");
   const url = URL.canParse(whole) ? new URL(whole) : null;
   if (!url) throw invalid("expected a URL such as redis://user:password@localhost:6379/0");
-  if (!schemes.includes(url.protocol)) throw invalid("expected the scheme redis, rediss or unix");
+  if (!schemes.includes(url.protocol)) throw invalid("expected the scheme redis, rediss, valkey, valkeys or unix");
   if (url.hash) throw invalid('expected no fragment; write "#" in a password as %23');
 
-  const query = new Map(url.searchParams);
+  // A plus is a plus: only forms write spaces that way.
+  const query = new Map(new URLSearchParams(url.search.replaceAll("+", "%2B")));
   for (const key of query.keys()) {
     if (!queryKeys.includes(key)) {
       throw invalid(`expected the query parameters db, username or password, got ${JSON.stringify(key)}`);
@@ -64,7 +69,7 @@ export function parseUrl(text: string): Target {
       host: decoded(url.hostname).replace(/^\[(.*)\]$/, "$1") || "localhost",
       port: Number(url.port || 6379),
     },
-    tls: url.protocol === "rediss:",
+    tls: url.protocol === "rediss:" || url.protocol === "valkeys:",
     username: once("user name", decoded(url.username) || undefined, query.get("username")),
     password: once("password", decoded(url.password) || undefined, query.get("password")),
     database: Number(database),

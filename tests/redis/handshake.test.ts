@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { describe, it } from "node:test";
 import { ConnectionError, createClient, ReplyError } from "../../src/redis/mod.ts";
 import { type ByteServer, type Peer, startByteServer } from "../support/byte_server.ts";
@@ -106,6 +106,69 @@ describe("the handshake", () => {
     ]);
     await using own = await redis.dedicated();
     assertEquals(own.clientId, 0);
+  });
+
+  const refusals = [
+    "ERR unknown or unsupported command 'HELLO'",
+    "ERR unsupported command",
+    "ERR command 'HELLO' is not allowed",
+    "NOPERM this user has no permissions to run the 'hello' command",
+  ];
+  for (const refusal of refusals) {
+    it(`uses RESP2 after the reply ${refusal}`, async () => {
+      await using server = await startAnswering({ HELLO: `-${refusal}\r\n`, AUTH: "+OK\r\n", PING: "+PONG\r\n" });
+      await using redis = createClient(`redis://app:pw@127.0.0.1:${server.port}`);
+      assertEquals(await redis.command(["PING"]), "PONG");
+      assertEquals(commands(server.peers[0]!).slice(0, 2), ["HELLO 3 AUTH app pw", "AUTH app pw"]);
+    });
+  }
+
+  it("sends no HELLO with protocol 2, for proxies that hang up on it", async () => {
+    await using server = await startRedis({ password: "hunter2" });
+    await using redis = createClient(`${server.url}/1`, { protocol: 2 });
+    assert((await redis.command<string>(["CLIENT", "INFO"])).includes("resp=2"));
+    await redis.command(["HSET", "hash", "a", 1]);
+    assertEquals(await redis.command(["HGETALL", "hash"]), ["a", "1"]);
+    assert(!(await redis.command<string>(["INFO", "commandstats"])).includes("cmdstat_hello"));
+    assertThrows(() => createClient(server.url, { protocol: 4 as 3 }), RangeError, "expected 2 or 3, got 4");
+  });
+
+  it("asks a function for the password at each connect", async () => {
+    await using server = await startRedis({ password: "first" });
+    let asked = 0;
+    const password = async () => {
+      asked++;
+      await Promise.resolve();
+      return asked === 1 ? "first" : "second";
+    };
+    const url = `redis://127.0.0.1:${server.port}`;
+    await using redis = createClient(url, { password, retry: { min: 10, max: 50 } });
+    await redis.command(["CONFIG", "SET", "requirepass", "second"]);
+    await using admin = createClient(url, { password: "second" });
+    await admin.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    await eventually(() => asked >= 2);
+    assertEquals(await redis.command(["PING"]), "PONG");
+  });
+
+  it("tries again while the function for the password fails", async () => {
+    await using server = await startRedis({ password: "hunter2" });
+    let asked = 0;
+    const password = () => {
+      if (++asked === 1) throw new Error("hunter2 is secret");
+      return asked === 2 ? undefined as unknown as string : "hunter2";
+    };
+    const lines: string[] = [];
+    const log = (line: string) => void lines.push(line);
+    const logger = { debug: log, info: log, warn: log, error: log };
+    await using redis = createClient(`redis://127.0.0.1:${server.port}`, {
+      password,
+      logger,
+      retry: { min: 5, max: 9 },
+    });
+    assertEquals(await redis.command(["PING"]), "PONG");
+    assert(lines.some((line) => line.includes("the password has thrown an error")), lines.join());
+    assert(lines.some((line) => line.includes("the password has returned undefined")), lines.join());
+    assert(!lines.join().includes("hunter2"));
   });
 
   it("succeeds if an old server requires no password", async () => {

@@ -19,6 +19,10 @@ describe("parseUrl()", () => {
     ["redis://app:p%40s%2Fs%23w%25rd%3A@localhost", { username: "app", password: "p@s/s#w%rd:" }],
     ["redis://%C3%BC:%E2%82%AC@localhost", { username: "ü", password: "€" }],
     ["redis://a:b+c@localhost", { password: "b+c" }],
+    ["redis://localhost?password=b+c", { password: "b+c" }],
+    ["redis://localhost?password=b%20c", { password: "b c" }],
+    ["valkey://cache:7000/1", { address: { host: "cache", port: 7000 }, tls: false, database: 1 }],
+    ["valkeys://cache.example.org", { address: { host: "cache.example.org", port: 6379 }, tls: true }],
     ["redis://localhost?db=2", { database: 2 }],
     ["redis://localhost?username=app&password=x%26y", { username: "app", password: "x&y" }],
     ["unix:///run/redis.sock", { address: { path: "/run/redis.sock" }, tls: false, database: 0 }],
@@ -39,8 +43,8 @@ describe("parseUrl()", () => {
   }
 
   const junk: [string, string][] = [
-    ["localhost:6379", "expected the scheme redis, rediss or unix"],
-    ["http://localhost", "expected the scheme redis, rediss or unix"],
+    ["localhost:6379", "expected the scheme redis, rediss, valkey, valkeys or unix"],
+    ["http://localhost", "expected the scheme redis, rediss, valkey, valkeys or unix"],
     ["not a url", "expected a URL such as redis://"],
     ["", "expected a URL such as redis://"],
     ["redis://localhost:99999", "expected a URL such as redis://"],
