@@ -192,19 +192,19 @@ export class Leases {
     return { lost, aborted };
   }
 
-  /** Hands deliveries over to workers that have registered their task; `false` where no other living worker has. */
+  /** Releases deliveries for workers that have registered their task; `false` where no living worker has. */
   handOver(misdeliveries: readonly Misdelivery[]): boolean[] {
-    let isHanded = false;
+    let isReleased = false;
     const answers = misdeliveries.map(({ delivery, fnName }) => {
       const task = this.#findLeased(delivery);
       if (!task) return true;
       if (!this.#queue.liveWorkers.hasRegistered(fnName)) return false;
       if (this.#isRunOf(task, delivery)) task.run = null;
-      task.takerOf = fnName;
+      task.reservedFor = fnName;
       this.#release(task);
-      return isHanded = true;
+      return isReleased = true;
     });
-    if (isHanded) this.#queue.events.emit({ kind: "released" });
+    if (isReleased) this.#queue.events.emit({ kind: "released" });
     return answers;
   }
 
@@ -217,7 +217,7 @@ export class Leases {
     const { lane, sequence, enqueueTime } = task;
     const isTakenOver = task.holder !== null;
     lane.move(task, "leased");
-    task.takerOf = null;
+    task.reservedFor = null;
     task.holder = this.#holder.name;
     task.leaseTime = this.#queue.clock.monotonic();
     if (isTakenOver) lane.markRenewed(task);
@@ -240,7 +240,7 @@ export class Leases {
     const available: MemoryTask[] = [];
     let left = limit;
     for (const task of lane.released) {
-      if (excluded.has(task.sequence) || this.#isForAnother(task)) continue;
+      if (excluded.has(task.sequence) || this.#isReservedForOthers(task)) continue;
       available.push(task);
       if (!isQuarantined(task) && --left === 0) break;
     }
@@ -253,9 +253,10 @@ export class Leases {
     return available.sort((a, b) => a.sequence - b.sequence);
   }
 
-  /** Whether a task was handed over to workers that have registered its name, of which this is none. */
-  #isForAnother({ takerOf }: MemoryTask): boolean {
-    return takerOf !== null && !this.names.includes(takerOf) && this.#queue.liveWorkers.hasRegistered(takerOf);
+  /** Whether a task is reserved for workers that have registered its name, and this one has not. */
+  #isReservedForOthers({ reservedFor }: MemoryTask): boolean {
+    return reservedFor !== null && !this.names.includes(reservedFor) &&
+      this.#queue.liveWorkers.hasRegistered(reservedFor);
   }
 
   /** Queues a task again in its old position, for any worker to take over. */

@@ -99,10 +99,10 @@ export class ResultStore {
     return outcome?.by === by && outcome.deliveries === deliveries && outcome.failedId === failedId;
   }
 
-  /** Whether a task was aborted: then a mark has ended it, and no delivery. */
+  /** Whether a task was aborted: then a mark has finished it, not a delivery. */
   isAborted(taskId: string): boolean {
-    const ended = this.#find(taskId);
-    return ended !== undefined && ended.by !== "" && ended.deliveries === 0;
+    const outcome = this.#find(taskId);
+    return outcome !== undefined && outcome.by !== "" && outcome.deliveries === 0;
   }
 
   /** Returns the most recent results that are still kept, latest first. */
