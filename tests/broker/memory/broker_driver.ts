@@ -42,7 +42,10 @@ export class BrokerDriver {
   async take(step: Step): Promise<unknown> {
     switch (step.do) {
       case "publish":
-        return (await this.#broker.publish(newTasks(step.ids, step.kind, step.high))).map(String);
+        // When several tasks of a pipeline are refused, brokers may name any of them.
+        return (await this.#broker.publish(newTasks(step.ids, step.kind, step.high))).map((answer) => {
+          return String(answer).replace(/task-\d/, "task");
+        });
       case "abort": {
         // On Redis the entry of a queued task stays in the stream, and is delivered once more to be dropped.
         if (await this.#broker.state(`task-${step.id}`) === "queued") return;
