@@ -63,6 +63,8 @@ export class MemoryTask implements Heaped, Linked<MemoryTask> {
   dueTime = 0;
   /** How many tries are spent. */
   tries = 0;
+  /** The lease whose holder delayed the task until its next try; `null` for none. */
+  retriedLease: string | null = null;
   /** Whether the task was released after it was started. */
   wasReleased = false;
   run: Run | null = null;

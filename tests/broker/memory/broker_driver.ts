@@ -49,7 +49,7 @@ export class BrokerDriver {
       case "abort": {
         // On Redis the entry of a queued task stays in the stream, and is delivered once more to be dropped.
         if (await this.#broker.state(`task-${step.id}`) === "queued") return;
-        const cancellation = { taskId: `task-${step.id}`, ttl: step.ttl, mark: `mark ${this.#abortCount++}` };
+        const cancellation = { taskId: `task-${step.id}`, ttl: step.ttl, mark: `mark-${this.#abortCount++}` };
         return await this.#broker.abort({ ...cancellation, result: `aborted ${this.#abortCount}` });
       }
       case "schedule":
@@ -114,8 +114,8 @@ export class BrokerDriver {
         return [this.#keep(worker, deliveries), starts.map(withoutTime)];
       }
       case "renew": {
-        const { lost } = await consumer.membership.renew(inFlight, status);
-        return lost.map(({ taskId, deliveries }) => `${taskId} ${deliveries}`).sort();
+        const { lost, aborted } = await consumer.membership.renew(inFlight, status);
+        return [lost, aborted].map((all) => all.map(({ taskId, deliveries }) => `${taskId} ${deliveries}`).sort());
       }
       case "crash":
         this.#workers[step.worker] = await this.#newWorker();
