@@ -6,7 +6,6 @@ import { onRedis } from "../queue/brokers.ts";
 import { Lines, running, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
 import { blockedClients } from "./server_info.ts";
-import { warningsOf } from "./warnings.ts";
 
 const stage = new Stage(onRedis);
 
@@ -39,7 +38,7 @@ describe("a stream entry that names no task", () => {
       await eventually(async () => await redis.command(["XLEN", `${prefix}:queues:normal`]) === 0);
       const dead = await redis.command<string[]>(["LRANGE", `${prefix}:ts:dead`, 0, -1]);
       assertEquals(dead.length, 1);
-      const [line, ...others] = warningsOf(lines);
+      const [line, ...others] = lines.problems;
       assertStringIncludes(line!, "name no task");
       assertEquals(others, []);
       await run.stop();

@@ -4,6 +4,7 @@ import { onRedis } from "../queue/brokers.ts";
 import { keysOf } from "../queue/keyspace.ts";
 import { running, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
+import { blockedClients } from "./server_info.ts";
 
 const stage = new Stage(onRedis);
 
@@ -12,7 +13,7 @@ describe("a worker that stops", () => {
     const worker = await stage.worker();
     const run = running(worker);
     const prefix = `streaq:${worker.queueName}`;
-    await eventually(async () => (await keysOf(worker.redis, `${prefix}:health`)).length === 1);
+    await eventually(async () => await blockedClients(worker.redis) === 1);
     const health = await worker.redis.command<string>(["GET", `${prefix}:health:${worker.id}`]);
     assertStringIncludes(health, `worker ${worker.id} {`);
     await run.stop();

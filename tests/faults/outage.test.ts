@@ -3,12 +3,11 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { StreaqError, StreaqRetry } from "../../src/base/errors.ts";
 import { taskContext } from "../../src/queue/context/task_context.ts";
 import { onRedis } from "../queue/brokers.ts";
-import { running, sleep, Stage } from "../queue/stage.ts";
+import { running, Stage, untilAborted } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
 import { gate } from "../support/promises.ts";
 import { startRedis } from "../support/redis_server.ts";
 import { startLoad } from "./start_load.ts";
-import { warningsOf } from "./warnings.ts";
 
 const stage = new Stage(onRedis);
 
@@ -18,9 +17,9 @@ describe("a queue under load", () => {
     const { lines, runs, progress, settle } = await startLoad(stage, server);
     for (let restart = 0; restart < 3; restart++) {
       await progress(20);
-      const before = warningsOf(lines).length;
+      const before = lines.problems.length;
       await server.kill();
-      await eventually(() => warningsOf(lines).length > before, { message: "the outage is noticed" });
+      await eventually(() => lines.problems.length > before, { message: "the outage is noticed" });
       await server.restart();
       await progress(1);
     }
@@ -89,10 +88,7 @@ describe("a worker", () => {
       if (taskContext().tries === 1) throw new StreaqRetry("full", { delay: 50 });
       return taskContext().tries;
     }, { name: "again" });
-    const hold = worker.task(async () => {
-      // Until the signal is aborted.
-      await sleep(60_000, taskContext().signal);
-    }, { name: "hold" });
+    const hold = worker.task(() => untilAborted(taskContext().signal), { name: "hold" });
     const alone = worker.task(() => "alone", { name: "alone", unique: true, timeout: "1m" });
     const run = running(worker);
     const [retried, aborted, released] = await worker.enqueueMany([again.enqueue(), hold.enqueue(), hold.enqueue()]);

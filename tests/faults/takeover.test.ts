@@ -2,7 +2,7 @@ import { describe, it } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { taskContext } from "../../src/queue/context/task_context.ts";
 import { onRedis } from "../queue/brokers.ts";
-import { Lines, running, sleep, Stage } from "../queue/stage.ts";
+import { Lines, running, Stage, untilAborted } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
 import { gate } from "../support/promises.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
@@ -33,8 +33,7 @@ describe("a worker that stalls past its lease", () => {
     stalled.task(async function job() {
       runs.push({ by: "stalled", tries: taskContext().tries });
       try {
-        // Until the signal is aborted.
-        await sleep(60_000, taskContext().signal);
+        await untilAborted(taskContext().signal);
       } catch (error) {
         reason = error;
         throw error;

@@ -1,11 +1,10 @@
 import type { Completion, Deferral, Misdelivery } from "../contract/completing.ts";
 import type { Delivery, Read, Start } from "../contract/delivery.ts";
-import type { Payload } from "../contract/payload.ts";
 import { newAllowance } from "./dependencies.ts";
 import type { Lane } from "./lane.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
-import { readPayload, readPayloadOrNull, sizeOver, storedPayload } from "./payload.ts";
+import { readPayload, readPayloadOrNull, sizeOver } from "./payload.ts";
 
 /** Number of expired leases of one priority, the worker's own included, that one step examines at most. */
 const expiredLimit = 10_000;
@@ -122,7 +121,7 @@ export class Leases {
       // A success counts from whichever worker comes first, a failure only from the holder of the lease.
       const counts = task && (success ? isEntry(task, delivery) : this.#findLeased(delivery) === task);
       if (!counts) return this.#queue.results.isFinishedBy(taskId, by);
-      if (success && output) this.#pipe(task, output);
+      if (success && output) this.#queue.pipe(task, output);
       // Otherwise the task would stay, dropped, until this worker starts it.
       if (task.place === "leased") task.lane.move(task, "running");
       this.#queue.finish(task, { result, ttl, ...by }, allowance);
@@ -133,7 +132,9 @@ export class Leases {
   /** Puts a task back to be tried again later; answers like {@linkcode Leases.finish}. */
   retry({ delivery, tries, until }: Deferral): boolean {
     const task = this.#findLeased(delivery);
-    if (!task || task.place === "dropped") return this.#queue.task(delivery.taskId)?.tries === tries;
+    // A repeated call is recognised by its lease, even if the task was started again or has finished since.
+    if (!task || task.place === "dropped") return this.#queue.retriedLease(delivery.taskId) === leaseOf(delivery);
+    task.retriedLease = leaseOf(delivery);
     task.tries = tries;
     task.run = null;
     this.#queue.delay(task, this.#queue.timeOf(until));
@@ -176,7 +177,7 @@ export class Leases {
     if (isReleased) this.#queue.events.emit({ kind: "released" });
   }
 
-  /** Extends leases; returns those that are lost. */
+  /** Extends leases; returns those that are lost, and those whose task was aborted. */
   renew(deliveries: readonly Delivery[]): { lost: Delivery[]; aborted: Delivery[] } {
     const time = this.#queue.clock.monotonic();
     const [lost, aborted]: [Delivery[], Delivery[]] = [[], []];
@@ -192,19 +193,19 @@ export class Leases {
     return { lost, aborted };
   }
 
-  /** Hands deliveries over to workers that have registered their task; `false` where no other living worker has. */
+  /** Releases deliveries for workers that have registered their task; `false` where no living worker has. */
   handOver(misdeliveries: readonly Misdelivery[]): boolean[] {
-    let isHanded = false;
+    let isReleased = false;
     const answers = misdeliveries.map(({ delivery, fnName }) => {
       const task = this.#findLeased(delivery);
       if (!task) return true;
       if (!this.#queue.liveWorkers.hasRegistered(fnName)) return false;
       if (this.#isRunOf(task, delivery)) task.run = null;
-      task.takerOf = fnName;
+      task.reservedFor = fnName;
       this.#release(task);
-      return isHanded = true;
+      return isReleased = true;
     });
-    if (isHanded) this.#queue.events.emit({ kind: "released" });
+    if (isReleased) this.#queue.events.emit({ kind: "released" });
     return answers;
   }
 
@@ -217,7 +218,7 @@ export class Leases {
     const { lane, sequence, enqueueTime } = task;
     const isTakenOver = task.holder !== null;
     lane.move(task, "leased");
-    task.takerOf = null;
+    task.reservedFor = null;
     task.holder = this.#holder.name;
     task.leaseTime = this.#queue.clock.monotonic();
     if (isTakenOver) lane.markRenewed(task);
@@ -240,7 +241,7 @@ export class Leases {
     const available: MemoryTask[] = [];
     let left = limit;
     for (const task of lane.released) {
-      if (excluded.has(task.sequence) || this.#isForAnother(task)) continue;
+      if (excluded.has(task.sequence) || this.#isReservedForOthers(task)) continue;
       available.push(task);
       if (!isQuarantined(task) && --left === 0) break;
     }
@@ -253,9 +254,10 @@ export class Leases {
     return available.sort((a, b) => a.sequence - b.sequence);
   }
 
-  /** Whether a task was handed over to workers that have registered its name, of which this is none. */
-  #isForAnother({ takerOf }: MemoryTask): boolean {
-    return takerOf !== null && !this.names.includes(takerOf) && this.#queue.liveWorkers.hasRegistered(takerOf);
+  /** Whether a task is reserved for workers that have registered its name, and this one has not. */
+  #isReservedForOthers({ reservedFor }: MemoryTask): boolean {
+    return reservedFor !== null && !this.names.includes(reservedFor) &&
+      this.#queue.liveWorkers.hasRegistered(reservedFor);
   }
 
   /** Queues a task again in its old position, for any worker to take over. */
@@ -278,19 +280,16 @@ export class Leases {
   #isRunOf({ run }: MemoryTask, { deliveries }: { readonly deliveries: number }): boolean {
     return run?.holder === this.#holder.name && run.deliveries === deliveries;
   }
-
-  /** Stores the output of a task as the input of the next one, if that one still waits for it. */
-  #pipe({ id }: MemoryTask, { next, input }: { readonly next: string; readonly input: Payload }): void {
-    const links = this.#queue.task(next)?.links;
-    if (!links?.dependencies?.has(id)) return;
-    this.#queue.budget.add(0, input.length - (links.input?.length ?? 0));
-    links.input = storedPayload(input);
-  }
 }
 
 /** Whether the last two runs were cut off with their workers, so that the task may be what killed them. */
 function isQuarantined({ run }: MemoryTask): boolean {
   return run !== null && run.crashes > 0;
+}
+
+/** Identifies the lease of a delivery among all leases of its task. */
+function leaseOf({ entryId, deliveries }: Delivery): string {
+  return `${entryId} ${deliveries}`;
 }
 
 /** Whether a task was not queued anew since this delivery, whichever worker has leased it now. */

@@ -1,8 +1,10 @@
 import type { Clock } from "../../base/clock.ts";
 import type { WorkerStatus } from "../contract/membership.ts";
 
+/** A worker and its last heartbeat. */
 interface LiveWorker {
   readonly idleTimeout: number;
+  /** Until when it counts as living, by the monotonic clock. */
   readonly until: number;
   /** The names of the tasks that it can run. */
   readonly names: readonly string[];
@@ -11,7 +13,7 @@ interface LiveWorker {
 /** The living workers of a queue: those that sent a heartbeat within their idle timeout. */
 export class LiveWorkers {
   readonly #clock: Clock;
-  /** By id: the idle timeout, and until when the worker counts as living, by the monotonic clock. */
+  /** By id. */
   readonly #workers = new Map<string, LiveWorker>();
 
   constructor(clock: Clock) {
@@ -23,7 +25,7 @@ export class LiveWorkers {
     this.#workers.set(workerId, { idleTimeout, until: this.#clock.monotonic() + idleTimeout, names });
   }
 
-  /** Whether a living worker has registered a name. */
+  /** Whether a living worker has registered a task of a name. */
   hasRegistered(fnName: string): boolean {
     this.removeExpired();
     for (const { names } of this.#workers.values()) if (names.includes(fnName)) return true;

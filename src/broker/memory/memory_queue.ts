@@ -1,4 +1,5 @@
 import type { Activity, Clock } from "../../base/clock.ts";
+import type { Payload } from "../contract/payload.ts";
 import type { Found, NewTask, State } from "../contract/task.ts";
 import { Budget } from "./budget.ts";
 import { type Allowance, Dependencies, type DependencyQueue } from "./dependencies.ts";
@@ -123,7 +124,7 @@ export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
   /** Finishes a task in any place. */
   finish(task: MemoryTask, outcome: Outcome, allowance: Allowance = { left: 0 }): void {
     this.#remove(task);
-    this.results.store(task.id, outcome);
+    this.results.store(task.id, outcome, task.retriedLease);
     this.dependencies.settleDependents(task, outcome.failedId, allowance);
   }
 
@@ -134,10 +135,23 @@ export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
     this.dependencies.settleDependents(task, task.id, { left: 0 });
   }
 
+  /** Stores the output of a task as the input of the next one, if that one still waits for it. */
+  pipe({ id }: MemoryTask, { next, input }: { readonly next: string; readonly input: Payload }): void {
+    const links = this.#tasks.get(next)?.links;
+    if (!links?.dependencies?.has(id)) return;
+    this.budget.add(0, input.length - (links.input?.length ?? 0));
+    links.input = storedPayload(input);
+  }
+
   /** Wakes a worker, once, when a task of its priorities is queued; returns a function that stops this. */
   addIdleWorker(worker: IdleWorker): () => void {
     this.#idleWorkers.add(worker);
     return () => void this.#idleWorkers.delete(worker);
+  }
+
+  /** Returns the lease whose holder last delayed a task until its next try, even if the task has finished since. */
+  retriedLease(id: string): string | null {
+    return this.#tasks.get(id)?.retriedLease ?? this.results.outcome(id)?.retriedLease ?? null;
   }
 
   /** Returns the state of a task. */

@@ -53,8 +53,8 @@ export class MemoryTask implements Heaped, Linked<MemoryTask> {
   deliveries = 0;
   /** Name of the worker that has leased the task. */
   holder: string | null = null;
-  /** The name that a worker must have registered to take it over; `null` for any worker. */
-  takerOf: string | null = null;
+  /** The name that a worker must have registered to take the task over; `null` for any worker. */
+  reservedFor: string | null = null;
   /** When the lease was last renewed, by the monotonic clock. */
   leaseTime = 0;
   /** When the task became ready to run, in Unix milliseconds. */
@@ -63,6 +63,8 @@ export class MemoryTask implements Heaped, Linked<MemoryTask> {
   dueTime = 0;
   /** How many tries are spent. */
   tries = 0;
+  /** The lease whose holder delayed the task until its next try; `null` for none. */
+  retriedLease: string | null = null;
   /** Whether the task was released after it was started. */
   wasReleased = false;
   run: Run | null = null;

@@ -25,6 +25,8 @@ export interface Outcome extends NewResult {
 /** An outcome that is kept. */
 interface StoredOutcome extends Pick<Outcome, "failedId" | "by" | "deliveries">, Heaped {
   readonly taskId: string;
+  /** The lease whose holder last delayed the task until its next try; `null` for none. */
+  readonly retriedLease: string | null;
   result: Payload | null;
   /** Until when the result is kept, by the monotonic clock. */
   readonly resultUntil: number;
@@ -52,13 +54,18 @@ export class ResultStore {
   }
 
   /** Stores the outcome of a task, and resolves the waits for its result. */
-  store(taskId: string, { result, ttl, failedId, by, deliveries }: Outcome): void {
+  store(
+    taskId: string,
+    { result, ttl, failedId, by, deliveries }: Outcome,
+    retriedLease: string | null = null,
+  ): void {
     const previous = this.#outcomes.get(taskId);
     if (previous) this.#remove(previous);
     const time = this.#clock.monotonic();
     const payload = storedPayload(result);
     const outcome: StoredOutcome = {
       taskId,
+      retriedLease,
       failedId,
       by,
       deliveries,
@@ -83,7 +90,7 @@ export class ResultStore {
   }
 
   /** Returns the outcome of a task; `undefined` when it has not finished, or its outcome has expired. */
-  outcome(taskId: string): { readonly failedId: string | null } | undefined {
+  outcome(taskId: string): Pick<StoredOutcome, "failedId" | "retriedLease"> | undefined {
     return this.#find(taskId);
   }
 
@@ -99,10 +106,10 @@ export class ResultStore {
     return outcome?.by === by && outcome.deliveries === deliveries && outcome.failedId === failedId;
   }
 
-  /** Whether a task was aborted: then a mark has ended it, and no delivery. */
+  /** Whether a task was aborted: then a mark has finished it, not a delivery. */
   isAborted(taskId: string): boolean {
-    const ended = this.#find(taskId);
-    return ended !== undefined && ended.by !== "" && ended.deliveries === 0;
+    const outcome = this.#find(taskId);
+    return outcome !== undefined && outcome.by !== "" && outcome.deliveries === 0;
   }
 
   /** Returns the most recent results that are still kept, latest first. */

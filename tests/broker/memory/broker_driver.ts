@@ -42,11 +42,14 @@ export class BrokerDriver {
   async take(step: Step): Promise<unknown> {
     switch (step.do) {
       case "publish":
-        return (await this.#broker.publish(newTasks(step.ids, step.kind, step.high))).map(String);
+        // When several tasks of a pipeline are refused, brokers may name any of them.
+        return (await this.#broker.publish(newTasks(step.ids, step.kind, step.high))).map((answer) => {
+          return String(answer).replace(/task-\d/, "task");
+        });
       case "abort": {
         // On Redis the entry of a queued task stays in the stream, and is delivered once more to be dropped.
         if (await this.#broker.state(`task-${step.id}`) === "queued") return;
-        const cancellation = { taskId: `task-${step.id}`, ttl: step.ttl, mark: `mark ${this.#abortCount++}` };
+        const cancellation = { taskId: `task-${step.id}`, ttl: step.ttl, mark: `mark-${this.#abortCount++}` };
         return await this.#broker.abort({ ...cancellation, result: `aborted ${this.#abortCount}` });
       }
       case "schedule":
@@ -111,8 +114,8 @@ export class BrokerDriver {
         return [this.#keep(worker, deliveries), starts.map(withoutTime)];
       }
       case "renew": {
-        const { lost } = await consumer.membership.renew(inFlight, status);
-        return lost.map(({ taskId, deliveries }) => `${taskId} ${deliveries}`).sort();
+        const { lost, aborted } = await consumer.membership.renew(inFlight, status);
+        return [lost, aborted].map((all) => all.map(({ taskId, deliveries }) => `${taskId} ${deliveries}`).sort());
       }
       case "crash":
         this.#workers[step.worker] = await this.#newWorker();

@@ -73,6 +73,7 @@ describe("MemoryConsumer", () => {
     const { deliveries } = await one.leasing.read(2, takingNew);
     await one.leasing.start(deliveries);
     await one.completing.release(deliveries);
+    assertEquals(await one.leasing.start(deliveries), ["lost", "lost"]);
     const listed = await rig.broker.list("queued", { limit: 10 });
     assertEquals(listed.map(({ taskId, tries }) => [taskId, tries]), [["a", 0], ["b", 0], ["c", 0]]);
     const again = await one.leasing.read(3, takingOver);
