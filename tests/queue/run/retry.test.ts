@@ -1,4 +1,8 @@
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { it } from "node:test";
+import { pathToFileURL } from "node:url";
 import {
   assert,
   assertEquals,
@@ -228,8 +232,12 @@ behaviour("StreaqRetry", (stage) => {
 
 behaviour("a StreaqRetry of a second copy of the package", (stage) => {
   it("is a retry", async () => {
-    const url = new URL("../../../src/base/errors.ts?copy", import.meta.url).href;
+    const folder = await mkdtemp(join(tmpdir(), "streaq-copy-"));
+    await cp(new URL("../../../src/base/", import.meta.url), folder, { recursive: true });
+    await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+    const url = pathToFileURL(join(folder, "errors.ts")).href;
     const { StreaqRetry: Copy } = await import(url) as { StreaqRetry: typeof StreaqRetry };
+    await rm(folder, { recursive: true });
     assert(Copy !== StreaqRetry && !(new Copy() instanceof StreaqRetry));
     const worker = await stage.worker();
     const twice = worker.task("twice", () => {
