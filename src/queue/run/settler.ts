@@ -88,11 +88,11 @@ export class Settler {
     const { fnName, delivery } = execution;
     try {
       if (!await outbox.handOver({ delivery, fnName })) return false;
+      logger.info(`task ${fnName} ↷ ${delivery.taskId} handed over to a worker that has registered it`);
     } catch {
       // Given up, which the log says; the lease expires then.
     }
     counters.relinquished++;
-    logger.info(`task ${fnName} ↷ ${delivery.taskId} handed over to a worker that has registered it`);
     inFlight.settle(execution);
     return true;
   }
