@@ -79,6 +79,8 @@ export class Notice {
 
   /** Wakes every caller that is waiting now. */
   notify(): void {
+    // Mostly nobody waits, and each task notifies several times.
+    if (this.#waiters.size === 0) return;
     const waiters = [...this.#waiters];
     this.#waiters.clear();
     for (const wake of waiters) wake(true);
