@@ -15,7 +15,7 @@ import { versionOf } from "./run/runtimes.ts";
 import { RUNTIMES } from "./run/subject.ts";
 import { systems } from "./systems/registry.ts";
 
-/** What the short form measures on other runtimes than Node. */
+/** The measures that the short form takes on Deno and Bun. */
 const QUICK = ["drain", "client"];
 /** After how long the short form begins nothing more, in milliseconds. */
 const QUICK_TIME = 105_000;

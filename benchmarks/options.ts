@@ -21,7 +21,7 @@ export const USAGE = `npm run bench -- [options]
   --list             the names of all measures, parts and systems
 `;
 
-/** What to measure, and how. */
+/** The options of a run. */
 export interface Options {
   readonly short: boolean;
   /** Names of measures and parts; empty for all. */

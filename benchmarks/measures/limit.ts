@@ -21,7 +21,7 @@ const columns: readonly Column[] = [
   { key: "drainRedis", label: "Redis µs to drain", format: digits },
 ];
 
-/** What the server sustains when the library costs nothing. */
+/** The rate that the server sustains when the library costs nothing. */
 export function limit({ tasks, warmUp: warmUpTasks }: Scale): Measure {
   const count = Math.min(...tasks);
   return {

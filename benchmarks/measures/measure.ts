@@ -2,7 +2,7 @@ import type { Cell } from "../run/cell.ts";
 import type { Subject } from "../run/subject.ts";
 import type { Format } from "../report/format.ts";
 
-/** What one part of a measure found in one round, by the keys of its columns. */
+/** The figures of one part of a measure in one round, by the keys of its columns. */
 export type Values = Readonly<Record<string, number>>;
 
 /** A figure in a table. */
@@ -35,7 +35,7 @@ export interface Measure {
   /** Its name on the command line: selects all of its parts. */
   readonly name: string;
   readonly title: string;
-  /** What is measured, and how: Markdown. */
+  /** Describes the measure and its method, in Markdown. */
   readonly text: string;
   /** Which program its processes run. */
   readonly kind: "queue" | "client";
@@ -43,7 +43,7 @@ export interface Measure {
   readonly parts: readonly Part[];
   /** The subject that the others are compared with, on Node. */
   readonly baseline: string;
-  /** What the rows of its tables are: subjects, parts, or parts with a column for each subject. @default {"subjects"} */
+  /** The rows of its tables: subjects, parts, or parts with a column for each subject. @default {"subjects"} */
   readonly layout?: "subjects" | "parts" | "matrix";
   /** How many rounds are enough. @default {as many as asked for} */
   readonly maxRounds?: number;

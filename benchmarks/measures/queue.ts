@@ -21,7 +21,7 @@ export interface DrainOptions {
   readonly queueName?: string;
 }
 
-/** What enqueuing tasks in bulk and draining them took. */
+/** The costs of enqueuing tasks in bulk and of draining them. */
 export interface Drain {
   readonly enqueueMs: number;
   /** From the first call of a task until all results were stored. */

@@ -14,7 +14,7 @@ interface Chart {
   readonly columns: readonly string[];
   readonly title: string;
   readonly axis: string;
-  /** What a unit of the axis is, in the unit of the figures. @default {1} */
+  /** One unit of the axis, in the unit of the figures. @default {1} */
   readonly unit?: number;
   /** Draws points on a logarithmic axis instead of bars. @default {false} */
   readonly log?: boolean;

@@ -10,7 +10,7 @@ export interface Figure {
   readonly highest: number;
 }
 
-/** What all rounds together found. */
+/** The figures of all rounds. */
 export class Findings {
   readonly #outcomes: readonly Outcome[];
 

@@ -13,7 +13,7 @@ import type { Plan } from "../run/rounds.ts";
 import { labelOf } from "../run/subject.ts";
 import { systems } from "../systems/registry.ts";
 
-/** What a report is about, besides the outcomes. */
+/** The content of a report besides the outcomes. */
 export interface ReportOptions {
   /** The folder to write `RESULTS.md` and `charts/` to. */
   readonly folder: string;
@@ -24,7 +24,7 @@ export interface ReportOptions {
   readonly command: string;
   /** Lines of Markdown about the machine. */
   readonly machine: readonly string[];
-  /** What was left out, and why. */
+  /** Measures that were left out, with the reasons. */
   readonly leftOut: readonly string[];
   /** The foreign load up to which the machine counted as quiet, in processors. */
   readonly threshold: number;
@@ -94,7 +94,7 @@ function howToRead({ rounds }: ReportOptions): string {
     `processors that other programs kept busy meanwhile: the median, and the highest of the rounds.`;
 }
 
-/** What each system guarantees, how it was set up, and in which version. */
+/** The guarantees, the setup and the version of each system. */
 function comparison(plans: readonly Plan[]): string[] {
   const shown = new Set(plans.flatMap(({ subjects }) => subjects.map(labelOf)));
   const compared = systems.filter((system) => shown.has(labelOf(system)));

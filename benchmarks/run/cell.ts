@@ -8,14 +8,14 @@ import { readRedisStats, type RedisStats } from "./redis_stats.ts";
 import { Side } from "./side.ts";
 import type { Subject } from "./subject.ts";
 
-/** What a cell is measured with: shared by all cells. */
+/** The resources that all cells share. */
 export interface Bench {
   readonly redis: RedisClient;
   readonly server: RedisServer;
   readonly load: Load;
 }
 
-/** What something cost, from one moment to another. */
+/** The costs between two moments. */
 export interface Cost {
   /** Processor time in milliseconds, by the name that the process was opened with, and of `redis`. */
   readonly cpuMs: Readonly<Record<string, number>>;
