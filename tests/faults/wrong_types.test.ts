@@ -20,7 +20,7 @@ import { leave } from "../../src/broker/redis/scripts/lease/leave.ts";
 import { fromBeginning, read } from "../../src/broker/redis/scripts/lease/read.ts";
 import { release } from "../../src/broker/redis/scripts/lease/release.ts";
 import { start } from "../../src/broker/redis/scripts/lease/start.ts";
-import { tidy } from "../../src/broker/redis/scripts/lease/tidy.ts";
+import { tidy, tidyStart } from "../../src/broker/redis/scripts/lease/tidy.ts";
 import { extendLocks } from "../../src/broker/redis/scripts/lock/lock.ts";
 import { find, findState } from "../../src/broker/redis/scripts/look/find.ts";
 import { otherConsumers, Scene } from "../broker/scene.ts";
@@ -205,7 +205,7 @@ describe("a key of the wrong type", () => {
       const options = { name, priorities, idleTimeout: 0 };
       const named = (error: unknown) => assertStringIncludes(String(error), key);
       await begin(redis, keys, options, 5, new Map(), { binary: false, timeout: 1000 }).catch(named);
-      await tidy(redis, keys, options, "0").catch(named);
+      await tidy(redis, keys, options, tidyStart).catch(named);
       await mend(redis, keys, "0").catch(named);
       await fanOutDependents(redis, keys, { reader, binary: false }).catch(named);
       await discard(redis, keys, [{ priority: "low", entryId: "1-1", reason: "none" }]);

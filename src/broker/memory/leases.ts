@@ -6,7 +6,7 @@ import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
 import { readPayload, readPayloadOrNull, sizeOver } from "./payload.ts";
 
-/** Number of expired leases of one priority, the worker's own included, that one step examines at most. */
+/** How many expired leases of a priority one step offers, besides those of quarantined tasks, which may be passed over. */
 const expiredLimit = 10_000;
 
 /** The run of a worker that holds leases. */
@@ -239,17 +239,18 @@ export class Leases {
   #available(lane: Lane, limit: number, idleTimeout: number, excluded: ReadonlySet<number>): MemoryTask[] {
     const latest = this.#queue.clock.monotonic() - idleTimeout;
     const available: MemoryTask[] = [];
-    let left = limit;
+    let [left, found] = [limit, 0];
     for (const task of lane.released) {
       if (excluded.has(task.sequence) || this.#isReservedForOthers(task)) continue;
       available.push(task);
       if (!isQuarantined(task) && --left === 0) break;
     }
-    let examined = 0;
     for (const task of lane.inFlight) {
-      if (task.leaseTime > latest || examined++ === expiredLimit) break;
+      if (task.leaseTime > latest || found === expiredLimit) break;
       if (task.place === "dropped") lane.move(task, "gone");
-      else if (!excluded.has(task.sequence)) available.push(task);
+      if (task.place === "gone" || excluded.has(task.sequence)) continue;
+      available.push(task);
+      if (!isQuarantined(task)) found++;
     }
     return available.sort((a, b) => a.sequence - b.sequence);
   }

@@ -11,7 +11,7 @@ import { mend } from "./scripts/dependents/mend.ts";
 import { heartbeat } from "./scripts/lease/heartbeat.ts";
 import { leave } from "./scripts/lease/leave.ts";
 import { renew } from "./scripts/lease/renew.ts";
-import { tidy } from "./scripts/lease/tidy.ts";
+import { tidy, tidyStart } from "./scripts/lease/tidy.ts";
 import { deliveryLimit } from "./scripts/lease/lease_args.ts";
 
 /** How many heartbeats an idle worker sends between two renewals, which cost more. */
@@ -26,7 +26,7 @@ export class RedisMembership implements Membership {
   /** How many heartbeats were sent since the last renewal. */
   #heartbeats = 0;
   /** Where tidying and mending continue. */
-  readonly #cursors = { tidy: "0", mend: "0" };
+  readonly #cursors = { tidy: tidyStart, mend: "0" };
 
   /** @param closeReads Closes the connection of the blocking reads. */
   constructor(state: ConsumerState, closeReads: () => Promise<void>) {

@@ -52,6 +52,23 @@ describe("MemoryConsumer", () => {
     assertEquals(idsOf((await one.leasing.read(2, takingOver)).deliveries), ["a", "b"]);
   });
 
+  it("read() takes over a task behind many that are in flight here or quarantined", async () => {
+    const rig = new MemoryRig();
+    const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];
+    const quarantined = Array.from({ length: 11_000 }, (_, n) => `quarantined-${n}`);
+    await rig.broker.publish(newTasks(quarantined));
+    for (const consumer of [one, two, one]) {
+      const all = { takeover: "first", inFlight: [], quarantined: Infinity } as const;
+      await consumer.leasing.start((await consumer.leasing.read(quarantined.length, all)).deliveries);
+      rig.clock.advance(1000);
+    }
+    await rig.broker.publish(newTasks(["plain"]));
+    await one.leasing.read(1, takingNew);
+    rig.clock.advance(1000);
+    const { deliveries, passedOver } = await two.leasing.read(1, { ...takingOver, quarantined: 0 });
+    assertEquals([idsOf(deliveries), passedOver], [["plain"], true]);
+  });
+
   it("read() takes over up to count tasks in the order of the queue, and reports that there are more", async () => {
     const rig = new MemoryRig();
     const [one, two] = [await rig.consumer("one"), await rig.consumer("two")];

@@ -5,6 +5,7 @@ import type { CommandSender } from "../../../src/broker/redis/command_sender.ts"
 import { Listing } from "../../../src/broker/redis/listing.ts";
 import { type DependentFailure, fanOut } from "../../../src/broker/redis/scripts/dependents/fan_out.ts";
 import { leave } from "../../../src/broker/redis/scripts/lease/leave.ts";
+import { tidy, tidyStart } from "../../../src/broker/redis/scripts/lease/tidy.ts";
 import type { RedisClient } from "../../../src/redis/mod.ts";
 import { Scene } from "../scene.ts";
 
@@ -70,6 +71,20 @@ describe("leave()", () => {
     ]);
     assertEquals(consumers.length, 1, "only the consumer of released entries is left");
     assertEquals((await scene.redis.command<[number]>(["XPENDING", keys.stream("normal"), "workers"]))[0], 1197);
+  });
+});
+
+describe("tidy()", () => {
+  it("removes a dead worker behind many living ones", async () => {
+    const { redis } = scene;
+    const { keys, consumer } = await scene.rig([]);
+    const living = Array.from({ length: 500 }, (_, n) => `a-${n}`);
+    await redis.command(["ZADD", keys.workers, ...[...living, "z-dead"].flatMap((id) => [60_000, id])]);
+    await redis.command(["MSET", ...living.flatMap((id) => [keys.health(id), "alive"])]);
+    let cursors = tidyStart;
+    do cursors = await tidy(redis, keys, consumer("one"), cursors); while (cursors.workers !== 0);
+    assertEquals(await redis.command(["ZSCORE", keys.workers, "z-dead"]), null);
+    assertEquals(await redis.command(["ZCARD", keys.workers]), living.length);
   });
 });
 

@@ -50,8 +50,8 @@ else
 end
 -- The entry of a task that has not started is somewhere in a stream. It is dropped when a worker is about to start it.
 if removed == 0 then
-  redis.call('HINCRBY', dropped, id, 1)
-  notePriorities(6)
+  redis.pcall('HINCRBY', dropped, id, 1)
+  notePriorities(unpack(ARGV, 6))
 end
 storeResult(id, ttl, result, '0', mark, true)
 listRecent()

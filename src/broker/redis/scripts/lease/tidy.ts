@@ -15,13 +15,17 @@ const script = new Script(`
 -- Removes remains of dead workers and lost data: names of workers, consumers without entries, notes of runs whose task
 -- is gone, and counts of entries to be dropped when all streams are empty.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, minimum idle time of a removed consumer in ms, cursor of the notes, maximum number of workers and of
---          notes; then priorities
--- returns  the next cursor, or an error that names the key of the notes
+-- ARGV     group, minimum idle time of a removed consumer in ms, cursor of the notes, rank of the first worker, maximum number
+--          of either; then priorities
+-- returns  the next cursor and rank, or an error that names the key of the notes
 ${typeFunction}
 local prefix, group, idleTimeout = KEYS[1], ARGV[1], tonumber(ARGV[2])
 ${priorityFunction}
-for i = 5, #ARGV do
+local running = ${lua.running}
+local page = redis.pcall('HSCAN', running, ARGV[3], 'COUNT', ARGV[5])
+if page.err then return wrongType(running, 'hash') or page end
+
+for i = 6, #ARGV do
   local stream = ${lua.stream("ARGV[i]")}
   -- A key that is not a stream does not stop the other priorities.
   for _, consumer in ipairs(redis.pcall('XINFO', 'CONSUMERS', stream, group)) do
@@ -49,32 +53,47 @@ local function isEmpty()
   return true
 end
 -- Only a later call than the one that notes its priorities deletes: by then the other workers have noted theirs.
-if redis.call('EXISTS', ${lua.dropped}) == 1 and notePriorities(5) == 0 and isEmpty() then
+if redis.call('EXISTS', ${lua.dropped}) == 1 and notePriorities(unpack(ARGV, 6)) == 0 and isEmpty() then
   redis.call('DEL', ${lua.dropped}, ${lua.priorities})
 end
 
 local workers = ${lua.workers}
-for _, worker in ipairs(redis.pcall('ZRANGE', workers, 0, ARGV[4] - 1)) do
-  if redis.call('EXISTS', ${lua.health("worker")}) == 0 then redis.call('ZREM', workers, worker) end
+local rank, limit = tonumber(ARGV[4]), tonumber(ARGV[5])
+-- A key of another type lists no workers.
+local names = redis.pcall('ZRANGE', workers, rank, rank + limit - 1)
+local nextWorkers = #names == limit and rank + limit or 0
+for _, worker in ipairs(names) do
+  if redis.call('EXISTS', ${lua.health("worker")}) == 0 then
+    redis.call('ZREM', workers, worker)
+    nextWorkers = math.max(0, nextWorkers - 1)
+  end
 end
 
-local running = ${lua.running}
-local page = redis.pcall('HSCAN', running, ARGV[3], 'COUNT', ARGV[4])
-if page.err then return wrongType(running, 'hash') or page end
-local cursor, notes = unpack(page)
+local nextNotes, notes = unpack(page)
 for n = 1, #notes, 2 do
   if redis.call('EXISTS', ${lua.data("notes[n]")}) == 0 then redis.call('HDEL', running, notes[n]) end
 end
-return cursor
+return { nextNotes, nextWorkers }
 `);
 
-/** Removes a bounded part of the remains of dead workers and lost data; returns the cursor for the next call. */
+/** Where tidying continues. */
+export interface TidyCursors {
+  readonly notes: string;
+  /** A rank, which is 0 again at the end. */
+  readonly workers: number;
+}
+
+/** Where tidying begins. */
+export const tidyStart: TidyCursors = { notes: "0", workers: 0 };
+
+/** Removes a bounded part of the remains of dead workers and lost data; returns the cursors for the next call. */
 export async function tidy(
   redis: CommandSender,
   keys: Keys,
   { priorities, idleTimeout }: ConsumerOptions,
-  cursor: string,
-): Promise<string> {
-  const args = [group, idleTimeout, cursor, tidyLimit, ...priorities];
-  return await script.run<string>(redis, [keys.prefix], args);
+  cursors: TidyCursors,
+): Promise<TidyCursors> {
+  const args = [group, idleTimeout, cursors.notes, cursors.workers, tidyLimit, ...priorities];
+  const [notes, workers] = await script.run<[string, number]>(redis, [keys.prefix], args);
+  return { notes, workers };
 }

@@ -5,9 +5,9 @@ const prioritiesTtl = 7 * 24 * 3600 * 1000;
 
 /** A Lua function that notes the priorities of a queue, for scripts that have `prefix`. */
 export const priorityFunction: string = `
--- Notes the priorities in ARGV, from a place to the end. Returns how many are new, or -1 if none could be noted.
-local function notePriorities(first)
-  local added = redis.pcall('SADD', ${lua.priorities}, unpack(ARGV, first))
+-- Notes priorities. Returns how many are new, or -1 if none could be noted.
+local function notePriorities(...)
+  local added = redis.pcall('SADD', ${lua.priorities}, ...)
   -- Memory may be full, or the key may have another type.
   if type(added) == 'table' then return -1 end
   redis.call('PEXPIRE', ${lua.priorities}, ${prioritiesTtl})
