@@ -68,7 +68,8 @@ export class Worker<C = undefined> implements AsyncDisposable {
   constructor(options: WorkerOptions<C> = {}) {
     this.#options = resolveWorkerOptions(options);
     this.#queue = openQueue(this.#options, (fnName) => this.#registry.definitions.get(fnName));
-    this.#registry = new Registry({ worker: this, queue: this.#queue.producer }, this.#options.logger);
+    const [home, onChange] = [{ worker: this, queue: this.#queue.producer }, () => this.#session?.registered()];
+    this.#registry = new Registry(home, { logger: this.#options.logger, onChange });
   }
 
   /** The worker's id in results and logs. */
@@ -172,9 +173,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
   cron<R>(expression: string, fn: () => R, options: CronOptions = {}): RegisteredTask<[], Awaited<R>> {
     const { job, taskOptions } = resolveCronOptions(expression, options, this.#options);
     this.#queue.calendar.check(expression, job.timeZone, this.#options.clock.now());
-    const task = serveInThread(this.#registry.register(fn, taskOptions, job));
-    this.#session?.registered();
-    return task as never;
+    return serveInThread(this.#registry.register(fn, taskOptions, job)) as never;
   }
 
   /**
@@ -203,7 +202,6 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   include(other: Worker<unknown>): void {
     this.#registry.include(other.#registry);
-    this.#session?.registered();
   }
 
   /** Wraps every task, the first middleware outermost. If it is added during a run, it applies from the next run on. */

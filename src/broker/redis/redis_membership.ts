@@ -23,6 +23,8 @@ export class RedisMembership implements Membership {
   readonly #closeReads: () => Promise<void>;
   /** The summary that is stored. */
   #summary = "";
+  /** The names that are stored. */
+  #names: readonly string[] = [];
   /** How many heartbeats were sent since the last renewal. */
   #heartbeats = 0;
   /** Where tidying and mending continue. */
@@ -51,7 +53,8 @@ export class RedisMembership implements Membership {
 
   async renew(inFlight: readonly Delivery[], status: WorkerStatus): Promise<Renewal> {
     this.#state.isBusy = inFlight.length > 0;
-    if (inFlight.length > 0 || this.#heartbeats >= heartbeatsPerRenewal) return await this.#renew(inFlight, status);
+    const isDue = this.#heartbeats >= heartbeatsPerRenewal || !isSame(status.names, this.#names);
+    if (inFlight.length > 0 || isDue) return await this.#renew(inFlight, status);
     const pending = await this.#heartbeat(status);
     // The worker is no longer recorded as alive, so it renews everything.
     if (pending < 0) return await this.#renew(inFlight, status);
@@ -114,6 +117,7 @@ export class RedisMembership implements Membership {
     const renewals = await Promise.all(
       inChunks(inFlight, deliveryLimit).map((chunk) => groups.within(() => renew(redis, keys, options, chunk, status))),
     );
+    this.#names = status.names;
     this.#state.adoptIdleTimeout(Math.max(...renewals.map(({ idleTimeout }) => idleTimeout)));
     this.#state.reportFanOuts(Math.max(...renewals.map(({ listed }) => listed)));
     const lost = renewals.flatMap(({ lost }) => lost);
@@ -133,6 +137,10 @@ export class RedisMembership implements Membership {
     this.#state.reportFanOuts(listed);
     return pending;
   }
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i]);
 }
 
 /** Reads a message of the wake channel; an unknown one counts as `released`, so that the worker looks. */

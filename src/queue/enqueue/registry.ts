@@ -8,17 +8,24 @@ import type { TaskOptions } from "../tasks/task_options.ts";
 import type { RegisteredTask } from "./registered_task.ts";
 import { createRegistration, type Home, type Registration } from "./registration.ts";
 
+/** Options of a {@linkcode Registry}. */
+export interface RegistryOptions {
+  readonly logger: Pick<Logger, "warn">;
+  /** Called when tasks were registered. */
+  readonly onChange: () => void;
+}
+
 /** The registered tasks of a worker, by name. */
 export class Registry {
   readonly #home: Home;
-  readonly #logger: Pick<Logger, "warn">;
+  readonly #options: RegistryOptions;
   readonly #registrations = new Map<string, Registration>();
   readonly #tasks = new Map<string, RegisteredTask<unknown[], unknown>>();
   readonly #definitions = new Map<string, Definition>();
 
-  constructor(home: Home, logger: Pick<Logger, "warn">) {
+  constructor(home: Home, options: RegistryOptions) {
     this.#home = home;
-    this.#logger = logger;
+    this.#options = options;
   }
 
   /** Tasks to enqueue, by name. */
@@ -47,8 +54,9 @@ export class Registry {
     this.#add(registration);
     if (options.name === undefined && fnName.length <= 2 && !isInThread()) {
       const advice = 'give it one that stays, as in task("name", fn): bundlers rename functions';
-      this.#logger.warn(`task ${fnName} has the name of its function: ${advice}`);
+      this.#options.logger.warn(`task ${fnName} has the name of its function: ${advice}`);
     }
+    this.#options.onChange();
     return registration.task;
   }
 
@@ -63,6 +71,7 @@ export class Registry {
       registration.moveTo(this.#home);
       this.#add(registration);
     }
+    this.#options.onChange();
   }
 
   #add(registration: Registration): void {

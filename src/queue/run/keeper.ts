@@ -32,6 +32,8 @@ const afterFailure = 1000;
 export class Keeper {
   readonly #options: KeeperOptions;
   readonly #asked = new Notice();
+  /** Whether to renew now, also when that was asked for during a renewal or before the first one. */
+  #isAsked = false;
   /** The largest idle timeout of the queue that was warned about. */
   #foreignTimeout: number | undefined;
 
@@ -49,8 +51,9 @@ export class Keeper {
     this.#compare(await membership.join(status(), { signal }));
   }
 
-  /** Renews now instead of at the next time: leases may be lost already. */
+  /** Renews now instead of at the next time: leases may be lost already, or the status has changed. */
   renewSoon(): void {
+    this.#isAsked = true;
     this.#asked.notify();
   }
 
@@ -59,10 +62,11 @@ export class Keeper {
     const { clock, logger } = this.#options;
     let [latest, hasFailed] = [clock.monotonic(), false];
     while (!signal.aborted) {
-      const left = latest + this.#pause(hasFailed) - clock.monotonic();
+      const left = this.#isAsked ? 0 : latest + this.#pause(hasFailed) - clock.monotonic();
       // In slices, as tasks may arrive meanwhile that are not to wait for as long.
       if (left > 0 && !await this.#asked.waitAtMost(Math.min(left, longestPause), { clock, signal })) continue;
       if (signal.aborted) return;
+      this.#isAsked = false;
       latest = clock.monotonic();
       try {
         await abortable(this.#renew(), signal);

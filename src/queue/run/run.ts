@@ -70,9 +70,11 @@ export class Run {
       inFlight.isEmpty;
   }
 
-  /** Notifies it that cron jobs were registered with the worker. */
+  /** Notifies it that tasks or cron jobs were registered with the worker. */
   registered(): void {
     this.#roles.scheduler.registered();
+    // Other workers hand a task over only to a worker whose name for it is recorded.
+    this.#roles.keeper.renewSoon();
   }
 
   /** Joins the queue; `false` when the signal is aborted meanwhile. */

@@ -83,7 +83,7 @@ export class Session<C> implements Activity {
     }
   }
 
-  /** Notifies it that cron jobs were registered with the worker. */
+  /** Notifies it that tasks or cron jobs were registered with the worker. */
   registered(): void {
     this.#current?.run.registered();
   }

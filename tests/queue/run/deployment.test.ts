@@ -28,6 +28,32 @@ behaviour("a deployment that adds a task", (stage) => {
     await stage.assertClean(newer);
   });
 
+  for (const means of ["task", "include"] as const) {
+    it(`hands tasks over to a worker that registers their name while it runs, by ${means}()`, async () => {
+      const queueName = stage.newQueue();
+      // Without a notice the name would be recorded after minutes.
+      const workers = [await stage.worker({ queueName }), await stage.worker({ queueName })] as const;
+      const runs = workers.map((worker) => running(worker));
+      for (const worker of workers) {
+        const ready = worker.task(() => worker.id, { name: `ready-${worker.id}` });
+        await eventually(async () => (await (await ready.enqueue()).result({ timeout: "5s" })).success, {
+          timeout: 20_000,
+        });
+      }
+      const [newer] = workers;
+      const owner = means === "task" ? newer : await stage.worker({ queueName });
+      const added = owner.task((n: number) => n, { name: "added" });
+      if (means === "include") newer.include(owner);
+      await eventually(async () => {
+        const tasks = await newer.enqueueMany(Array.from({ length: 40 }, (_, n) => added.enqueue(n)));
+        const results = await Promise.all(tasks.map((task) => task.result({ timeout: "5s" })));
+        return results.every(({ success }) => success);
+      }, { timeout: 15_000 });
+      await Promise.all(runs.map((run) => run.stop()));
+      await stage.assertClean(newer);
+    });
+  }
+
   it("fails a task whose name no living worker has registered", async () => {
     const queueName = stage.newQueue();
     const [worker, other] = [await stage.worker({ queueName }), await stage.worker({ queueName })];
