@@ -15,6 +15,26 @@ const stage = new Stage(onRedis);
 const cronKeys = [":cron:jobs", ":cron:schedule", ":ts:cron", ":ts:crons", ":cron:data:job"];
 
 describe("a worker with a cron job", () => {
+  it("enqueues other jobs while the delayed tasks of a priority have the wrong type, and its jobs later", async () => {
+    const lines = new Lines();
+    const worker = await stage.worker({ idleTimeout: 400, priorities: ["low", "high"], logger: lines });
+    let [low, high] = [0, 0];
+    worker.cron("* * * * * *", () => void low++, { name: "low-job" });
+    const other = worker.task(() => void high++, { name: "other" });
+    const run = running(worker);
+    await other.enqueue().start({ schedule: "* * * * * *", priority: "high" });
+    await eventually(() => low > 0 && high > 0);
+    const key = `streaq:${worker.queueName}:queues:delayed:low`;
+    await worker.redis.command(["SET", key, "x"]);
+    await eventually(() => lines.with("next occurrence of cron job low-job").some((line) => line.includes(key)));
+    const before = [low, high] as const;
+    await eventually(() => high >= before[1] + 2);
+    await worker.redis.command(["DEL", key]);
+    await eventually(() => low > before[0]);
+    assertEquals(lines.with("next occurrence of cron job").length, 1);
+    await run.stop();
+  });
+
   for (const key of cronKeys) {
     it(`runs delayed tasks and retries when ${key} has the wrong type`, async () => {
       const worker = await stage.worker({ idleTimeout: 400 });

@@ -3,7 +3,7 @@ import { assertEquals, assertLess } from "@std/assert";
 import { deferred } from "../../src/base/async.ts";
 import type { RedisClient } from "../../src/redis/mod.ts";
 import { onRedis } from "../queue/brokers.ts";
-import { running, sleep, Stage } from "../queue/stage.ts";
+import { Lines, running, sleep, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
 import { gate, settled } from "../support/promises.ts";
 import { blockedClients, scriptCalls } from "./server_info.ts";
@@ -30,6 +30,23 @@ async function leaseElsewhere(redis: RedisClient, queueName: string, priority: s
 }
 
 describe("the reader of a worker", () => {
+  it("reads one priority while the stream of another has the wrong type, and logs the key", async () => {
+    const lines = new Lines();
+    const worker = await stage.worker({ priorities: ["low", "high"], logger: lines });
+    const task = worker.task((n: number) => n, { name: "task" });
+    const run = running(worker);
+    assertEquals((await (await task.enqueue(0)).result({ timeout: "10s" })).result, 0);
+    const key = `streaq:${worker.queueName}:queues:low`;
+    await worker.redis.command(["SET", key, "x"]);
+    for (let n = 0; n < 3; n++) {
+      const handle = await task.enqueue(n).start({ priority: "high" });
+      assertEquals((await handle.result({ timeout: "10s" })).result, n);
+    }
+    await eventually(() => lines.problems.some((line) => line.includes(key)));
+    await worker.redis.command(["DEL", key]);
+    await run.stop();
+  });
+
   it("ends a burst even if other workers have leased hundreds of tasks", async () => {
     const worker = await stage.worker();
     const job = worker.task(() => 1, { name: "job" });

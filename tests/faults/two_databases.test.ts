@@ -92,7 +92,7 @@ describe("queues of the same name in two databases", () => {
       }
       for (const broker of [staging, production]) {
         const { scheduling } = consumerOf(broker, "worker");
-        assertEquals(await scheduling.tick([{ name: "job", time, next, ...placement }]), 1);
+        assertEquals((await scheduling.tick([{ name: "job", time, next, ...placement }])).enqueued, 1);
         assertEquals([await broker.state("first"), await broker.state("second")], ["scheduled", "scheduled"]);
       }
     });

@@ -85,6 +85,14 @@ export interface Tick extends Pick<NewSchedule, "name" | "priority" | "timeZone"
   readonly next: Occurrence;
 }
 
+/** Outcome of enqueuing next occurrences. */
+export interface TickAnswer {
+  /** How many were new. */
+  readonly enqueued: number;
+  /** Schedules that stay due, because the broker refuses to delay their next occurrence. */
+  readonly refused: ReadonlyMap<Tick, Error>;
+}
+
 /** The replacement of the next occurrence of a schedule, which waits for its time, by another one. */
 export interface Revision extends Tick {
   /** The record of the schedule, which is replaced too. */

@@ -1,4 +1,12 @@
-import type { DueSchedules, Registration, Revision, SchedulePlace, ScheduleReview, Tick } from "./schedule.ts";
+import type {
+  DueSchedules,
+  Registration,
+  Revision,
+  SchedulePlace,
+  ScheduleReview,
+  Tick,
+  TickAnswer,
+} from "./schedule.ts";
 
 /** Outcome of moving due tasks to their streams. */
 export interface Promotion {
@@ -21,8 +29,8 @@ export interface Scheduling {
    * @param after The place behind which to begin; `null` for the front.
    */
   due(after: SchedulePlace | null): Promise<DueSchedules>;
-  /** Enqueues next occurrences, each once; returns how many were new. */
-  tick(ticks: readonly Tick[]): Promise<number>;
+  /** Enqueues next occurrences, each once. */
+  tick(ticks: readonly Tick[]): Promise<TickAnswer>;
   /** Registers the names of this worker's cron jobs; returns their schedules. */
   register(names: readonly string[]): Promise<Registration>;
   /**

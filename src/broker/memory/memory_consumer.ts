@@ -58,7 +58,10 @@ function schedulingOn(
   return {
     promote: () => turn.answer(promote(queue, lanes)),
     due: (after) => turn.answer(schedules.due(after, binary)),
-    tick: (ticks) => turn.answer(ticks.filter((tick) => schedules.tick(tick)).length),
+    tick: (ticks) => {
+      const enqueued = ticks.filter((tick) => schedules.tick(tick)).length;
+      return turn.answer({ enqueued, refused: new Map() });
+    },
     review: (after) => turn.answer(schedules.review(after, binary)),
     revise: (revisions) => turn.answer(revisions.filter((revision) => schedules.revise(revision)).length),
     register: (names) => turn.answer(schedules.register(names, liveWorkers.longestTimeout(idleTimeout))),

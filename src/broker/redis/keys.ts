@@ -90,6 +90,11 @@ export abstract class KeyTable {
     return this.key(":ts:cron:", name);
   }
 
+  /** The call that has removed a schedule, and how many of its withdrawn occurrences have dependents; for a minute. */
+  unscheduled(name: string): string {
+    return this.key(":ts:unscheduled:", name);
+  }
+
   /** Sorted set: the cron jobs that living workers have registered. */
   get registeredJobs(): string {
     return this.key(":ts:crons");

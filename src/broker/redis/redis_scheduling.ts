@@ -5,6 +5,7 @@ import type {
   SchedulePlace,
   ScheduleReview,
   Tick,
+  TickAnswer,
 } from "../contract/schedule.ts";
 import type { Promotion, Scheduling } from "../contract/scheduling.ts";
 import type { ConsumerState } from "./consumer_state.ts";
@@ -39,7 +40,7 @@ export class RedisScheduling implements Scheduling {
     return await due(redis, keys, after, { binary });
   }
 
-  async tick(ticks: readonly Tick[]): Promise<number> {
+  async tick(ticks: readonly Tick[]): Promise<TickAnswer> {
     const { redis, keys } = this.#state;
     return await tick(redis, keys, ticks);
   }

@@ -48,8 +48,8 @@ export interface Ticked {
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #ready = deferred<void>();
-  /** Schedules that were left to other workers with a line in the log. */
-  readonly #unreadable = new Set<string>();
+  /** Schedules that were left with a line in the log. */
+  readonly #reported = new Set<string>();
   /** Cron jobs of this worker whose schedule was stored by this run. */
   readonly #scheduled = new Set<string>();
   readonly #timetable: Timetable;
@@ -148,12 +148,12 @@ export class Scheduler {
       const { due, time, unfinished, next: nextDue } = await scheduling.due(this.#cursor.place(clock.monotonic()));
       if (due.length > 0 || nextDue !== null) this.found();
       const ticks: Tick[] = [];
-      const left: Due[] = [];
+      const left = new Set<Due>();
       let removed = 0;
       for (const job of due) {
         const next = this.#following(job, time);
         if (next === "left") {
-          left.push(job);
+          left.add(job);
           continue;
         }
         if (typeof next !== "string") {
@@ -164,16 +164,17 @@ export class Scheduler {
         // The last occurrence of a finished schedule still runs.
         const isRemoved = await publishing.unschedule(job.name, { withdraw: isGone }).catch(() => null);
         // One that cannot be removed must not stop the others.
-        if (isRemoved === null) left.push(job);
+        if (isRemoved === null) left.add(job);
         if (!isRemoved) continue;
         removed++;
         if (isGone) logger.warn(`cron job ${job.name} is no longer registered by any worker and was removed`);
       }
-      const ticked = ticks.length === 0 ? 0 : await scheduling.tick(ticks);
+      const { enqueued, refused } = await this.#tick(ticks);
       this.#hasFailed = false;
-      const hasChanged = ticked + removed > 0;
+      const hasChanged = enqueued + removed > 0;
       const now = clock.monotonic();
-      this.#cursor.advance({ time, left, last: due.at(-1), hasChanged, unfinished }, now);
+      const leftInOrder = due.filter((job) => left.has(job) || refused.has(job.name));
+      this.#cursor.advance({ time, left: leftInOrder, last: due.at(-1), hasChanged, unfinished }, now);
       const waits = [nextDue, this.#cursor.untilFront(now), ...ticks.map(({ next }) => Math.max(0, next.time - time))];
       const wait = Math.min(...waits.map((ms) => ms ?? Infinity));
       return { hasChanged, next: unfinished ? 0 : wait === Infinity ? null : wait };
@@ -183,6 +184,24 @@ export class Scheduler {
       this.#hasFailed = true;
       return { hasChanged: false, next: retryTime };
     }
+  }
+
+  /** Enqueues next occurrences; returns how many, and the schedules whose next occurrence the broker refuses. */
+  async #tick(ticks: readonly Tick[]): Promise<{ enqueued: number; refused: ReadonlySet<string> }> {
+    const refused = new Set<string>();
+    if (ticks.length === 0) return { enqueued: 0, refused };
+    const answer = await this.#options.scheduling.tick(ticks);
+    for (const [{ name }, error] of answer.refused) {
+      refused.add(name);
+      this.#report(name, `Cannot enqueue the next occurrence of cron job ${name}, trying again later: ${error}`);
+    }
+    return { enqueued: answer.enqueued, refused };
+  }
+
+  /** Logs a line about a schedule that is left as it is, once. */
+  #report(name: string, line: string): void {
+    if (!this.#reported.has(name)) this.#options.logger.error(line);
+    this.#reported.add(name);
   }
 
   /** Stores the schedules of cron jobs; changes take effect now. */
@@ -204,7 +223,7 @@ export class Scheduler {
    * (gone), or it is left to other workers.
    */
   #following(job: Due, now: number): Occurrence | "over" | "gone" | "left" {
-    const { idleTimeout, clock, logger } = this.#options;
+    const { idleTimeout, clock } = this.#options;
     const { name, isStatic, isRegistered } = job;
     if (isStatic && !this.#timetable.job(name)) {
       // After a stop of all workers, the one that registers it may be about to start.
@@ -215,8 +234,7 @@ export class Scheduler {
       return this.#timetable.following(job, job.time, now) ?? "over";
     } catch (error) {
       // Its record may be for workers with another secret, or its expression for another version of the parser.
-      if (!this.#unreadable.has(name)) logger.error(`cron job ${name} is left to other workers: ${error}`);
-      this.#unreadable.add(name);
+      this.#report(name, `cron job ${name} is left to other workers: ${error}`);
       return "left";
     }
   }

@@ -165,9 +165,9 @@ export class BrokerDriver {
     const time = this.#times.get(name) ?? -1;
     const next = { ...firstOccurrence(name), time: time + 1000, taskId: `${name} ${time + 1000}` };
     const { scheduling } = this.#workers[0]!.consumer;
-    const ticked = await scheduling.tick([{ name, time, priority: "low", timeZone: "UTC", next }]);
-    if (ticked === 1) this.#times.set(name, next.time);
-    return ticked;
+    const { enqueued } = await scheduling.tick([{ name, time, priority: "low", timeZone: "UTC", next }]);
+    if (enqueued === 1) this.#times.set(name, next.time);
+    return enqueued;
   }
 
   /** Waits until every lease has expired, by the clock of the broker. */

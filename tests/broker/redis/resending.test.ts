@@ -34,9 +34,8 @@ const calls: Readonly<Record<Method, readonly [call: Call, expected: unknown]>> 
     return await namesOf(observer);
   }, ["daily", "hourly"]],
   unschedule: [async (broker, observer) => {
-    await broker.unschedule("daily", { withdraw: true });
-    return await namesOf(observer);
-  }, []],
+    return [await broker.unschedule("daily", { withdraw: true }), await namesOf(observer)];
+  }, [true, []]],
   state: [(broker) => broker.state("delayed"), "scheduled"],
   find: [async (broker) => (await broker.find("delayed", { relatives: 1 }))?.data, "data"],
   results: [(broker) => broker.results(["finished", "queued"]), ["result", null]],

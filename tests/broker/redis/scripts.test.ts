@@ -7,6 +7,8 @@ import { begin } from "../../../src/broker/redis/scripts/lease/begin.ts";
 import { finish } from "../../../src/broker/redis/scripts/end/finish.ts";
 import { leave } from "../../../src/broker/redis/scripts/lease/leave.ts";
 import { promote } from "../../../src/broker/redis/scripts/schedule/promote.ts";
+import { schedule } from "../../../src/broker/redis/scripts/schedule/schedule.ts";
+import { unschedule } from "../../../src/broker/redis/scripts/schedule/unschedule.ts";
 import { publish } from "../../../src/broker/redis/scripts/enqueue/publish.ts";
 import { retry } from "../../../src/broker/redis/scripts/end/retry.ts";
 import { tidy, tidyStart } from "../../../src/broker/redis/scripts/lease/tidy.ts";
@@ -89,6 +91,17 @@ describe("the script", () => {
     const starts = await start(redis, keys, "one", leased, { binary: false });
     assertEquals(starts.map((answer) => typeof answer === "string" ? answer : answer.data), ["ended", "new"]);
     assertEquals(await redis.command(["EXISTS", keys.dropped]), 0);
+  });
+
+  it("unschedule notes the priority of withdrawn occurrences whose entries are to be dropped", async () => {
+    const { redis } = scene;
+    const keys = await scene.newQueue();
+    const definition = { name: "job", isStatic: true, expression: "0 0 * * *", timeZone: "UTC", priority: "normal" };
+    await schedule(redis, keys, { ...definition, data: "data" }, { taskId: "occurrence", data: "data", time: 1000 });
+    assertEquals((await promote(redis, keys, ["normal"])).promoted, 1);
+    await unschedule(redis, keys, "job", { withdraw: true });
+    assertEquals(await redis.command(["HGET", keys.dropped, "occurrence"]), "1");
+    assertEquals(await redis.command(["SISMEMBER", keys.priorities, "normal"]), 1);
   });
 
   it("tidy keeps the count of entries to be dropped until the streams of all priorities are empty", async () => {

@@ -4,6 +4,7 @@ import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import type { Delivery, Read } from "../../../contract/delivery.ts";
 import { group, type Keys, lua } from "../../keys.ts";
 import { endRunFunction } from "../lua/end_run.ts";
+import { typeFunction } from "../lua/types.ts";
 import { type RawEntry, sortEntries } from "../reply/entries.ts";
 import { releasedConsumer } from "./released.ts";
 
@@ -19,12 +20,21 @@ const script = new Script(`
 --          highest priority first: priority, cursor of the search for expired leases ('' for no search), number of
 --          entries to pass over, their ids
 -- returns  1 if quarantined entries were passed over, else 0; for each stream: entries, their numbers of deliveries
---          (negative for a quarantined one; 1 for those left out at the end), next cursor ('' at the end)
+--          (negative for a quarantined one; 1 for those left out at the end), next cursor ('' at the end). Or an error
+--          of a stream, if no entry was leased
+${typeFunction}
 local prefix, group, consumer = KEYS[1], ARGV[1], ARGV[2]
 local count, searchLimit, quarantineLimit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local passedOver, i, hasExpired = 0, 7 + ARGV[6], {}
 for n = 7, i - 1 do hasExpired[ARGV[n]] = true end
 local running = ${lua.running}
+
+-- What is leased already must be returned, so the error of a stream concerns this stream alone. The next call that
+-- leases nothing returns the error.
+local failure
+local function fail(stream, err)
+  failure = failure or wrongType(stream, 'stream') or err
+end
 
 -- The note of a task's run; '' if there is none.
 local function noteOf(id)
@@ -44,7 +54,11 @@ ${endRunFunction}
 -- Takes over entries whose lease has expired. Returns the entries, their numbers of deliveries and the next cursor.
 local function takeOver(priority, stream, cursor, known)
   local expired, deliveries, own = {}, {}, {}
-  local pending = redis.call('XPENDING', stream, group, cursor, '+', searchLimit)
+  local pending = redis.pcall('XPENDING', stream, group, cursor, '+', searchLimit)
+  if pending.err then
+    fail(stream, pending)
+    return {}, {}, ''
+  end
   local next = #pending == searchLimit and '(' .. pending[searchLimit][1] or ''
   for _, entry in ipairs(pending) do
     if #expired == count then
@@ -103,17 +117,21 @@ for _, read in ipairs(reads) do
     count = count - #read.entries
   end
 end
-local answer = { passedOver }
+local answer, isEmpty = { passedOver }, true
 for _, read in ipairs(reads) do
   if count > 0 then
-    local reply = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', read.stream, '>')
-    if reply then
+    local reply = redis.pcall('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', read.stream, '>')
+    if reply and reply.err then
+      fail(read.stream, reply)
+    elseif reply then
       for _, entry in ipairs(reply[1][2]) do read.entries[#read.entries + 1] = entry end
       count = count - #reply[1][2]
     end
   end
   answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = read.entries, read.counts, read.cursor
+  isEmpty = isEmpty and #read.entries == 0
 end
+if failure and isEmpty then return failure end
 return answer
 `);
 

@@ -2,6 +2,7 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Lock } from "../../../contract/locking.ts";
 import type { Keys } from "../../keys.ts";
+import { typeFunction } from "../lua/types.ts";
 
 /** Length of the token that follows the task's id in a lock. */
 const tokenLength = 32;
@@ -10,7 +11,10 @@ const takeScript = new Script(`
 -- Takes the lock of a function for a run of a task, or takes it over from another run of the same task.
 -- KEYS[1]  the lock
 -- ARGV     task id, token of the run, ttl in ms
--- returns  '' if the lock was taken, or the id of the task that holds it
+-- returns  '' if the lock was taken, or the id of the task that holds it; or an error that names the key
+${typeFunction}
+local broken = wrongType(KEYS[1], 'string')
+if broken then return broken end
 local id, own = ARGV[1], ARGV[1] .. ' ' .. ARGV[2]
 local value = redis.call('GET', KEYS[1])
 -- An id may contain spaces, so the token is recognised by its length.
@@ -46,7 +50,7 @@ const releaseScript = new Script(`
 -- Releases a lock if the run still holds it.
 -- KEYS[1]  the lock
 -- ARGV     task id, token of the run
-if redis.call('GET', KEYS[1]) == ARGV[1] .. ' ' .. ARGV[2] then redis.call('DEL', KEYS[1]) end
+if redis.pcall('GET', KEYS[1]) == ARGV[1] .. ' ' .. ARGV[2] then redis.call('DEL', KEYS[1]) end
 `);
 
 /** Takes a lock; returns `null`, or the id of the task that holds it. */

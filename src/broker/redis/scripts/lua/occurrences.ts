@@ -1,4 +1,5 @@
 import { lua } from "../../keys.ts";
+import { scheduleKeys } from "./schedule_keys.ts";
 
 /**
  * Lua functions about the occurrences of schedules, for scripts that have `prefix`, `now`, the time in ms, and
@@ -9,7 +10,12 @@ import { lua } from "../../keys.ts";
  * in `:ts:cron:<name>`.
  */
 export const occurrenceFunctions: string = `
-local expressions, times, notes = ${lua.scheduleExpressions}, ${lua.scheduleTimes}, ${lua.scheduleNotes}
+${scheduleKeys}
+-- Returns an error that names a key if no occurrence can be delayed in a placement, <priority>:<time zone>, or nil.
+local function brokenPlacement(placement)
+  local priority = string.match(placement, '^([^:]*):')
+  return wrongType(${lua.delayed("priority")}, 'zset')
+end
 
 -- Lists the current occurrence of a schedule as a past one, which may not have finished.
 local function listPastOccurrence(name)
@@ -27,8 +33,8 @@ local function listPastOccurrence(name)
   end
 end
 
--- Makes an occurrence the next one of a schedule, and delays it unless it exists or has finished. The placement is
--- <priority>:<time zone>. Returns an error that concerns this occurrence alone, or nil.
+-- Makes an occurrence the next one of a schedule, and delays it unless it exists or has finished. The caller has checked
+-- the placement before its first write.
 local function enqueueOccurrence(name, kind, placement, id, data, due)
   local priority = string.match(placement, '^([^:]*):')
   redis.call('ZADD', times, due, name)
@@ -37,11 +43,7 @@ local function enqueueOccurrence(name, kind, placement, id, data, due)
   local existing = redis.call('EXISTS', key, ${lua.result("id")}, ${lua.ended("id")})
   if existing == 0 then
     redis.call('SET', key, data)
-    local err = delay(priority, id, due)
-    if err then
-      redis.call('DEL', key)
-      return err
-    end
+    delay(priority, id, due)
   end
 end
 `;

@@ -1,9 +1,8 @@
-import { lua } from "../../keys.ts";
+import { scheduleKeys } from "./schedule_keys.ts";
 
 /** A Lua function that pages through the schedules of a queue, for scripts that have `prefix`. */
 export const schedulePages: string = `
-local times = ${lua.scheduleTimes}
-
+${scheduleKeys}
 -- Lists at most so many schedules with their due times, in that order, from behind the one with a due time and name.
 local function pageOfSchedules(limit, time, name)
   local start = 0

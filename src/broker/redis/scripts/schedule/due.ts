@@ -18,10 +18,12 @@ const script = new Script(`
 -- ARGV     maximum number of schedules; due time and name of the schedule behind which to begin, if not at the front
 -- returns  the time in ms; 1 if more schedules may be due, or 0; in how many ms the first schedule that is not due yet
 --          is due, or '' if there is none; then for each schedule: name, due time, expression, note, 1 if a living
---          worker has registered it or 0, record
+--          worker has registered it or 0, record. Or an error that names a key
 local prefix, limit, after = KEYS[1], tonumber(ARGV[1]), ARGV[2]
 ${serverTime}
 ${schedulePages}
+local broken = brokenSchedules()
+if broken then return broken end
 -- The clock may have been set back.
 if after and tonumber(after) > now then after = nil end
 local due = pageOfSchedules(limit, after, ARGV[3])
@@ -35,8 +37,8 @@ for i = 1, #due, 2 do
     answer[2] = 0
     break
   end
-  local expression = redis.call('HGET', ${lua.scheduleExpressions}, name)
-  local note = redis.call('HGET', ${lua.scheduleNotes}, name)
+  local expression = redis.call('HGET', expressions, name)
+  local note = redis.call('HGET', notes, name)
   -- A key of the wrong type concerns this schedule alone.
   local data = redis.pcall('GET', ${lua.scheduleData("name")})
   if type(data) ~= 'string' then data = '' end

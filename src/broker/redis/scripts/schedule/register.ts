@@ -2,6 +2,7 @@ import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Registration } from "../../../contract/schedule.ts";
 import { type Keys, lua } from "../../keys.ts";
+import { scheduleKeys } from "../lua/schedule_keys.ts";
 import { serverTime } from "../lua/server_time.ts";
 import { scoreOf } from "../reply/score.ts";
 import { readNote } from "./note.ts";
@@ -11,17 +12,19 @@ const script = new Script(`
 -- KEYS[1]  the queue's prefix
 -- ARGV     how long the registration counts, in ms; then names
 -- returns  the time in ms; then for each name: expression, note and due time of its schedule, three times '' if that is
---          not complete
+--          not complete. Or an error that names a key
 local prefix = KEYS[1]
 local registered = ${lua.registeredJobs}
 ${serverTime}
+${scheduleKeys}
+local broken = brokenSchedules() or wrongType(registered, 'zset')
+if broken then return broken end
 local answer = { now }
 redis.call('ZREMRANGEBYSCORE', registered, '-inf', now)
 for i = 2, #ARGV do
   redis.call('ZADD', registered, now + ARGV[1], ARGV[i])
-  local note = redis.call('HGET', ${lua.scheduleNotes}, ARGV[i])
-  local expression = redis.call('HGET', ${lua.scheduleExpressions}, ARGV[i])
-  local due = redis.call('ZSCORE', ${lua.scheduleTimes}, ARGV[i])
+  local note, expression = redis.call('HGET', notes, ARGV[i]), redis.call('HGET', expressions, ARGV[i])
+  local due = redis.call('ZSCORE', times, ARGV[i])
   local isComplete = note and expression and due and redis.call('EXISTS', ${lua.scheduleData("ARGV[i]")}) == 1
   answer[#answer + 1], answer[#answer + 2] = isComplete and expression or '', isComplete and note or ''
   answer[#answer + 1] = isComplete and due or ''

@@ -20,10 +20,12 @@ const script = new Script(`
 -- ARGV     maximum number of schedules, maximum number of bytes; due time and name of the schedule behind which to
 --          begin, if not at the front
 -- returns  the time in ms; 1 if there may be more schedules, or 0; then for each schedule: name, due time, expression,
---          note, record, record of the next occurrence if it waits for its time or ''
+--          note, record, record of the next occurrence if it waits for its time or ''. Or an error that names a key
 local prefix, limit, room = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 ${serverTime}
 ${schedulePages}
+local broken = brokenSchedules()
+if broken then return broken end
 local page = pageOfSchedules(limit, ARGV[3], ARGV[4])
 local answer = { now, #page == 2 * limit and 1 or 0 }
 -- A key of the wrong type concerns one schedule alone.
@@ -33,14 +35,14 @@ local function load(key)
 end
 for i = 1, #page, 2 do
   local name = page[i]
-  local note = redis.call('HGET', ${lua.scheduleNotes}, name) or ''
+  local note = redis.call('HGET', notes, name) or ''
   local data, occurrence = load(${lua.scheduleData("name")}), ''
   local priority, id = string.match(note, '^%a ([^:]*):%S+ (.*)$')
   if id and type(redis.pcall('ZSCORE', ${lua.delayed("priority")}, id)) == 'string' then
     occurrence = load(${lua.data("id")})
   end
   answer[#answer + 1], answer[#answer + 2] = name, page[i + 1]
-  answer[#answer + 1] = redis.call('HGET', ${lua.scheduleExpressions}, name) or ''
+  answer[#answer + 1] = redis.call('HGET', expressions, name) or ''
   answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = note, data, occurrence
   room = room - #data - #occurrence
   if room < 0 then

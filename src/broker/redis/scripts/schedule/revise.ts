@@ -13,18 +13,24 @@ const script = new Script(`
 -- KEYS[1]  the queue's prefix
 -- ARGV     for each schedule: name, due time of the current occurrence in ms, <priority>:<time zone> in case it has no
 --          note, record; of the right occurrence: id, record, due time in ms
--- returns  number of schedules that were revised
+-- returns  number of schedules that were revised, or an error that names a key. A schedule whose priority cannot delay
+--          occurrences is left as it is
 local prefix, revised = KEYS[1], 0
 ${serverTime}
 ${delayFunctions}
 ${occurrenceFunctions}
 ${dependencyFunctions}
 ${withdrawalFunctions}
+local broken = brokenSchedules() or brokenWithdrawal()
+if broken then return broken end
+
 for i = 1, #ARGV, 7 do
   local name, time, id, data, due = ARGV[i], ARGV[i + 1], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
-  if tonumber(redis.call('ZSCORE', times, name) or '') == tonumber(time) then
-    local kind, placement, current = string.match(redis.call('HGET', notes, name) or '', '^(%a) ([^:]*:%S+) (.*)$')
-    local priority = string.match(placement or ARGV[i + 2], '^([^:]*):')
+  local kind, placement, current = string.match(redis.call('HGET', notes, name) or '', '^(%a) ([^:]*:%S+) (.*)$')
+  placement = placement or ARGV[i + 2]
+  local isUnchanged = tonumber(redis.call('ZSCORE', times, name) or '') == tonumber(time)
+  if isUnchanged and not brokenPlacement(placement) then
+    local priority = string.match(placement, '^([^:]*):')
     if current and current ~= id then withdraw(priority, current) end
     redis.call('SET', ${lua.scheduleData("name")}, ARGV[i + 3])
     local isSame = current == id and redis.call('ZSCORE', ${lua.delayed("priority")}, id)
@@ -33,7 +39,7 @@ for i = 1, #ARGV, 7 do
       redis.call('ZADD', times, due, name)
       delay(priority, id, due)
     elseif current ~= id or tonumber(time) ~= tonumber(due) then
-      enqueueOccurrence(name, kind or 'd', placement or ARGV[i + 2], id, data, due)
+      enqueueOccurrence(name, kind or 'd', placement, id, data, due)
     end
     revised = revised + 1
   end

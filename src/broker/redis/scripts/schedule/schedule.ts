@@ -15,13 +15,16 @@ const script = new Script(`
 -- KEYS[1]  the queue's prefix
 -- ARGV     name, kind (s for a cron job, d for a task), expression, <priority>:<time zone>, record; of the next
 --          occurrence: id, record, due time in ms
--- returns  'created', 'changed', 'unchanged', 'exists', 'done' or an error
+-- returns  'created', 'changed', 'unchanged', 'exists' or 'done'; or an error that names a key
 local prefix, name, kind, expression, placement = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 ${serverTime}
 ${delayFunctions}
 ${occurrenceFunctions}
 ${dependencyFunctions}
 ${withdrawalFunctions}
+local broken = brokenSchedules() or brokenWithdrawal() or brokenPlacement(placement)
+if broken then return broken end
+
 local earlier = redis.call('HGET', expressions, name)
 local data = ${lua.scheduleData("name")}
 if kind == 'd' then
@@ -39,8 +42,7 @@ elseif earlier then
 end
 redis.call('SET', data, ARGV[5])
 redis.call('HSET', expressions, name, expression)
-local err = enqueueOccurrence(name, kind, placement, ARGV[6], ARGV[7], ARGV[8])
-if err then return err end
+enqueueOccurrence(name, kind, placement, ARGV[6], ARGV[7], ARGV[8])
 notifyEarliest()
 return earlier and 'changed' or 'created'
 `);
@@ -59,7 +61,5 @@ export async function schedule(
 ): Promise<ScheduleAnswer> {
   const args = [name, isStatic ? "s" : "d", expression, `${priority}:${timeZone}`, data];
   const occurrence = [first.taskId, first.data, first.time];
-  const answer = await script.run<string>(redis, [keys.prefix], [...args, ...occurrence], options);
-  if (!(["created", "changed", "unchanged", "exists", "done"] as string[]).includes(answer)) throw new Error(answer);
-  return answer as ScheduleAnswer;
+  return await script.run<Exclude<ScheduleAnswer, "repeated">>(redis, [keys.prefix], [...args, ...occurrence], options);
 }
