@@ -41,7 +41,7 @@ import { serveInThread } from "./threads/serve.ts";
  *
  * const worker = new Worker({ redisUrl: "redis://localhost:6379" });
  *
- * const fetchLength = worker.task(async function fetchLength(url: string): Promise<number> {
+ * const fetchLength = worker.task("fetchLength", async (url: string): Promise<number> => {
  *   return (await (await fetch(url)).text()).length;
  * }, { maxTries: 5, timeout: "30s" });
  *
@@ -164,9 +164,9 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * import { Worker } from "@q/streaq";
    *
    * const worker = new Worker({ timeZone: "Europe/Berlin" });
-   * worker.cron("30 9 * * mon-fri", async function digest(): Promise<void> {
+   * worker.cron("30 9 * * mon-fri", async (): Promise<void> => {
    *   await fetch("https://example.org/digest", { method: "POST" });
-   * }, { maxScheduleDrift: "5m" });
+   * }, { name: "digest", maxScheduleDrift: "5m" });
    * ```
    */
   cron<R>(expression: string, fn: () => R, options: CronOptions = {}): RegisteredTask<[], Awaited<R>> {
