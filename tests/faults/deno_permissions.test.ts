@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DENO, ROOT } from "../../scripts/runtimes.mjs";
 import { type RedisServer, startRedis } from "../support/redis_server.ts";
 
@@ -56,6 +56,25 @@ await worker.close();
 `,
     );
     assertStringIncludes(await run(["--allow-net"], file), "value 84 1\n");
+  });
+
+  it("make a command fail at once if --allow-net, or a permission for a Unix socket, is missing", async () => {
+    const file = join(folder, "refused.ts");
+    writeFileSync(
+      file,
+      `import { createClient } from ${JSON.stringify(new URL("../../src/redis/mod.ts", import.meta.url).href)};
+for (const url of ${JSON.stringify([redis.url, "unix:///no/such/redis.sock"])}) {
+  await using redis = createClient(url, { connectTimeout: "50s" });
+  console.log("refused", await redis.command(["PING"]).catch(({ code, message }) => code + " " + message));
+}
+`,
+    );
+    const withoutNet = await run(["--allow-env"], file);
+    assertMatch(withoutNet, /^refused REFUSED Cannot connect to redis:.*--allow-net/m);
+    assertMatch(withoutNet, /^refused REFUSED Cannot connect to unix:/m);
+    const withNet = await run(["--allow-net"], file);
+    assertMatch(withNet, /^refused PONG$/m);
+    assertMatch(withNet, /^refused REFUSED Cannot connect to unix:.*--allow-read/m);
   });
 
   it("let a worker run threads with --allow-read too; without it, the task fails and says so", async () => {
