@@ -7,9 +7,7 @@
  *
  * const worker = new Worker({ redisUrl: "redis://localhost:6379" });
  *
- * const greet = worker.task(function greet(name: string): string {
- *   return `Hello, ${name}!`;
- * });
+ * const greet = worker.task("greet", (name: string): string => `Hello, ${name}!`);
  *
  * const task = await greet.enqueue("world"); // In one process.
  * await worker.run({ burst: true }); // In another one.

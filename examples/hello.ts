@@ -7,14 +7,12 @@ import { StreaqRetry, taskContext, Worker } from "@q/streaq";
 // The queue lives in this process. With "redis://localhost:6379", any number of processes share it.
 const worker = new Worker({ redisUrl: "memory://" });
 
-const countWords = worker.task(function countWords(text: string): number {
+const countWords = worker.task("countWords", (text: string): number => {
   if (taskContext().tries === 1) throw new StreaqRetry("The first try fails", { delay: "1s" });
   return text.split(/\s+/).length;
 }, { timeout: "30s", maxTries: 5 });
 
-const isLong = worker.task(function isLong(words: number): boolean {
-  return words > 5;
-});
+const isLong = worker.task("isLong", (words: number): boolean => words > 5);
 
 const running = worker.run(); // In production, workers run in processes of their own.
 

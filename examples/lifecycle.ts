@@ -23,20 +23,20 @@ worker.middleware((next) => async (...args) => {
 });
 
 /** Succeeds on the third try. */
-const flaky = worker.task(function flaky(): string {
+const flaky = worker.task("flaky", (): string => {
   const { tries } = taskContext();
   if (tries < 3) throw new StreaqRetry(`Try ${tries} failed`, { delay: "200ms" });
   return `succeeded on try ${tries}`;
 }, { ttl: "1m" });
 
 /** Sleeps for the given time, or until its signal aborts. */
-const sleeper = worker.task(async function sleeper(ms: number): Promise<string> {
+const sleeper = worker.task("sleeper", async (ms: number): Promise<string> => {
   await delay(ms, undefined, { signal: taskContext().signal });
   return `slept ${ms} ms`;
 }, { timeout: "1s", ttl: "1m" });
 
 /** Runs one at a time, across all workers. */
-const report = worker.task(async function report(month: string): Promise<string> {
+const report = worker.task("report", async (month: string): Promise<string> => {
   await delay(300, undefined, { signal: taskContext().signal });
   return month;
 }, { unique: true, timeout: "10s", ttl: "1m" });

@@ -16,18 +16,18 @@ export const worker = new Worker({
 });
 
 /** Any function can be a task. Its arguments and its result are stored as JSON. */
-export const countWords = worker.task(function countWords(text: string): number {
+export const countWords = worker.task("countWords", (text: string): number => {
   return text.split(/\s+/).filter((word) => word !== "").length;
 });
 
 /** Slow work passes the signal on, so that a worker that shuts down can release the task to another worker. */
-export const sendMail = worker.task(async function sendMail(to: string, subject: string): Promise<string> {
+export const sendMail = worker.task("sendMail", async (to: string, subject: string): Promise<string> => {
   await delay(300, undefined, { signal: taskContext().signal });
   return `${subject}: sent to ${to}`;
 });
 
 /** With `maxTries: 1` it never starts twice, even if its worker crashes. */
-export const charge = worker.task(async function charge(order: string, cents: number) {
+export const charge = worker.task("charge", async (order: string, cents: number) => {
   if (cents > 100_000) throw new RangeError(`Order ${order} is over the limit: ${cents}`);
   await delay(100);
   return { order, cents };

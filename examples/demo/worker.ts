@@ -19,7 +19,8 @@ const prose = new Set([".md"]);
 
 /** Counts the words of four letters or more in a file. The argument is a path, because small payloads are best. */
 export const countWords = worker.task(
-  async function countWords(path: string): Promise<Counts> {
+  "countWords",
+  async (path: string): Promise<Counts> => {
     const text = await readFile(path, "utf8");
     const counts = new Map<string, number>();
     for (const [word] of text.toLowerCase().matchAll(/\p{L}{4,}/gu)) counts.set(word, (counts.get(word) ?? 0) + 1);
@@ -30,7 +31,8 @@ export const countWords = worker.task(
 
 /** Returns the most frequent words in code and in documentation, given the ids of the counting tasks by path. */
 export const mergeWords = worker.task(
-  async function mergeWords(tasks: Record<string, string>): Promise<{ code: Counts; documentation: Counts }> {
+  "mergeWords",
+  async (tasks: Record<string, string>): Promise<{ code: Counts; documentation: Counts }> => {
     const words = { code: new Map<string, number>(), documentation: new Map<string, number>() };
     for (const [path, id] of Object.entries(tasks)) {
       const merged = words[prose.has(extname(path)) ? "documentation" : "code"];

@@ -8,9 +8,7 @@
  *
  * const clock = new TestClock({ now: new Date("2027-03-27T12:00:00Z") });
  * await using worker = new Worker({ redisUrl: "memory://", clock });
- * const remind = worker.task(function remind(): string {
- *   return "Time to go";
- * });
+ * const remind = worker.task("remind", (): string => "Time to go");
  * const running = worker.run();
  *
  * const task = await remind.enqueue().start({ delay: "6h" });

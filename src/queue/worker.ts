@@ -1,9 +1,7 @@
 import { StreaqError } from "../base/errors.ts";
-import { onAbort } from "../base/abort.ts";
 import { checkOptionNames } from "../base/known_options.ts";
 import type { LogLevel } from "../base/log.ts";
 import type { RedisClient } from "../redis/mod.ts";
-import { isInThread } from "./context/thread_globals.ts";
 import type { Enqueued } from "./enqueue/enqueued.ts";
 import type { EnqueueRequest, Registered, RegisteredTask } from "./enqueue/registered_task.ts";
 import { Registry } from "./enqueue/registry.ts";
@@ -22,7 +20,7 @@ import { type ResolvedWorkerOptions, resolveWorkerOptions } from "./options/reso
 import type { WorkerOptions } from "./options/worker_options.ts";
 import type { TaskResult } from "./records/task_result.ts";
 import type { Counters } from "./run/counters.ts";
-import { Session } from "./run/session.ts";
+import { Lifecycle } from "./run/lifecycle.ts";
 import { splitArguments } from "./tasks/kwargs.ts";
 import type { Middleware } from "./tasks/middleware.ts";
 import { checkTaskName } from "./tasks/task_name.ts";
@@ -41,7 +39,7 @@ import { serveInThread } from "./threads/serve.ts";
  *
  * const worker = new Worker({ redisUrl: "redis://localhost:6379" });
  *
- * const fetchLength = worker.task(async function fetchLength(url: string): Promise<number> {
+ * const fetchLength = worker.task("fetchLength", async (url: string): Promise<number> => {
  *   return (await (await fetch(url)).text()).length;
  * }, { maxTries: 5, timeout: "30s" });
  *
@@ -56,9 +54,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
   readonly #registry: Registry;
   readonly #middleware: Middleware[] = [];
   readonly #counters: Counters = { completed: 0, failed: 0, retried: 0, aborted: 0, relinquished: 0 };
-  /** The current `run()`; `undefined` when the worker is not running. */
-  #session: Session<C> | undefined;
-  #closed: Promise<void> | undefined;
+  readonly #lifecycle: Lifecycle<C>;
 
   /**
    * Creates a worker, without connecting.
@@ -68,8 +64,15 @@ export class Worker<C = undefined> implements AsyncDisposable {
   constructor(options: WorkerOptions<C> = {}) {
     this.#options = resolveWorkerOptions(options);
     this.#queue = openQueue(this.#options, (fnName) => this.#registry.definitions.get(fnName));
-    const [home, onChange] = [{ worker: this, queue: this.#queue.producer }, () => this.#session?.registered()];
+    const [home, onChange] = [{ worker: this, queue: this.#queue.producer }, () => this.#lifecycle.registered()];
     this.#registry = new Registry(home, { logger: this.#options.logger, onChange });
+    this.#lifecycle = new Lifecycle({
+      ...this.#options,
+      ...this.#queue,
+      registry: this.#registry.definitions,
+      middleware: this.#middleware,
+      counters: this.#counters,
+    });
   }
 
   /** The worker's id in results and logs. */
@@ -112,12 +115,12 @@ export class Worker<C = undefined> implements AsyncDisposable {
 
   /** The number of slots in use, including those that {@linkcode Worker.lingering} counts. */
   get running(): number {
-    return this.#session?.current?.run.running ?? 0;
+    return this.#lifecycle.current?.run.running ?? 0;
   }
 
   /** The number of slots in use by functions that ignore their signal after their task timed out or was aborted. */
   get lingering(): number {
-    return this.#session?.current?.run.lingering ?? 0;
+    return this.#lifecycle.current?.run.lingering ?? 0;
   }
 
   /**
@@ -126,7 +129,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @throws {StreaqError} When the worker is not running.
    */
   get context(): C {
-    const current = this.#session?.current;
+    const current = this.#lifecycle.current;
     if (!current) throw new StreaqError(`Cannot read the context of worker ${this.id}: it is not running`);
     return current.context;
   }
@@ -165,9 +168,9 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * import { Worker } from "@q/streaq";
    *
    * const worker = new Worker({ timeZone: "Europe/Berlin" });
-   * worker.cron("30 9 * * mon-fri", async function digest(): Promise<void> {
+   * worker.cron("30 9 * * mon-fri", async (): Promise<void> => {
    *   await fetch("https://example.org/digest", { method: "POST" });
-   * }, { maxScheduleDrift: "5m" });
+   * }, { name: "digest", maxScheduleDrift: "5m" });
    * ```
    */
   cron<R>(expression: string, fn: () => R, options: CronOptions = {}): RegisteredTask<[], Awaited<R>> {
@@ -219,7 +222,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @throws {ReplyError} At once, when the server refuses the credentials.
    */
   async connect(options?: { signal?: AbortSignal | undefined }): Promise<void> {
-    this.#checkOpen();
+    this.#lifecycle.checkOpen();
     await this.#queue.broker.connect(options);
   }
 
@@ -342,29 +345,34 @@ export class Worker<C = undefined> implements AsyncDisposable {
   async run(options: { signal?: AbortSignal | undefined; burst?: boolean | undefined } = {}): Promise<void> {
     checkOptionNames(options, { signal: true, burst: true });
     const { signal, burst = false } = options;
-    if (isInThread()) return; // A thread imports the module only for its functions.
-    this.#checkOpen();
-    if (this.#session) throw new StreaqError(`Cannot run worker ${this.id}: it is already running`);
-    if (signal?.aborted) return;
-    const parts = { ...this.#options, ...this.#queue, registry: this.#registry.definitions, counters: this.#counters };
-    const session = this.#session = new Session<C>({ ...parts, middleware: [...this.#middleware], burst });
-    const forget = signal && onAbort(signal, () => session.stop());
-    try {
-      await session.ended;
-    } finally {
-      forget?.();
-      this.#session = undefined;
-    }
+    await this.#lifecycle.run({ signal, burst });
   }
 
   /**
-   * Runs tasks until none is left, for tests: like `run({ burst: true })` or, if the worker is already running, waits
-   * until no task of the queue is queued or running. Delayed tasks are not waited for.
+   * Runs tasks until none is left, for tests and serverless functions: like `run({ burst: true })`, which overlapping
+   * calls share. If the worker is already running, waits until no task of the queue is queued or running. Delayed tasks
+   * are not waited for.
    *
+   * @param options.signal Ends it early, as that of {@linkcode Worker.run} does: when it aborts, running tasks get the
+   * `gracePeriod` to finish and are then released, and the call resolves. While another call still drains, or the
+   * worker is running anyway, the tasks continue and the call resolves at once.
    * @throws {StreaqError} When a task calls it, since that would wait for itself; and as {@linkcode Worker.run} does.
+   *
+   * @example
+   * ```ts
+   * import { Worker } from "@q/streaq";
+   *
+   * const worker = new Worker({ gracePeriod: "2s" });
+   *
+   * export async function handle(_request: Request): Promise<Response> {
+   *   await worker.drain({ signal: AbortSignal.timeout(25_000) }); // The platform allows 30 seconds.
+   *   return Response.json({ left: await worker.queueSize() });
+   * }
+   * ```
    */
-  async drain(): Promise<void> {
-    await (this.#session?.drained() ?? this.run({ burst: true }));
+  async drain(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    checkOptionNames(options, { signal: true });
+    await this.#lifecycle.drain(options.signal);
   }
 
   /**
@@ -372,27 +380,11 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * twice is harmless. A task or a lifespan that closes its own worker does not wait for that.
    */
   async close(): Promise<void> {
-    // In a thread, functions of the module may enqueue after its top level has finished.
-    if (isInThread()) return;
-    this.#closed ??= this.#close();
-    if (!this.#session?.isInside) await this.#closed;
-    else this.#closed.catch(() => {});
+    await this.#lifecycle.close();
   }
 
   /** Same as {@linkcode Worker.close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #close(): Promise<void> {
-    const session = this.#session;
-    session?.stop();
-    // The caller of run() gets its error.
-    await session?.ended.catch(() => {});
-    await this.#queue.broker.close();
-  }
-
-  #checkOpen(): void {
-    if (this.#closed) throw new StreaqError(`Cannot use worker ${this.id}: it is closed`);
   }
 }

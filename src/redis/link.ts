@@ -188,8 +188,12 @@ export class Link {
   }
 }
 
-/** Whether every further attempt would fail in the same way: wrong credentials, or a server that is not Redis. */
+/**
+ * Whether every further attempt would fail in the same way: wrong credentials, a server that is not Redis, or a
+ * permission that Deno does not grant.
+ */
 function isFinal(reason: Error): boolean {
+  if (reason.name === "NotCapable") return true;
   if (reason instanceof ProtocolError || reason instanceof TypeError) return true;
   if (reason instanceof ReplyError) return adviceFor(reason) !== "retry";
   const { code } = reason as { code?: unknown };

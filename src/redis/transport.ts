@@ -78,13 +78,12 @@ export class Transport {
 
 function open({ address, tls }: Target, options: TlsOptions | undefined): Socket {
   const common = { ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay, writableHighWaterMark };
-  if (!tls) return connect(common);
   // The server chooses its certificate by host name (SNI), which an IP address is not.
   const named = "host" in address && !isIP(address.host) ? { servername: address.host } : {};
   try {
-    return connectTls({ ...common, ...named, ...options });
+    return tls ? connectTls({ ...common, ...named, ...options }) : connect(common);
   } catch (error) {
-    // Invalid options, such as a malformed certificate, are reported like any other error of the socket.
+    // A malformed certificate, or a permission that Deno does not grant, is reported like any error of the socket.
     return new Socket().destroy(error as Error);
   }
 }

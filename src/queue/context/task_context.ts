@@ -21,7 +21,7 @@ export function runInScope<T>(scope: Scope, fn: () => T): T {
  * import { taskContext, Worker } from "@q/streaq";
  *
  * const worker = new Worker();
- * worker.task(async function load(url: string, { signal } = taskContext()): Promise<string> {
+ * worker.task("load", async (url: string, { signal } = taskContext()): Promise<string> => {
  *   return await (await fetch(url, { signal })).text();
  * });
  * ```

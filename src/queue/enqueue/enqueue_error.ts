@@ -9,9 +9,7 @@ import type { Task } from "./task.ts";
  * import { EnqueueError, Worker } from "@q/streaq";
  *
  * const worker = new Worker();
- * const greet = worker.task(function greet(name: string): string {
- *   return `Hello, ${name}!`;
- * });
+ * const greet = worker.task("greet", (name: string): string => `Hello, ${name}!`);
  *
  * const requests = ["Ada", "Grace"].map((name) => greet.enqueue(name));
  * try {

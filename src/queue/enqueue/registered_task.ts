@@ -13,9 +13,7 @@ import type { Task } from "./task.ts";
  * import { Worker } from "@q/streaq";
  *
  * const worker = new Worker();
- * const double = worker.task(function double(value: number): number {
- *   return value * 2;
- * });
+ * const double = worker.task("double", (value: number): number => value * 2);
  *
  * console.log(await double(21)); // 42, without Redis
  * const task = await double.enqueue(21); // In a worker.
@@ -60,12 +58,8 @@ export interface EnqueueRequest<R> extends PromiseLike<Task<R>> {
    * import { Worker } from "@q/streaq";
    *
    * const worker = new Worker();
-   * const double = worker.task(function double(value: number): number {
-   *   return value * 2;
-   * });
-   * const isEven = worker.task(function isEven(value: number): boolean {
-   *   return value % 2 === 0;
-   * });
+   * const double = worker.task("double", (value: number): number => value * 2);
+   * const isEven = worker.task("isEven", (value: number): boolean => value % 2 === 0);
    *
    * const task = await double.enqueue(21).pipe(isEven); // Its result is true.
    * ```

@@ -10,9 +10,7 @@ import { checkOptionNames, type OptionNames } from "../../base/known_options.ts"
  * import { Worker } from "@q/streaq";
  *
  * const worker = new Worker({ priorities: ["low", "high"] });
- * const greet = worker.task(function greet(name: string): string {
- *   return `Hello, ${name}!`;
- * });
+ * const greet = worker.task("greet", (name: string): string => `Hello, ${name}!`);
  *
  * const ada = await greet.enqueue("Ada").start({ delay: "10m", priority: "high" });
  * await greet.enqueue("Grace").start({ after: ada.id, id: "greet-grace" });

@@ -13,9 +13,7 @@ import type { Unmarked } from "../tasks/tuple.ts";
  * import { Worker } from "@q/streaq";
  *
  * const worker = new Worker();
- * const double = worker.task(function double(value: number): number {
- *   return value * 2;
- * });
+ * const double = worker.task("double", (value: number): number => value * 2);
  *
  * const task = await double.enqueue(21);
  * console.log(task.id, await task.status());

@@ -8,7 +8,7 @@
  * import { richSerializer } from "@q/streaq/serializer";
  *
  * const worker = new Worker({ serializer: richSerializer });
- * const remind = worker.task(function remind(when: Date, whom: Set<string>) {
+ * const remind = worker.task("remind", (when: Date, whom: Set<string>) => {
  *   return new Map([...whom].map((name) => [name, when]));
  * });
  * await remind.enqueue(new Date(), new Set(["Ada", "Grace"]));

@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { delay } from "../../base/async.ts";
 import type { Activity } from "../../base/clock.ts";
-import { StreaqError } from "../../base/errors.ts";
 import type { Broker } from "../../broker/contract/broker.ts";
 import type { Calendar } from "../schedule/calendar.ts";
 import type { Counters } from "./counters.ts";
@@ -37,6 +36,8 @@ const sessions = new AsyncLocalStorage<Session<unknown>>();
 export class Session<C> implements Activity {
   readonly #options: SessionOptions<C>;
   readonly #stop = new AbortController();
+  /** Whether it was told to stop, so that it does not end by itself. */
+  #isStopped = false;
   /** Set when the lifespan has yielded. */
   #current: { readonly run: Run; readonly context: C } | undefined;
   #ended: Promise<void> | undefined;
@@ -69,18 +70,22 @@ export class Session<C> implements Activity {
   }
 
   /**
-   * Resolves when nothing is queued or running, or the session has ended.
+   * Resolves when nothing is queued or running, the session has ended, or `signal` is aborted.
    *
+   * @returns `false` when the session has ended by itself, perhaps before it saw the tasks enqueued last.
    * @throws The error that the session has ended with.
    */
-  async drained(): Promise<void> {
-    const { id, shutdownClock: clock } = this.#options;
-    const { signal } = this.#stop;
-    if (this.isInside) throw new StreaqError(`Cannot drain worker ${id} from one of its own tasks`);
-    while (!await this.#current?.run.isDrained()) {
-      if (signal.aborted) return await this.ended;
-      await delay(drainInterval, { clock, signal }).catch(() => {});
+  async drained(signal: AbortSignal | undefined): Promise<boolean> {
+    const { shutdownClock: clock } = this.#options;
+    const { signal: stop } = this.#stop;
+    while (!signal?.aborted && !await this.#current?.run.isDrained()) {
+      if (stop.aborted) {
+        await this.ended;
+        return this.#isStopped;
+      }
+      await delay(drainInterval, { clock, signal: stop }).catch(() => {});
     }
+    return true;
   }
 
   /** Notifies it that tasks or cron jobs were registered with the worker. */
@@ -90,6 +95,7 @@ export class Session<C> implements Activity {
 
   /** Begins the shutdown. */
   stop(): void {
+    this.#isStopped = true;
     this.#stop.abort();
   }
 

@@ -16,7 +16,8 @@ export function taskName(fn: unknown, name: string | undefined): string {
   if (isClass(fn)) throw new TypeError(`Cannot register task: expected a function, got class ${fn.name}`);
   const chosen = name ?? fn.name;
   if (chosen === "") {
-    throw new StreaqError('Cannot register task: expected a named function or the option "name", got neither');
+    const expected = 'expected a named function, or a name as in task("name", fn)';
+    throw new StreaqError(`Cannot register task: ${expected}, got neither`);
   }
   return checkTaskName(chosen, "register");
 }

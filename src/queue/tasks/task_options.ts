@@ -10,7 +10,7 @@ import type { Duration } from "../../base/duration.ts";
  * const patient: TaskOptions = { maxTries: 10, timeout: "2m", ttl: "1d" };
  *
  * const worker = new Worker();
- * worker.task(async function notify(url: string): Promise<void> {
+ * worker.task("notify", async (url: string): Promise<void> => {
  *   await fetch(url, { method: "POST" });
  * }, patient);
  * ```

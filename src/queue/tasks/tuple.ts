@@ -31,12 +31,10 @@ export type Piped<R> = [R] extends [void] ? [] : R extends Tuple<infer T> ? T : 
  * import { type Tuple, tuple, Worker } from "@q/streaq";
  *
  * const worker = new Worker();
- * const divide = worker.task(function divide(a: number, b: number): Tuple<[number, number]> {
+ * const divide = worker.task("divide", (a: number, b: number): Tuple<[number, number]> => {
  *   return tuple(Math.floor(a / b), a % b);
  * });
- * const show = worker.task(function show(quotient: number, rest: number): string {
- *   return `${quotient}, rest ${rest}`;
- * });
+ * const show = worker.task("show", (quotient: number, rest: number): string => `${quotient}, rest ${rest}`);
  *
  * const task = await divide.enqueue(17, 5).pipe(show); // Its result is "3, rest 2".
  * ```

@@ -1,4 +1,4 @@
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
 import { workerContext } from "../../../src/queue/context/task_context.ts";
@@ -26,6 +26,18 @@ behaviour("include()", (stage) => {
     await worker.run({ burst: true });
     assertEquals((await task.result()).result, "sent to ann by the main worker");
     await mail.close();
+  });
+
+  it("leaves a task in the other worker's queue until it is called, where no worker reads", async () => {
+    const mail = await stage.worker();
+    const send = mail.task("send", (to: string) => `sent to ${to}`);
+    const worker = await stage.worker();
+    const early = await send.enqueue("ann");
+    worker.include(mail);
+    const late = await send.enqueue("bob");
+    await worker.run({ burst: true });
+    assertEquals((await late.result()).result, "sent to bob");
+    assertEquals([await mail.statusById(early.id), await worker.statusById(early.id)], ["queued", "missing"]);
   });
 
   it("ignores the other worker's middleware and lifespan", async () => {
@@ -68,6 +80,16 @@ behaviour("include()", (stage) => {
     const task = await deep.enqueue();
     await worker.run({ burst: true });
     assertEquals((await task.result()).result, "deep");
+  });
+});
+
+describe("an application whose modules register their tasks on one worker", () => {
+  it("enqueues in its queue from a module that imports one of them, and runs the tasks of all of them", async () => {
+    const { sendMail } = await import("../../../examples/app/mail.ts");
+    assertEquals([sendMail.worker.queueName, [...sendMail.worker.registry.keys()]], ["app", ["sendMail"]]);
+    const { worker } = await import("../../../examples/app/main.ts");
+    assertStrictEquals(sendMail.worker as unknown, worker);
+    assertEquals([...worker.registry.keys()], ["sendMail", "countWords"]);
   });
 });
 

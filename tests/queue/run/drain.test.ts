@@ -1,6 +1,10 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
+import { deferred } from "../../../src/base/async.ts";
 import { taskContext } from "../../../src/queue/context/task_context.ts";
+import { eventually } from "../../support/poll.ts";
+import { behaviour } from "../behaviour.ts";
+import { running, untilAborted } from "../stage.ts";
 import { clockedWorkers } from "./clocked_workers.ts";
 
 const setUp = clockedWorkers();
@@ -100,5 +104,150 @@ describe("Worker.drain()", () => {
     const drained = worker.drain();
     await worker.close();
     await drained;
+  });
+});
+
+behaviour("Worker.drain({ signal })", (stage) => {
+  it("gives running tasks the grace period when the signal is aborted, and then resolves", async () => {
+    const worker = await stage.worker({ gracePeriod: "20s" });
+    const stop = new AbortController();
+    const other = deferred<void>();
+    const finishing = worker.task("finishing", async (): Promise<string> => {
+      stop.abort();
+      await other.promise;
+      return "finished in time";
+    });
+    const task = await finishing.enqueue();
+    const drained = worker.drain({ signal: stop.signal });
+    await eventually(() => stop.signal.aborted);
+    assertEquals(worker.running, 1);
+    other.resolve();
+    await drained;
+    assertEquals([(await task.result()).result, worker.running], ["finished in time", 0]);
+  });
+
+  it("releases what runs for longer than the grace period, at the cost of no try", async () => {
+    const worker = await stage.worker();
+    const stop = new AbortController();
+    const tries: number[] = [];
+    const long = worker.task("long", async (): Promise<void> => {
+      const { signal, tries: number } = taskContext();
+      tries.push(number);
+      if (tries.length > 1) return;
+      stop.abort();
+      await untilAborted(signal);
+    }, { maxTries: 2 });
+    const task = await long.enqueue();
+    await worker.drain({ signal: stop.signal });
+    assertEquals(await task.status(), "queued");
+    await worker.drain();
+    assertEquals([(await task.result()).success, tries], [true, [1, 1]]);
+    await stage.assertClean(worker);
+  });
+
+  it("runs nothing when the signal is aborted already", async () => {
+    const worker = await stage.worker();
+    const noop = worker.task("noop", () => {});
+    const task = await noop.enqueue();
+    await worker.drain({ signal: AbortSignal.abort() });
+    assertEquals(await task.status(), "queued");
+  });
+
+  it("shares one run among overlapping calls, which continues until the last of them is aborted", async () => {
+    let opened = 0;
+    const worker = await stage.worker({
+      lifespan: async function* () {
+        yield ++opened;
+      },
+    });
+    const reached = deferred<void>();
+    const finish = deferred<void>();
+    const wait = worker.task("wait", async (): Promise<void> => {
+      reached.resolve();
+      await finish.promise;
+    });
+    const task = await wait.enqueue();
+    const [first, second] = [new AbortController(), new AbortController()];
+    const calls = [
+      worker.drain({ signal: first.signal }),
+      worker.drain({ signal: second.signal }),
+      worker.drain(),
+    ] as const;
+    await reached.promise;
+    first.abort();
+    await calls[0];
+    second.abort();
+    await calls[1];
+    assertEquals([await task.status(), worker.running], ["running", 1]);
+    finish.resolve();
+    await calls[2];
+    assertEquals([(await task.result()).success, worker.running, opened], [true, 0, 1]);
+  });
+
+  it("runs what was enqueued before a call that joins a drain about to end", async () => {
+    const closing = deferred<void>();
+    const closed = deferred<void>();
+    const worker = await stage.worker({
+      lifespan: async function* () {
+        yield;
+        closing.resolve();
+        await closed.promise;
+      },
+    });
+    const noop = worker.task("noop", () => {});
+    const first = worker.drain();
+    await closing.promise;
+    const task = await noop.enqueue();
+    const second = worker.drain();
+    closed.resolve();
+    await Promise.all([first, second]);
+    assertEquals(await task.status(), "done");
+  });
+
+  it("starts again after a drain that was stopped, when a call joins it during its shutdown", async () => {
+    const closing = deferred<void>();
+    const closed = deferred<void>();
+    const worker = await stage.worker({
+      lifespan: async function* () {
+        yield;
+        closing.resolve();
+        await closed.promise;
+      },
+    });
+    const stop = new AbortController();
+    const long = worker.task("long", async (): Promise<void> => {
+      if (stop.signal.aborted) return;
+      stop.abort();
+      await untilAborted(taskContext().signal);
+    });
+    const task = await long.enqueue();
+    const first = worker.drain({ signal: stop.signal });
+    await closing.promise;
+    const second = worker.drain();
+    closed.resolve();
+    await Promise.all([first, second]);
+    assertEquals(await task.status(), "done");
+  });
+
+  it("leaves a worker running that ran before", async () => {
+    const worker = await stage.worker();
+    const finish = deferred<void>();
+    const wait = worker.task("wait", async (): Promise<void> => await finish.promise);
+    const run = running(worker);
+    const task = await wait.enqueue();
+    await eventually(() => worker.running === 1);
+    const stop = new AbortController();
+    const drained = worker.drain({ signal: stop.signal });
+    stop.abort();
+    await drained;
+    assertEquals(worker.running, 1);
+    finish.resolve();
+    assertEquals((await task.result({ timeout: "20s" })).success, true);
+    await run.stop();
+  });
+
+  it("refuses options that do not exist", async () => {
+    const worker = await stage.worker();
+    await assertRejects(() => worker.drain({ singal: 1 } as { signal?: AbortSignal }), TypeError, "signal");
   });
 });
