@@ -4,6 +4,7 @@ import { checkOptionNames, type OptionNames } from "../base/known_options.ts";
 import { type Logger, safeLogger } from "../base/log.ts";
 import type { DecoderLimits } from "../resp/decoder.ts";
 import type { RetryLimits } from "../base/backoff.ts";
+import { Dialect } from "./dialect.ts";
 import type { TlsOptions } from "./transport.ts";
 import { ProcessHold } from "./process_hold.ts";
 import { parseUrl, type Target } from "./url.ts";
@@ -24,8 +25,8 @@ export interface ClientOptions {
    */
   database?: number | undefined;
   /**
-   * Version of RESP. `2` is for servers and proxies that do not answer `HELLO` in any known way; by default, RESP3 is used
-   * if the server supports it.
+   * Version of RESP. With `2`, no `HELLO` is sent, for servers that do not answer it in any known way. By default, RESP3
+   * is used if the server supports it, and RESP2 if the server refuses `HELLO` or closes the connection after it.
    */
   protocol?: 2 | 3 | undefined;
   /**
@@ -129,6 +130,7 @@ export interface Settings {
   readonly maxQueuedBytes: number;
   readonly maxInFlightBytes: number;
   readonly limits: DecoderLimits | undefined;
+  readonly dialect: Dialect;
   readonly hold: ProcessHold;
   readonly logger: Logger | undefined;
   readonly clock: Clock;
@@ -174,6 +176,7 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
     throw new TypeError(`Cannot use option "name": ${expected}, got ${JSON.stringify(name)}`);
   }
   return {
+    dialect: new Dialect(),
     hold: new ProcessHold(),
     target: {
       address: target.address,
