@@ -18,6 +18,9 @@ import { type Message, subscribe, type SubscribeOptions } from "./subscription.t
  * them. Commands that were not sent yet wait for the next connection.
  */
 export interface RedisClient extends AsyncDisposable {
+  /** Whether the server is part of a Cluster; `false` before the first connection, and if the server does not report it. */
+  readonly isCluster: boolean;
+
   /**
    * Connects now instead of with the first command.
    *
@@ -149,8 +152,12 @@ class Client implements RedisClient {
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    this.#pipeline = new Pipeline(settings, { reconnect: true });
     this.#subscriber = new Subscriber(settings);
+    this.#pipeline = new Pipeline(settings, { reconnect: true, failedOver: () => this.#subscriber.renew() });
+  }
+
+  get isCluster(): boolean {
+    return this.#pipeline.isCluster;
   }
 
   async connect({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
