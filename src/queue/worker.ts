@@ -221,6 +221,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @throws {ReplyError} At once, when the server refuses the credentials.
    */
   async connect(options?: { signal?: AbortSignal | undefined }): Promise<void> {
+    checkOptionNames(options, { signal: true });
     this.#checkOpen();
     await this.#queue.broker.connect(options);
   }
@@ -307,8 +308,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @throws {StreaqError} When the expression is invalid.
    */
   nextRun(expression: string): number | null {
-    const { timeZone, clock } = this.#options;
-    return this.#queue.calendar.next(expression, timeZone, clock.now());
+    return this.#queue.calendar.next(expression, this.#options.timeZone, this.#options.clock.now());
   }
 
   /**

@@ -1,6 +1,7 @@
 import { abortable } from "../base/async.ts";
+import { checkOptionNames, optionRefusal } from "../base/known_options.ts";
 import type { Reply } from "../resp/reply.ts";
-import { Command, type CommandArguments, type CommandOptions } from "./command.ts";
+import { Command, type CommandArguments, commandOptionNames, type CommandOptions } from "./command.ts";
 import { type DedicatedClient, openDedicated } from "./dedicated.ts";
 import { ConnectionError } from "./errors.ts";
 import { type ClientOptions, type Settings, settingsOf } from "./options.ts";
@@ -137,6 +138,7 @@ export function createClient(url = "redis://localhost:6379", options: ClientOpti
   return new Client(settingsOf(url, options));
 }
 
+const connectOptionNames = { signal: true } as const;
 /** Maximum number of names in `#harmless`. */
 const maxHarmless = 1000;
 
@@ -160,13 +162,16 @@ class Client implements RedisClient {
     return this.#pipeline.isCluster;
   }
 
-  async connect({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async connect(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    checkOptionNames(options, connectOptionNames);
+    const { signal } = options;
     signal?.throwIfAborted();
     await abortable(this.#pipeline.connect(), signal);
   }
 
   command<T extends Reply = Reply>(args: CommandArguments, options?: CommandOptions): Promise<T> {
-    const refusal = this.#harmless.has(args[0]) ? undefined : this.#refusal(args);
+    const refusal = (this.#harmless.has(args[0]) ? undefined : this.#refusal(args)) ??
+      optionRefusal(options, commandOptionNames);
     if (refusal !== undefined) return Promise.reject(refusal);
     if (options?.signal !== undefined || options?.timeout !== undefined) {
       return request(this.#pipeline, args, options) as Promise<T>;
@@ -183,6 +188,8 @@ class Client implements RedisClient {
       const refusal = transactionRefusal(args);
       if (refusal !== undefined) return Promise.reject(refusal);
     }
+    const refusal = optionRefusal(options, commandOptionNames);
+    if (refusal !== undefined) return Promise.reject(refusal);
     return transaction(this.#pipeline, commands, options);
   }
 
@@ -194,7 +201,9 @@ class Client implements RedisClient {
     return this.#subscriber.listen(channel, listener);
   }
 
-  async dedicated({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<DedicatedClient> {
+  async dedicated(options: { signal?: AbortSignal | undefined } = {}): Promise<DedicatedClient> {
+    checkOptionNames(options, connectOptionNames);
+    const { signal } = options;
     signal?.throwIfAborted();
     if (this.#closing) throw closedError();
     return await openDedicated(this.#settings, this.#dedicated, signal);

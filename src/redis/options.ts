@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Duration, milliseconds } from "../base/duration.ts";
-import { checkOptionNames, type OptionNames } from "../base/known_options.ts";
+import { checkOptionNames, checkOptionSpelling, type OptionNames } from "../base/known_options.ts";
 import { type Logger, safeLogger } from "../base/log.ts";
 import type { DecoderLimits } from "../resp/decoder.ts";
 import type { RetryLimits } from "../base/backoff.ts";
@@ -31,7 +31,7 @@ export interface ClientOptions {
   protocol?: 2 | 3 | undefined;
   /**
    * Options of `node:tls`, such as `ca`, `cert`, `key`, `servername` and `rejectUnauthorized`. Like `rediss://`, they
-   * enable TLS.
+   * enable TLS. Other options of `node:tls` are passed on unchecked; a misspelt one of these five throws.
    */
   tls?: TlsOptions | undefined;
   /**
@@ -114,6 +114,11 @@ const names: OptionNames<ClientOptions> = {
   clock: true,
 };
 
+const retryNames = { min: true, max: true } as const;
+const limitNames: OptionNames<DecoderLimits> = { bulkBytes: true, depth: true, elements: true, lineBytes: true };
+/** `node:tls` has further options, which depend on the runtime. */
+const commonTlsNames = ["ca", "cert", "key", "servername", "rejectUnauthorized"];
+
 /** {@linkcode ClientOptions}, checked and with defaults. Durations are in milliseconds. */
 export interface Settings {
   readonly target: Target;
@@ -160,6 +165,9 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
     logger,
     clock = systemClock,
   } = options;
+  if (retry !== false) checkOptionNames(retry, retryNames, "retry");
+  checkOptionNames(limits, limitNames, "limits");
+  checkOptionSpelling(tls, commonTlsNames, "tls");
   const target = parseUrl(url);
   const { username = target.username, password = target.password, database = target.database } = options;
   if (username !== undefined && password === undefined) {

@@ -110,6 +110,11 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
   if (clock !== systemClock && !/^memory:/i.test(redisUrl)) {
     throw new TypeError('Cannot use option "clock" with Redis: only a memory:// queue takes a clock');
   }
+  if (redis !== undefined && Object.keys(redisOptions).length > 0) {
+    throw new TypeError(
+      'Cannot use option "redisOptions" with option "redis": an existing client has options of its own',
+    );
+  }
   const ownLogger = consoleLogger({ clock });
   const resolved = {
     redisUrl,
