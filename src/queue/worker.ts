@@ -1,5 +1,6 @@
 import { StreaqError } from "../base/errors.ts";
 import { onAbort } from "../base/abort.ts";
+import { abortable } from "../base/async.ts";
 import { checkOptionNames } from "../base/known_options.ts";
 import type { LogLevel } from "../base/log.ts";
 import type { RedisClient } from "../redis/mod.ts";
@@ -32,7 +33,6 @@ import { serveInThread } from "./threads/serve.ts";
 
 /**
  * A worker of a queue: register functions, enqueue them from any process, and run them in any number of processes.
- *
  * Nothing connects in the constructor; the first operation does.
  *
  * @example
@@ -217,8 +217,8 @@ export class Worker<C = undefined> implements AsyncDisposable {
   /**
    * Connects now instead of at the first operation.
    *
-   * @throws {ConnectionError} When there is no connection within the client's `connectTimeout`.
-   * @throws {ReplyError} At once, when the server refuses the credentials.
+   * @throws {ConnectionError} When there is no connection within `connectTimeout`, or the server refuses it.
+   * @throws {StreaqError} When the server is in cluster mode, and the name of the queue has no hash tag.
    */
   async connect(options?: { signal?: AbortSignal | undefined }): Promise<void> {
     checkOptionNames(options, { signal: true });
@@ -351,22 +351,22 @@ export class Worker<C = undefined> implements AsyncDisposable {
     const parts = { ...this.#options, ...this.#queue, registry: this.#registry.definitions, counters: this.#counters };
     const session = this.#session = new Session<C>({ ...parts, middleware: [...this.#middleware], burst });
     const forget = signal && onAbort(signal, () => session.stop());
-    try {
-      await session.ended;
-    } finally {
+    await session.ended.finally(() => {
       forget?.();
       this.#session = undefined;
-    }
+    });
   }
 
   /**
    * Runs tasks until none is left, for tests: like `run({ burst: true })` or, if the worker is already running, waits
    * until no task of the queue is queued or running. Delayed tasks are not waited for.
    *
+   * @param options.signal When it is aborted, the call rejects with its reason, and a run that it has begun stops.
    * @throws {StreaqError} When a task calls it, since that would wait for itself; and as {@linkcode Worker.run} does.
    */
-  async drain(): Promise<void> {
-    await (this.#session?.drained() ?? this.run({ burst: true }));
+  async drain(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    checkOptionNames(options, { signal: true });
+    await abortable(this.#session?.drained() ?? this.run({ ...options, burst: true }), options.signal);
   }
 
   /**

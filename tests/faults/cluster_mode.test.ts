@@ -32,7 +32,7 @@ describe("a server in cluster mode", () => {
   it("is refused by a queue without a hash tag, whichever operation is the first", async () => {
     await using cluster = await startCluster();
     for (const queueName of ["orders", "orders{}", "{orders"]) {
-      const options = { redisUrl: cluster.server.url, queueName };
+      const redisUrl = cluster.server.url;
       const message = `Cannot use queue ${queueName}: the server is in cluster mode`;
       const operations: ((worker: Worker) => Promise<unknown>)[] = [
         (worker) => worker.connect(),
@@ -45,12 +45,12 @@ describe("a server in cluster mode", () => {
         async (worker) => await worker.enqueueUnsafe("job").start({ schedule: "@daily" }),
       ];
       for (const operation of operations) {
-        for (const redis of [undefined, cluster.admin]) {
-          const worker = await stage.worker({ ...options, redis });
+        for (const server of [{ redisUrl }, { redis: cluster.admin }]) {
+          const worker = await stage.worker({ ...server, queueName });
           await assertRejects(() => operation(worker), StreaqError, message);
         }
       }
-      const worker = await stage.worker(options);
+      const worker = await stage.worker({ redisUrl, queueName });
       const [one, two] = [worker.enqueueUnsafe("job"), worker.enqueueUnsafe("job")];
       for (const enqueue of [async () => await one, () => worker.enqueueMany([one, two])]) {
         const error = await assertRejects(enqueue, StreaqError) as Error;

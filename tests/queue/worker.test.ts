@@ -89,6 +89,7 @@ describe("options", () => {
       ["scheduled", (options) => worker.queueSize(options)],
       ["brust", (options) => worker.run(options)],
       ["timeout", (options) => worker.connect(options)],
+      ["burst", (options) => worker.drain(options)],
     ];
     for (const [name, use] of calls) {
       await assertRejects(() => use({ [name]: 1 }), TypeError, `Cannot use option "${name}": there is no such option`);
@@ -107,7 +108,9 @@ describe("options", () => {
     await using redis = createClient();
     new Worker({ redis, redisOptions: {} });
     const both = { redis, redisOptions: { name: "mine" } };
-    assertThrows(() => new Worker(both), TypeError, 'Cannot use option "redisOptions" with option "redis"');
+    assertThrows(() => new Worker(both), TypeError, 'Cannot use option "redis" with option "redisOptions.name"');
+    const two = { redis, redisUrl: "redis://localhost:6379" };
+    assertThrows(() => new Worker(two), TypeError, 'Cannot use option "redis" with option "redisUrl"');
   });
 
   it("with a logger that would log nothing are refused", () => {

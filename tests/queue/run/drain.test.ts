@@ -1,6 +1,8 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import { taskContext } from "../../../src/queue/context/task_context.ts";
+import { eventually } from "../../support/poll.ts";
+import { untilAborted } from "../stage.ts";
 import { clockedWorkers } from "./clocked_workers.ts";
 
 const setUp = clockedWorkers();
@@ -24,6 +26,36 @@ describe("Worker.drain()", () => {
     await worker.enqueueMany(Array.from({ length: 50 }, () => note.enqueue()));
     await worker.drain();
     assertEquals(times.length, 50);
+    await worker.close();
+    await ended;
+  });
+
+  it("rejects with the reason of its signal, and stops the run that it has begun", async () => {
+    const { worker } = setUp(undefined, { gracePeriod: 0 });
+    const endless = worker.task(() => untilAborted(taskContext().signal), { name: "endless" });
+    await assertRejects(() => worker.drain({ signal: AbortSignal.abort(new Error("early")) }), Error, "early");
+    const controller = new AbortController();
+    const task = await endless.enqueue();
+    const drained = worker.drain({ signal: controller.signal });
+    await eventually(() => worker.running === 1);
+    controller.abort(new Error("enough"));
+    await assertRejects(() => drained, Error, "enough");
+    await eventually(() => worker.running === 0);
+    await eventually(async () => assertEquals(await task.status(), "queued"));
+  });
+
+  it("leaves a run that was there before alone when its signal is aborted", async () => {
+    const { worker, note, times } = setUp(undefined, { gracePeriod: 0 });
+    const endless = worker.task(() => untilAborted(taskContext().signal), { name: "endless" });
+    const ended = worker.run();
+    await endless.enqueue();
+    const controller = new AbortController();
+    const drained = worker.drain({ signal: controller.signal });
+    await eventually(() => worker.running === 1);
+    controller.abort(new Error("enough"));
+    await assertRejects(() => drained, Error, "enough");
+    await note.enqueue();
+    await eventually(() => times.length === 1);
     await worker.close();
     await ended;
   });
