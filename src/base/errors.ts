@@ -1,4 +1,5 @@
 import { type Duration, milliseconds } from "./duration.ts";
+import { checkOptionNames, type OptionNames } from "./known_options.ts";
 
 /** Base class of the errors that the queue itself raises. */
 export class StreaqError extends Error {
@@ -42,6 +43,8 @@ export interface RetryOptions {
   cause?: unknown;
 }
 
+const retryOptionNames: OptionNames<RetryOptions> = { delay: true, schedule: true, cause: true };
+
 /**
  * Asks for another try when a task throws it: after `delay`, at `schedule`, or after `tries ** 2` seconds if neither is
  * given. A task that has no tries left fails: with the `cause` if that is an error, else with a `StreaqError`.
@@ -76,9 +79,12 @@ export class StreaqRetry extends StreaqError {
    * @param options When to start the next try, and the `cause`.
    * @throws {StreaqError} If both `delay` and `schedule` are given.
    * @throws {RangeError} If `delay` is negative or not finite.
-   * @throws {TypeError} If `delay` is not a {@linkcode Duration}, or `schedule` not a valid `Date`.
+   * @throws {TypeError} If `delay` is not a {@linkcode Duration}, `schedule` not a valid `Date`, or there is no such
+   * option.
    */
-  constructor(message?: string, { delay, schedule, ...options }: RetryOptions = {}) {
+  constructor(message?: string, retryOptions: RetryOptions = {}) {
+    checkOptionNames(retryOptions, retryOptionNames);
+    const { delay, schedule, ...options } = retryOptions;
     super(message, options);
     if (delay !== undefined && schedule !== undefined) {
       throw new StreaqError("Cannot create StreaqRetry: expected delay or schedule, got both");

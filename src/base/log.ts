@@ -45,8 +45,15 @@ export function consoleLogger(
 /**
  * Wraps a logger so that it never throws, and gets only messages in which no id, name or error text can forge a line or
  * control a terminal.
+ *
+ * @throws {TypeError} If it lacks a method: its errors are ignored, so that it would log nothing.
  */
 export function safeLogger(logger: Logger): Logger {
+  const missing = levels.filter((level) => typeof logger?.[level] !== "function");
+  if (missing.length > 0) {
+    const expected = "expected an object with the methods debug, info, warn and error";
+    throw new TypeError(`Cannot use option "logger": ${expected}, got one without ${missing.join(", ")}`);
+  }
   const line = (level: LogLevel) => (message: string): void => {
     try {
       logger[level](printable(message));
@@ -62,7 +69,7 @@ export function safeLogger(logger: Logger): Logger {
 const unprintable = /\n(?![ \t])|[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
 /** Escapes what is not printable as in JSON. A stack stays as it is, because its lines are indented. */
-function printable(message: string): string {
+export function printable(message: string): string {
   return message.replace(unprintable, (character) => {
     return character === "\n" ? "\\n" : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });

@@ -1,7 +1,7 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../base/clock.ts";
-import { consoleLogger } from "../base/log.ts";
+import { consoleLogger, printable, safeLogger } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import { listenForSignals } from "../queue/run/signals.ts";
 import { EXPLAINED } from "./child.ts";
@@ -37,7 +37,8 @@ export async function main(program: string): Promise<void> {
   } catch (error) {
     failure = error;
     process.exitCode = error instanceof UsageError ? 2 : 1;
-    console.error(`streaq: ${verbose && error instanceof Error ? error.stack : reasonOf(error)}`);
+    // The error may quote data, such as a file name.
+    console.error(printable(`streaq: ${verbose && error instanceof Error ? error.stack : reasonOf(error)}`));
     if (error instanceof UsageError) console.error('Try "streaq --help"');
   }
   systemClock.timer(exitTimeout, () => {
@@ -73,7 +74,7 @@ function newHost(program: string, verbose: boolean): Host {
   else if (process.send) stop.abort();
   return {
     self: commandLine(program),
-    logger: consoleLogger({ clock: systemClock, level: verbose ? "debug" : "info" }),
+    logger: safeLogger(consoleLogger({ clock: systemClock, level: verbose ? "debug" : "info" })),
     stop: stop.signal,
     kill: kill.signal,
     takeSignals() {

@@ -30,7 +30,6 @@ import { serveInThread } from "./threads/serve.ts";
 
 /**
  * A worker of a queue: register functions, enqueue them from any process, and run them in any number of processes.
- *
  * Nothing connects in the constructor; the first operation does.
  *
  * @example
@@ -218,10 +217,11 @@ export class Worker<C = undefined> implements AsyncDisposable {
   /**
    * Connects now instead of at the first operation.
    *
-   * @throws {ConnectionError} When there is no connection within the client's `connectTimeout`.
-   * @throws {ReplyError} At once, when the server refuses the credentials.
+   * @throws {ConnectionError} When there is no connection within `connectTimeout`, or the server refuses it.
+   * @throws {StreaqError} When the server is in cluster mode, and the name of the queue has no hash tag.
    */
   async connect(options?: { signal?: AbortSignal | undefined }): Promise<void> {
+    checkOptionNames(options, { signal: true });
     this.#lifecycle.checkOpen();
     await this.#queue.broker.connect(options);
   }
@@ -308,8 +308,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * @throws {StreaqError} When the expression is invalid.
    */
   nextRun(expression: string): number | null {
-    const { timeZone, clock } = this.#options;
-    return this.#queue.calendar.next(expression, timeZone, clock.now());
+    return this.#queue.calendar.next(expression, this.#options.timeZone, this.#options.clock.now());
   }
 
   /**
@@ -353,9 +352,9 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * calls share. If the worker is already running, waits until no task of the queue is queued or running. Delayed tasks
    * are not waited for.
    *
-   * @param options.signal Ends it early, as that of {@linkcode Worker.run} does: when it aborts, running tasks get the
-   * `gracePeriod` to finish and are then released, and the call resolves. While another call still drains, or the
-   * worker is running anyway, the tasks continue and the call resolves at once.
+   * @param options.signal Ends it early: when it aborts, running tasks get the `gracePeriod` to finish and are then
+   * released, and the call rejects with the signal's reason. While another call still drains, or the worker is running
+   * anyway, the tasks continue and the call rejects at once.
    * @throws {StreaqError} When a task calls it, since that would wait for itself; and as {@linkcode Worker.run} does.
    *
    * @example
@@ -365,7 +364,10 @@ export class Worker<C = undefined> implements AsyncDisposable {
    * const worker = new Worker({ gracePeriod: "2s" });
    *
    * export async function handle(_request: Request): Promise<Response> {
-   *   await worker.drain({ signal: AbortSignal.timeout(25_000) }); // The platform allows 30 seconds.
+   *   const signal = AbortSignal.timeout(25_000); // The platform allows 30 seconds.
+   *   await worker.drain({ signal }).catch((error) => {
+   *     if (!signal.aborted) throw error;
+   *   });
    *   return Response.json({ left: await worker.queueSize() });
    * }
    * ```

@@ -1,6 +1,7 @@
 import { abortable } from "../base/async.ts";
+import { checkOptionNames, optionRefusal } from "../base/known_options.ts";
 import type { Reply } from "../resp/reply.ts";
-import { Command, type CommandArguments, type CommandOptions } from "./command.ts";
+import { Command, type CommandArguments, commandOptionNames, type CommandOptions } from "./command.ts";
 import { type DedicatedClient, openDedicated } from "./dedicated.ts";
 import { ConnectionError } from "./errors.ts";
 import { type ClientOptions, type Settings, settingsOf } from "./options.ts";
@@ -18,6 +19,9 @@ import { type Message, subscribe, type SubscribeOptions } from "./subscription.t
  * them. Commands that were not sent yet wait for the next connection.
  */
 export interface RedisClient extends AsyncDisposable {
+  /** Whether the server is part of a Cluster; `false` before the first connection, and if the server does not report it. */
+  readonly isCluster: boolean;
+
   /**
    * Connects now instead of with the first command.
    *
@@ -134,6 +138,7 @@ export function createClient(url = "redis://localhost:6379", options: ClientOpti
   return new Client(settingsOf(url, options));
 }
 
+const connectOptionNames = { signal: true } as const;
 /** Maximum number of names in `#harmless`. */
 const maxHarmless = 1000;
 
@@ -149,17 +154,24 @@ class Client implements RedisClient {
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    this.#pipeline = new Pipeline(settings, { reconnect: true });
     this.#subscriber = new Subscriber(settings);
+    this.#pipeline = new Pipeline(settings, { reconnect: true, failedOver: () => this.#subscriber.renew() });
   }
 
-  async connect({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+  get isCluster(): boolean {
+    return this.#pipeline.isCluster;
+  }
+
+  async connect(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    checkOptionNames(options, connectOptionNames);
+    const { signal } = options;
     signal?.throwIfAborted();
     await abortable(this.#pipeline.connect(), signal);
   }
 
   command<T extends Reply = Reply>(args: CommandArguments, options?: CommandOptions): Promise<T> {
-    const refusal = this.#harmless.has(args[0]) ? undefined : this.#refusal(args);
+    const refusal = (this.#harmless.has(args[0]) ? undefined : this.#refusal(args)) ??
+      optionRefusal(options, commandOptionNames);
     if (refusal !== undefined) return Promise.reject(refusal);
     if (options?.signal !== undefined || options?.timeout !== undefined) {
       return request(this.#pipeline, args, options) as Promise<T>;
@@ -176,6 +188,8 @@ class Client implements RedisClient {
       const refusal = transactionRefusal(args);
       if (refusal !== undefined) return Promise.reject(refusal);
     }
+    const refusal = optionRefusal(options, commandOptionNames);
+    if (refusal !== undefined) return Promise.reject(refusal);
     return transaction(this.#pipeline, commands, options);
   }
 
@@ -187,7 +201,9 @@ class Client implements RedisClient {
     return this.#subscriber.listen(channel, listener);
   }
 
-  async dedicated({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<DedicatedClient> {
+  async dedicated(options: { signal?: AbortSignal | undefined } = {}): Promise<DedicatedClient> {
+    checkOptionNames(options, connectOptionNames);
+    const { signal } = options;
     signal?.throwIfAborted();
     if (this.#closing) throw closedError();
     return await openDedicated(this.#settings, this.#dedicated, signal);

@@ -1,4 +1,5 @@
 import type { Duration } from "../base/duration.ts";
+import type { OptionNames } from "../base/known_options.ts";
 import type { Argument, Reply } from "../resp/reply.ts";
 
 /** A command: its name, then its arguments. */
@@ -17,6 +18,9 @@ export interface CommandOptions {
   /** How long to wait for the reply before the command rejects with a `TimeoutError`; for ever unless given. */
   timeout?: Duration | undefined;
 }
+
+/** All names of {@linkcode CommandOptions}. */
+export const commandOptionNames: OptionNames<CommandOptions> = { binary: true, signal: true, timeout: true };
 
 /**
  * A command on its way to the server.

@@ -5,7 +5,7 @@ import type { Reply } from "../resp/reply.ts";
 import { Command, type CommandArguments } from "./command.ts";
 import { ConnectionError, reasonOf } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
-import { greet, type Greeting } from "./handshake.ts";
+import { greet, type Greeting, noGreeting } from "./handshake.ts";
 import type { Settings } from "./options.ts";
 import { Transport } from "./transport.ts";
 import { displayUrl } from "./url.ts";
@@ -49,7 +49,7 @@ export class Connection implements HoldingConnection {
   #reason: Error | undefined;
   /** Closes the connection if it takes too long to become ready, or to end. */
   #deadline: Timer;
-  #greeting: Greeting = { clientId: 0 };
+  #greeting: Greeting = noGreeting;
   /** When it became ready, by the monotonic clock. */
   #readySince = 0;
   /** Whether the buffer of the socket is full. */

@@ -1,13 +1,14 @@
 import { abortable } from "../base/async.ts";
+import { checkOptionNames, optionRefusal } from "../base/known_options.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { Connection } from "./connection.ts";
-import type { CommandArguments, CommandOptions } from "./command.ts";
+import { type CommandArguments, commandOptionNames, type CommandOptions } from "./command.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Settings } from "./options.ts";
 import { Pipeline } from "./pipeline.ts";
 import { request, transaction } from "./request.ts";
 import { blockingTime, dedicatedRefusal, transactionRefusal } from "./rules.ts";
-import { BoundedStream, type StreamOptions } from "./stream.ts";
+import { BoundedStream, streamOptionNames, type StreamOptions } from "./stream.ts";
 
 /**
  * A connection that is not shared, for blocking commands, `WATCH`, `SELECT` and `MONITOR`. It is opened with
@@ -112,7 +113,7 @@ class Dedicated implements DedicatedClient {
   }
 
   command<T extends Reply = Reply>(args: CommandArguments, options: CommandOptions = {}): Promise<T> {
-    const refusal = dedicatedRefusal(args);
+    const refusal = dedicatedRefusal(args) ?? optionRefusal(options, commandOptionNames);
     if (refusal !== undefined) return Promise.reject(refusal);
     return request(this.#pipeline, args, options, blockingTime(args)) as Promise<T>;
   }
@@ -122,11 +123,14 @@ class Dedicated implements DedicatedClient {
       const refusal = transactionRefusal(args);
       if (refusal !== undefined) return Promise.reject(refusal);
     }
+    const refusal = optionRefusal(options, commandOptionNames);
+    if (refusal !== undefined) return Promise.reject(refusal);
     return transaction(this.#pipeline, commands, options);
   }
 
   monitor(options: StreamOptions = {}): AsyncIterableIterator<string> {
     if (this.#lines) throw new TypeError("Cannot run MONITOR: it is already running on this connection");
+    checkOptionNames(options, streamOptionNames);
     const lines = this.#lines = new BoundedStream<string>(options, () => void this.close());
     this.#connection.divert((value) => {
       const isLine = typeof value === "string" && /^\d+\.\d+ \[/.test(value);

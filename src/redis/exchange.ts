@@ -1,10 +1,10 @@
 import { Fifo } from "../base/fifo.ts";
 import { Decoder, type DecoderLimits } from "../resp/decoder.ts";
 import { Encoder } from "../resp/encoder.ts";
-import { ProtocolError, ReplyError } from "../resp/errors.ts";
+import { ProtocolError, type ReplyError } from "../resp/errors.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { Command } from "./command.ts";
-import { codeOf } from "./failure.ts";
+import { isReadOnly } from "./failure.ts";
 
 /** Events of an {@linkcode Exchange}. */
 export interface ExchangeEvents {
@@ -128,7 +128,7 @@ export class Exchange {
 
   #reject(command: Command, error: Error): void {
     command.reject(error);
-    if (error instanceof ReplyError && codeOf(error) === "READONLY") this.#events.readOnly(error);
+    if (isReadOnly(error)) this.#events.readOnly(error);
   }
 }
 

@@ -47,6 +47,11 @@ export function adviceFor(error: unknown): Advice {
   return /^ERR max number of clients reached/.test(error.message) ? "retry" : "fail";
 }
 
+/** Whether a server has refused a write because it is a replica. */
+export function isReadOnly(error: unknown): error is ReplyError {
+  return error instanceof ReplyError && codeOf(error) === "READONLY";
+}
+
 /**
  * Returns the code of an error reply. If a command in a script has failed, that is the code of the command, also on
  * Redis 6.2, which wraps the error.

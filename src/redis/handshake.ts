@@ -2,17 +2,23 @@ import { ReplyError } from "../resp/errors.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { CommandArguments } from "./command.ts";
 import { codeOf } from "./failure.ts";
+import type { Step } from "./dialect.ts";
 import type { Settings } from "./options.ts";
 
 /** Information of the server about a new connection. */
 export interface Greeting {
   /** Id of the connection on the server; 0 if the server does not report it. */
   readonly clientId: number;
+  /** Whether the server is part of a Cluster; `false` if it does not report it. */
+  readonly isCluster: boolean;
 }
+
+/** Stands for what a server does not report. */
+export const noGreeting: Greeting = { clientId: 0, isCluster: false };
 
 /**
  * Performs the handshake on a new connection: `HELLO`, or older commands on servers that do not support it, then
- * `SELECT`. The final `PING` shows whether the server accepts commands or is still loading.
+ * `SELECT`; see {@linkcode Dialect} for servers that close the connection instead. The final `PING` shows whether the server accepts commands or is still loading.
  *
  * @param call Sends a command.
  * @param protocol Version of RESP to request.
@@ -22,9 +28,9 @@ export interface Greeting {
 export async function greet(
   call: (args: CommandArguments) => Promise<Reply>,
   protocol: 2 | 3,
-  settings: Pick<Settings, "target" | "password" | "protocol" | "name" | "logger">,
+  settings: Pick<Settings, "target" | "password" | "protocol" | "name" | "dialect" | "logger">,
 ): Promise<Greeting> {
-  const { target: { username, database }, name, logger } = settings;
+  const { target: { username, database }, name, dialect, logger } = settings;
   const password = typeof settings.password === "function" ? await ask(settings.password) : settings.password;
   // Some servers repeat the arguments of a command that they do not support.
   const send = (args: CommandArguments): Promise<Reply> =>
@@ -34,14 +40,33 @@ export async function greet(
         : error;
     });
 
-  const isOld = settings.protocol === 2;
-  const greeting = (isOld ? undefined : await hello()) ?? await helloOfOldServers();
-  const [selected] = await Promise.all([
-    database === 0 ? undefined : send(["SELECT", database]),
-    send(["PING"]).catch(ignore("NOPERM", "ERR")),
-  ]);
-  if (selected !== undefined && selected !== "OK") throw unexpected("SELECT", "OK", selected);
-  return greeting;
+  const { manner } = dialect;
+  let step: Step = "probe";
+  try {
+    if (manner === "probe") await send(["PING"]).catch(ignore());
+    step = "greeting";
+    const greeting = await introduce();
+    step = "selection";
+    await select();
+    dialect.succeeded(manner);
+    return greeting;
+  } catch (error) {
+    dialect.failed(manner, step, error);
+    throw error;
+  }
+
+  async function introduce(): Promise<Greeting> {
+    const greeting = settings.protocol === 2 || manner === "bare" ? undefined : await hello();
+    return greeting ?? await helloOfOldServers();
+  }
+
+  async function select(): Promise<void> {
+    const [selected] = await Promise.all([
+      database === 0 ? undefined : send(["SELECT", database]),
+      send(["PING"]).catch(ignore("NOPERM", "ERR")),
+    ]);
+    if (selected !== undefined && selected !== "OK") throw unexpected("SELECT", "OK", selected);
+  }
 
   async function hello(): Promise<Greeting | undefined> {
     const login = password === undefined ? [] : ["AUTH", username ?? "default", password];
@@ -50,9 +75,11 @@ export async function greet(
       if (!isUnsupported(error)) throw error;
     });
     if (reply === undefined) return undefined;
-    if (reply instanceof Map) return { clientId: Number(reply.get("id") ?? 0) };
-    // The reply in RESP2, with which no caller needs the id.
-    if (Array.isArray(reply)) return { clientId: 0 };
+    if (reply instanceof Map) {
+      return { clientId: Number(reply.get("id") ?? 0), isCluster: reply.get("mode") === "cluster" };
+    }
+    // The reply in RESP2, with which no caller needs these.
+    if (Array.isArray(reply)) return noGreeting;
     throw unexpected("HELLO", "a map", reply);
   }
 
@@ -63,9 +90,13 @@ export async function greet(
         logger?.warn("The server requires no password: the given one is ignored");
       });
     }
+    if (manner === "bare") return noGreeting;
     if (name !== undefined) await send(["CLIENT", "SETNAME", name]).catch(ignore("NOPERM", "ERR"));
-    const id = await send(["CLIENT", "ID"]).catch(ignore("NOPERM", "ERR"));
-    return { clientId: Number(id ?? 0) };
+    const [id, info] = await Promise.all([
+      send(["CLIENT", "ID"]).catch(ignore("NOPERM", "ERR")),
+      send(["INFO", "server"]).catch(ignore()),
+    ]);
+    return { clientId: Number(id ?? 0), isCluster: /^redis_mode:cluster\b/m.test(String(info)) };
   }
 }
 
@@ -90,10 +121,11 @@ function isUnsupported(error: unknown): boolean {
   return /unknown (?:or unsupported )?command|unsupported command|not (?:allowed|supported)/i.test(error.message);
 }
 
-/** Returns a handler that ignores errors with one of these codes and throws all others. */
+/** Returns a handler that ignores error replies with one of these codes, or all if none is given. */
 function ignore(...codes: string[]): (error: unknown) => undefined {
   return (error) => {
-    if (!(error instanceof ReplyError) || !codes.includes(codeOf(error))) throw error;
+    if (error instanceof ReplyError && (codes.length === 0 || codes.includes(codeOf(error)))) return;
+    throw error;
   };
 }
 

@@ -74,6 +74,11 @@ export class Link {
     this.#attempt();
   }
 
+  /** Replaces the connection, or starts again to open it. */
+  renew(reason: Error): void {
+    this.#connection?.destroy(reason);
+  }
+
   /** Closes the connection until the next call of `open()`. */
   rest(reason: Error): void {
     if (this.#state !== "closed") this.#move("idle", reason);

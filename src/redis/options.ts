@@ -1,9 +1,10 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Duration, milliseconds } from "../base/duration.ts";
-import { checkOptionNames, type OptionNames } from "../base/known_options.ts";
+import { checkOptionNames, checkOptionSpelling, type OptionNames } from "../base/known_options.ts";
 import { type Logger, safeLogger } from "../base/log.ts";
 import type { DecoderLimits } from "../resp/decoder.ts";
 import type { RetryLimits } from "../base/backoff.ts";
+import { Dialect } from "./dialect.ts";
 import type { TlsOptions } from "./transport.ts";
 import { ProcessHold } from "./process_hold.ts";
 import { parseUrl, type Target } from "./url.ts";
@@ -24,13 +25,13 @@ export interface ClientOptions {
    */
   database?: number | undefined;
   /**
-   * Version of RESP. `2` is for servers and proxies that do not answer `HELLO` in any known way; by default, RESP3 is used
-   * if the server supports it.
+   * Version of RESP. With `2`, no `HELLO` is sent, for servers that do not answer it in any known way. By default, RESP3
+   * is used if the server supports it, and RESP2 if the server refuses `HELLO` or closes the connection after it.
    */
   protocol?: 2 | 3 | undefined;
   /**
    * Options of `node:tls`, such as `ca`, `cert`, `key`, `servername` and `rejectUnauthorized`. Like `rediss://`, they
-   * enable TLS.
+   * enable TLS. Other options of `node:tls` are passed on unchecked; a misspelt one of these five throws.
    */
   tls?: TlsOptions | undefined;
   /**
@@ -113,6 +114,11 @@ const names: OptionNames<ClientOptions> = {
   clock: true,
 };
 
+const retryNames = { min: true, max: true } as const;
+const limitNames: OptionNames<DecoderLimits> = { bulkBytes: true, depth: true, elements: true, lineBytes: true };
+/** `node:tls` has further options, which depend on the runtime. */
+const commonTlsNames = ["ca", "cert", "key", "servername", "rejectUnauthorized"];
+
 /** {@linkcode ClientOptions}, checked and with defaults. Durations are in milliseconds. */
 export interface Settings {
   readonly target: Target;
@@ -129,6 +135,7 @@ export interface Settings {
   readonly maxQueuedBytes: number;
   readonly maxInFlightBytes: number;
   readonly limits: DecoderLimits | undefined;
+  readonly dialect: Dialect;
   readonly hold: ProcessHold;
   readonly logger: Logger | undefined;
   readonly clock: Clock;
@@ -158,6 +165,9 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
     logger,
     clock = systemClock,
   } = options;
+  if (retry !== false) checkOptionNames(retry, retryNames, "retry");
+  checkOptionNames(limits, limitNames, "limits");
+  checkOptionSpelling(tls, commonTlsNames, "tls");
   const target = parseUrl(url);
   const { username = target.username, password = target.password, database = target.database } = options;
   if (username !== undefined && password === undefined) {
@@ -174,6 +184,7 @@ export function settingsOf(url: string, options: ClientOptions): Settings {
     throw new TypeError(`Cannot use option "name": ${expected}, got ${JSON.stringify(name)}`);
   }
   return {
+    dialect: new Dialect(),
     hold: new ProcessHold(),
     target: {
       address: target.address,

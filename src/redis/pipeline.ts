@@ -4,6 +4,7 @@ import { Fifo } from "../base/fifo.ts";
 import { type Command, estimateSize } from "./command.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionError, reasonOf } from "./errors.ts";
+import { isReadOnly } from "./failure.ts";
 import { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
 import { displayUrl } from "./url.ts";
@@ -23,6 +24,7 @@ export class Pipeline {
   /** Whether a lost connection is replaced. */
   readonly #reconnect: boolean;
   readonly #closed: ((reason: ConnectionError) => void) | undefined;
+  readonly #failedOver: (() => void) | undefined;
   readonly #link: Link;
   readonly #waiting = new Fifo<Command>();
   #state: "offline" | "online" | "closed" = "offline";
@@ -30,6 +32,9 @@ export class Pipeline {
   /** Settles the calls of `connect()`. */
   #arrival: Deferred<Connection> | undefined;
   #reason: ConnectionError | undefined;
+  #isCluster = false;
+  /** Whether the last connection was given up because its server had become a replica. */
+  #isRetired = false;
   /** Estimated size of the commands that wait for the connection. */
   #bytes = 0;
   /** Number of withdrawn commands in `#waiting`. */
@@ -43,13 +48,20 @@ export class Pipeline {
    * @param options.reconnect Whether to replace a lost connection.
    * @param options.closed Called when the pipeline is closed: by its owner, or because a connection that is not
    * replaced was lost.
+   * @param options.failedOver Called when there is a new connection after the server of the last one had become a
+   * replica.
    */
   constructor(
     settings: Settings,
-    { reconnect, closed }: { reconnect: boolean; closed?: (reason: ConnectionError) => void },
+    { reconnect, closed, failedOver }: {
+      reconnect: boolean;
+      closed?: (reason: ConnectionError) => void;
+      failedOver?: () => void;
+    },
   ) {
     this.settings = settings;
     this.#closed = closed;
+    this.#failedOver = failedOver;
     this.#reconnect = reconnect && settings.retry !== false;
     this.#link = new Link(settings, {
       ready: (connection) => this.#move("online", connection),
@@ -58,6 +70,11 @@ export class Pipeline {
       failed: (reason) => this.#reject(reason),
       shouldReconnect: (hasConnected) => hasConnected && this.#reconnect,
     }, { protocol: 3 });
+  }
+
+  /** Whether the server of the last connection was part of a Cluster, as far as it reported that. */
+  get isCluster(): boolean {
+    return this.#isCluster;
   }
 
   /** Queues a command, and connects if necessary. */
@@ -116,14 +133,21 @@ export class Pipeline {
       this.#closed?.(reason as ConnectionError);
     }
     if (state === "offline") this.#recount();
-    if (state === "online") {
-      this.#arrival?.resolve(connection as Connection);
-      this.#arrival = undefined;
-      this.#flush();
-    }
+    if (state === "online") this.#arrive(connection as Connection);
+  }
+
+  #arrive(connection: Connection): void {
+    this.#isCluster = connection.greeting.isCluster;
+    this.#arrival?.resolve(connection);
+    this.#arrival = undefined;
+    this.#flush();
+    // Not before: until now, other connections could have been opened to the same server again.
+    if (this.#isRetired) this.#failedOver?.();
+    this.#isRetired = false;
   }
 
   #lost(reason: Error): void {
+    this.#isRetired = isReadOnly(reason);
     if (this.#reconnect) return this.#move("offline");
     const message = `Connection to ${displayUrl(this.settings.target)} lost: ${reasonOf(reason)}`;
     this.close(new ConnectionError("LOST", message, { cause: reason }));

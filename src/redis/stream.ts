@@ -1,5 +1,6 @@
 import { onAbort } from "../base/abort.ts";
 import { type Deferred, deferred } from "../base/async.ts";
+import type { OptionNames } from "../base/known_options.ts";
 import { Fifo } from "../base/fifo.ts";
 import { SlowConsumerError } from "./errors.ts";
 
@@ -15,6 +16,9 @@ export interface StreamOptions {
    */
   buffer?: number | undefined;
 }
+
+/** All names of {@linkcode StreamOptions}. */
+export const streamOptionNames: OptionNames<StreamOptions> = { signal: true, buffer: true };
 
 /** The error that has ended a stream. */
 export interface Failure {

@@ -62,9 +62,8 @@ const decoder: { decode(bytes: Uint8Array): string } = new TextDecoder("utf-8", 
  * decoded as bytes.
  *
  * Listeners that are added within a tick are subscribed at its end, with one command for all channels. Channels that
- * have no listeners any more are unsubscribed with the next such command, or after a short delay.
- *
- * The subscriber is `offline` without a connection and `online` with one; `closed` is final.
+ * have no listeners any more are unsubscribed with the next such command, or after a short delay. A subscriber is
+ * `offline` without a connection and `online` with one; `closed` is final.
  */
 export class Subscriber {
   readonly #settings: Settings;
@@ -120,6 +119,11 @@ export class Subscriber {
       channel.listeners.splice(channel.listeners.indexOf(listener), 1);
       if (channel.listeners.length === 0) this.#unsubscribeLater(channel);
     };
+  }
+
+  /** Subscribes again on a new connection, after a failover: the old server may stay up, but get no more messages. */
+  renew(): void {
+    this.#link.renew(new Error("The server was replaced by another one"));
   }
 
   /** Ends every subscription and closes the connection; resolves when the socket is closed. */
@@ -255,8 +259,7 @@ export class Subscriber {
         this.#confirm(this.#unconfirmed.shift());
         break;
     }
-    // "subscribe" and "unsubscribe" are replies to a command. So is "pong": with subscriptions, the reply to PING is an
-    // array.
+    // "subscribe" and "unsubscribe" are replies to a command, and so is "pong", which is an array here.
     this.#connection?.acknowledge();
     return true;
   }

@@ -34,4 +34,25 @@ describe("streaq", () => {
     assertEquals(brief.stderr, `streaq: Cannot load ${fixture("throws.ts")}: The module has failed\n`);
     assertMatch(verbose.stderr, /Cannot load [^]*\n +at /);
   });
+
+  it("prints no control characters of names and errors, which could forge a line", async () => {
+    const name = "a\n[INFO] 2026-11-23 09:14:35: forged \u001b[2J\u009b\u202e.ts";
+    const shown = "a\\n[INFO] 2026-11-23 09:14:35: forged \\u001b[2J\\u009b\\u202e.ts";
+    await using module = new Command(["run", name]);
+    await using unknown = new Command([name]);
+    await using option = new Command(["run", fixture("throws.ts"), "--workers", name]);
+    await using throws = new Command(["run", fixture("throws.ts")], { STREAQ_FAILURE: name });
+    await using workers = new Command(["run", name, "--workers", "2", "--verbose"]);
+    assertEquals([await module.exited, await unknown.exited, await option.exited, await throws.exited], [1, 2, 2, 1]);
+    assertEquals(module.stderr, `streaq: Cannot load ${shown}: no such file\n`);
+    assertStringIncludes(unknown.stderr, `got ${shown}\nTry`);
+    assertStringIncludes(option.stderr, `got ${shown}\nTry`);
+    assertEquals(throws.stderr, `streaq: Cannot load ${fixture("throws.ts")}: ${shown}\n`);
+    assertEquals(await workers.exited, 1);
+    assertStringIncludes(workers.output, `loading ${shown}\n`);
+    for (const { output } of [module, unknown, option, throws, workers]) {
+      assertEquals(/^\[INFO\].*forged/m.exec(output), null);
+      assertEquals(["\u001b", "\u009b", "\u202e"].filter((character) => output.includes(character)), []);
+    }
+  });
 });

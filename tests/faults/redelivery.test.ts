@@ -51,10 +51,9 @@ describe("a delivery that Redis has forgotten, as after a failover", () => {
 
 describe("a result that Redis refuses for good", () => {
   it("keeps its lease until the failure that replaces it is stored: the function runs once", async () => {
-    const { server } = await stage.broker;
     const plain = await stage.worker();
     const picky = new PickyClient(plain.redis, "poison");
-    const worker = await stage.worker({ redis: picky.client, redisUrl: server.url, idleTimeout: 400 });
+    const worker = await stage.worker({ redis: picky.client, idleTimeout: 400 });
     let runs = 0;
     const job = worker.task(function job() {
       runs++;

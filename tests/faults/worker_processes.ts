@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { eventually } from "../support/poll.ts";
-import { runtimeCommand } from "../support/runtime.ts";
+import { limitedCommand, runtimeCommand } from "../support/runtime.ts";
 
 const workerFile = fileURLToPath(new URL("./fixtures/worker.ts", import.meta.url));
 
@@ -38,19 +38,28 @@ export class WorkerProcesses implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "streaq-workers-"));
   readonly #options: Readonly<Record<string, unknown>>;
   readonly #running = new Set<WorkerProcess>();
+  readonly #heap: number | undefined;
   #count = 0;
 
-  /** @param options Options of the workers. */
-  constructor(options: Readonly<Record<string, unknown>>) {
+  /**
+   * @param options Options of the workers.
+   * @param limits.heap The largest heap of each process, in megabytes.
+   */
+  constructor(options: Readonly<Record<string, unknown>>, { heap }: { heap?: number } = {}) {
     this.#options = options;
+    this.#heap = heap;
   }
 
   /** Starts a worker process, and waits until its worker is about to run. */
   async start(options: Readonly<Record<string, unknown>> = {}): Promise<WorkerProcess> {
     const workerId = `worker-${this.#count++}`;
     const settings = JSON.stringify({ id: workerId, ...this.#options, ...options, file: this.#file });
-    const [command, ...args] = runtimeCommand(workerFile, settings);
-    const child = spawn(command, args, { stdio: ["ignore", "ignore", "inherit"] });
+    const heap = this.#heap;
+    const [command, ...args] = heap === undefined
+      ? runtimeCommand(workerFile, settings)
+      : limitedCommand(heap, workerFile, settings);
+    // A process whose heap is full prints pages about it.
+    const child = spawn(command, args, { stdio: ["ignore", "ignore", heap === undefined ? "inherit" : "ignore"] });
     const exited = once(child, "exit").then(([code, signal]) => (code ?? signal) as number | string);
     const signal = (name: NodeJS.Signals) => void process.kill(child.pid!, name);
     const started: WorkerProcess = {

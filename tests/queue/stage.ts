@@ -52,7 +52,7 @@ export class Stage<B extends StartedBroker = StartedBroker> {
   /** Makes a worker of a new queue that keeps its log lines and handles no signals, unless `options` say otherwise. */
   async worker<C = undefined>(options: WorkerOptions<C> = {}): Promise<Worker<C>> {
     const worker = new Worker<C>({
-      ...(await this.broker).options as WorkerOptions<never>,
+      ...(options.redis === undefined ? (await this.broker).options as WorkerOptions<never> : {}),
       queueName: this.newQueue(),
       handleSignals: false,
       gracePeriod: 0,

@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { taskContext } from "../../mod.ts";
-import { StreaqError } from "../../src/base/errors.ts";
+import { StreaqError, StreaqRetry } from "../../src/base/errors.ts";
 import { Worker } from "../../src/queue/worker.ts";
 import { createClient } from "../../src/redis/mod.ts";
 import { TestClock } from "../../src/base/test_clock.ts";
@@ -67,6 +67,7 @@ describe("options", () => {
       ["dellay", "delay", (options) => task.enqueue().start(options)],
       ["userName", "username", (options) => createClient("redis://localhost:1", options)],
       ["nov", "now", () => new TestClock(clock)],
+      ["dellay", "delay", (options) => new StreaqRetry("later", options)],
     ];
     for (const [name, nearest, use] of bags) {
       const message = `Cannot use option "${name}": there is no such option, did you mean "${nearest}"?`;
@@ -87,10 +88,35 @@ describe("options", () => {
       ["limt", (options) => worker.graph("x", options)],
       ["scheduled", (options) => worker.queueSize(options)],
       ["brust", (options) => worker.run(options)],
+      ["timeout", (options) => worker.connect(options)],
+      ["burst", (options) => worker.drain(options)],
     ];
     for (const [name, use] of calls) {
       await assertRejects(() => use({ [name]: 1 }), TypeError, `Cannot use option "${name}": there is no such option`);
     }
+  });
+
+  it("that are no object, or belong to an existing client, are refused", async () => {
+    await using worker = new Worker({ redisUrl: "memory://unknown-options" });
+    await assertRejects(() => worker.connect("10s" as unknown as object), TypeError, "expected an object, got string");
+    await assertRejects(() => worker.connect(new AbortController().signal as object), TypeError, "Cannot use option");
+    assertThrows(
+      () => new Worker(7 as unknown as object),
+      TypeError,
+      "Cannot use the options: expected an object, got number",
+    );
+    await using redis = createClient();
+    new Worker({ redis, redisOptions: {} });
+    const both = { redis, redisOptions: { name: "mine" } };
+    assertThrows(() => new Worker(both), TypeError, 'Cannot use option "redis" with option "redisOptions.name"');
+    const two = { redis, redisUrl: "redis://localhost:6379" };
+    assertThrows(() => new Worker(two), TypeError, 'Cannot use option "redis" with option "redisUrl"');
+  });
+
+  it("with a logger that would log nothing are refused", () => {
+    const some = { debug() {}, warn() {} };
+    assertThrows(() => new Worker({ logger: some as unknown as Lines }), TypeError, "got one without info, error");
+    assertThrows(() => createClient(undefined, { logger: (() => {}) as unknown as Lines }), TypeError, '"logger"');
   });
 
   it("that are not supported yet are refused, unless they are switched off", () => {

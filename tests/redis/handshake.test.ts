@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { connect, type Socket } from "node:net";
 import { describe, it } from "node:test";
 import { ConnectionError, createClient, ReplyError } from "../../src/redis/mod.ts";
 import { type ByteServer, type Peer, startByteServer } from "../support/byte_server.ts";
@@ -20,6 +21,22 @@ function startAnswering(answers: Record<string, string>): Promise<ByteServer> {
       for (const command of all.slice(answered[peer.index] ?? 0)) {
         const name = Object.keys(answers).find((name) => command.startsWith(name));
         peer.write(name === undefined ? `-ERR unknown command '${command}'\r\n` : answers[name]!);
+      }
+      answered[peer.index] = all.length;
+    },
+  });
+}
+
+/** Starts a server that sends the reply in the table to each command, and closes the connection after any other. */
+function startHangingUp(answers: Record<string, string>): Promise<ByteServer> {
+  const answered: number[] = [];
+  return startByteServer({
+    onData(peer) {
+      const all = commands(peer);
+      for (const command of all.slice(answered[peer.index] ?? 0)) {
+        const name = Object.keys(answers).find((name) => command.startsWith(name));
+        if (name === undefined) return peer.end();
+        peer.write(answers[name]!);
       }
       answered[peer.index] = all.length;
     },
@@ -100,6 +117,7 @@ describe("the handshake", () => {
       "AUTH app pw",
       "CLIENT SETNAME n",
       "CLIENT ID",
+      "INFO server",
       "SELECT 4",
       "PING",
       "GET a",
@@ -123,7 +141,79 @@ describe("the handshake", () => {
     });
   }
 
-  it("sends no HELLO with protocol 2, for proxies that hang up on it", async () => {
+  it("uses RESP2 if the server closes the connection after HELLO although it is up", async () => {
+    await using server = await startHangingUp({
+      AUTH: "+OK\r\n",
+      PING: "+PONG\r\n",
+      SELECT: "+OK\r\n",
+      GET: "$1\r\nx\r\n",
+    });
+    const options = { name: "n", retry: { min: 1, max: 5 } };
+    await using redis = createClient(`redis://:pw@127.0.0.1:${server.port}/4`, options);
+    assertEquals(await redis.command(["GET", "a"]), "x");
+    const hello = "HELLO 3 AUTH default pw SETNAME n";
+    const bare = ["AUTH pw", "SELECT 4", "PING"];
+    assertEquals(server.peers.map(commands), [[hello], ["PING", hello], [...bare, "GET a"]]);
+    // Further connections begin with what has succeeded.
+    await using own = await redis.dedicated();
+    assertEquals([own.clientId, await own.command(["GET", "a"])], [0, "x"]);
+    assertEquals(server.peers.slice(3).map(commands), [[...bare, "GET a"]]);
+  });
+
+  it("does without HELLO, CLIENT and INFO if the server closes the connection after them with protocol 2", async () => {
+    await using server = await startHangingUp({ PING: "+PONG\r\n" });
+    const options = { protocol: 2, retry: { min: 1, max: 5 } } as const;
+    await using redis = createClient(`redis://127.0.0.1:${server.port}`, options);
+    assertEquals(await redis.command(["PING"]), "PONG");
+    assertEquals(commands(server.peers.at(-1)!), ["PING", "PING"]);
+    assertEquals(server.peers.length, 3);
+  });
+
+  it("keeps RESP3 if the server closes connections because it is down", async () => {
+    // A load balancer without a server accepts connections, and closes them.
+    let isUp = false;
+    await using server = await startRedis();
+    await using balancer = await startByteServer({
+      onConnect: (peer) => {
+        if (!isUp) return;
+        const socket = connect(server.port, "127.0.0.1");
+        socket.on("error", () => peer.destroy());
+        socket.on("data", (bytes) => peer.write(bytes));
+        upstream[peer.index] = socket;
+      },
+      onData: (peer, bytes) => {
+        if (isUp) upstream[peer.index]?.write(bytes);
+        else peer.end();
+      },
+    });
+    const upstream: Socket[] = [];
+    try {
+      await using redis = createClient(`redis://127.0.0.1:${balancer.port}`, { retry: { min: 1, max: 5 } });
+      const info = redis.command<string>(["CLIENT", "INFO"]);
+      await eventually(() => balancer.peers.length >= 12);
+      isUp = true;
+      assert((await info).includes("resp=3"), await info);
+      assert(balancer.peers.every((peer) => peer.text.includes("HELLO") || commands(peer).join() === "PING"));
+    } finally {
+      for (const socket of upstream) socket?.destroy();
+    }
+  });
+
+  it("returns to HELLO after an attempt without it has failed", async () => {
+    const answers: Record<string, string> = { PING: "+PONG\r\n" };
+    await using server = await startHangingUp(answers);
+    await using redis = createClient(`redis://127.0.0.1:${server.port}`, { retry: { min: 1, max: 5 } });
+    assertEquals(await redis.command(["PING"]), "PONG");
+    // Another server takes over, which supports HELLO.
+    delete answers.PING;
+    for (const peer of server.peers) peer.destroy();
+    await eventually(() => server.peers.length >= 6);
+    Object.assign(answers, { PING: "+PONG\r\n", HELLO: "%1\r\n$2\r\nid\r\n:7\r\n" });
+    await using own = await redis.dedicated();
+    assertEquals(own.clientId, 7);
+  });
+
+  it("sends no HELLO with protocol 2, for servers that answer it in an unknown way", async () => {
     await using server = await startRedis({ password: "hunter2" });
     await using redis = createClient(`${server.url}/1`, { protocol: 2 });
     assert((await redis.command<string>(["CLIENT", "INFO"])).includes("resp=2"));

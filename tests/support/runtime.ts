@@ -8,3 +8,13 @@ export function runtimeCommand(file: string, ...args: readonly string[]): [comma
   const flags = { deno: ["run", "-A", "--no-check"], bun: [], node: ["--import", "tsx"] }[RUNTIME];
   return [process.execPath, ...flags, file, ...args];
 }
+
+/**
+ * Returns the command that runs a TypeScript file with a heap of limited size, in megabytes. Bun cannot limit its heap,
+ * so Node is used instead of it.
+ */
+export function limitedCommand(heap: number, file: string, ...args: readonly string[]): [string, ...string[]] {
+  const flag = `--max-old-space-size=${heap}`;
+  if (RUNTIME === "deno") return [process.execPath, "run", "-A", "--no-check", `--v8-flags=${flag}`, file, ...args];
+  return [RUNTIME === "node" ? process.execPath : "node", flag, "--import", "tsx", file, ...args];
+}

@@ -41,6 +41,11 @@ export type QueueEvent =
 export interface Membership {
   /** Prepares the queue for reading, and sends the first heartbeat. */
   join(status: WorkerStatus, options?: Cancellable): Promise<Renewal>;
+  /**
+   * Settings of the server that endanger the queue, each as a message for the log. A server that does not report its
+   * settings has none. Never rejects.
+   */
+  hazards(): Promise<readonly string[]>;
   /** Extends the leases of all deliveries in flight, and reports that the worker is alive. */
   renew(inFlight: readonly Delivery[], status: WorkerStatus): Promise<Renewal>;
   /**

@@ -28,6 +28,10 @@ export class MemoryMembership implements Membership {
     return await this.#queue.turn.answer(renewal);
   }
 
+  hazards(): Promise<readonly string[]> {
+    return Promise.resolve([]);
+  }
+
   async renew(inFlight: readonly Delivery[], status: WorkerStatus): Promise<Renewal> {
     return await this.#queue.turn.answer(this.#renew(inFlight, status));
   }

@@ -8,6 +8,7 @@ import type { Payload } from "../contract/payload.ts";
 import type { Cancellation, RecordReader } from "../contract/result.ts";
 import type { NewSchedule, Occurrence, ScheduleAnswer, StoredSchedule } from "../contract/schedule.ts";
 import type { Found, NewTask, OpenState, Published, State } from "../contract/task.ts";
+import { AdmittingClient } from "./admitting_client.ts";
 import { inChunks } from "./chunks.ts";
 import { fanOutDependents } from "./fan_out_dependents.ts";
 import { Keys } from "./keys.ts";
@@ -47,6 +48,7 @@ export class RedisBroker implements Broker {
   readonly redis: RedisClient;
   readonly #options: RedisBrokerOptions;
   readonly #keys: Keys;
+  readonly #admitting: AdmittingClient;
   /** Sends everything except blocking reads and subscriptions. */
   readonly #sender: ResendingClient;
   readonly #results: ResultWaiter;
@@ -57,26 +59,27 @@ export class RedisBroker implements Broker {
     this.redis = options.redis;
     this.#options = options;
     this.#keys = new Keys(options.queueName);
-    this.#sender = new ResendingClient(options.redis, options);
+    this.#admitting = new AdmittingClient(options.redis, options.queueName);
+    this.#sender = new ResendingClient(this.#admitting, options);
     this.#results = new ResultWaiter(options.redis, this.#keys, options);
     this.#listing = new Listing(this.#sender, this.#keys, options);
   }
 
   async connect(options?: Cancellable): Promise<void> {
-    await this.redis.connect(options);
+    await this.#admitting.connect(options);
   }
 
   async publish(tasks: readonly NewTask[], options?: Cancellable): Promise<Published[]> {
     if (tasks.some(({ after, next }) => next !== undefined || after !== undefined)) {
       this.#checkOpen();
-      const sender = new ResendingClient(this.redis, this.#options);
+      const sender = new ResendingClient(this.#admitting, this.#options);
       const answers = await publishLinked(tasks, { ...this.#options, ...options, redis: sender, keys: this.#keys });
       return answers.map((answer) => answerBy(sender, answer));
     }
     const chunks = inChunks(tasks, publishLimit, ({ data }) => data.length);
     if (chunks.length === 1) return await this.#publish(tasks, options);
     // The chunks may be more than a client queues while it has no connection.
-    await this.redis.connect(options);
+    await this.#admitting.connect(options);
     const published: Promise<Published[]>[] = [];
     for (const [i, chunk] of chunks.entries()) {
       if (i >= callsAtOnce) await published[i - callsAtOnce];
@@ -100,6 +103,7 @@ export class RedisBroker implements Broker {
   }
 
   async result(taskId: string, { signal }: Cancellable = {}): Promise<Payload | null> {
+    await this.#admitting.admit({ signal });
     return await this.#results.wait(taskId, signal);
   }
 
@@ -132,7 +136,7 @@ export class RedisBroker implements Broker {
 
   async schedule(definition: NewSchedule, first: Occurrence, { signal }: Cancellable = {}): Promise<ScheduleAnswer> {
     this.#checkOpen();
-    const sender = new ResendingClient(this.redis, this.#options);
+    const sender = new ResendingClient(this.#admitting, this.#options);
     const answer = answerBy(sender, await schedule(sender, this.#keys, definition, first, { signal }));
     // Withdrawn occurrences may have had dependents.
     if (answer === "changed") await this.#fanOut();
@@ -175,7 +179,7 @@ export class RedisBroker implements Broker {
 
   async #publish(tasks: readonly NewTask[], { signal }: Cancellable = {}): Promise<Published[]> {
     this.#checkOpen();
-    const sender = new ResendingClient(this.redis, this.#options);
+    const sender = new ResendingClient(this.#admitting, this.#options);
     const answers = await publish(sender, this.#keys, tasks, { signal });
     return sender.mayHaveRepeated ? answers.map((answer) => answerBy(sender, answer)) : answers;
   }

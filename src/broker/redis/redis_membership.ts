@@ -3,6 +3,7 @@ import type { Delivery } from "../contract/delivery.ts";
 import type { Membership, QueueEvent, Renewal, WorkerStatus } from "../contract/membership.ts";
 import { StreaqError } from "../../base/errors.ts";
 import { ReplyError } from "../../redis/mod.ts";
+import { evictionHazards } from "./eviction_hazards.ts";
 import { inChunks } from "./chunks.ts";
 import type { ConsumerState } from "./consumer_state.ts";
 import { retry } from "../../base/retry.ts";
@@ -49,6 +50,12 @@ export class RedisMembership implements Membership {
       return renewal;
     };
     return await retry(join, { ...resending, clock, signal });
+  }
+
+  async hazards(): Promise<readonly string[]> {
+    // Not every user may ask, and the queue works without the answer.
+    const info = await this.#state.redis.command<string>(["INFO", "memory"]).catch(() => "");
+    return evictionHazards(String(info));
   }
 
   async renew(inFlight: readonly Delivery[], status: WorkerStatus): Promise<Renewal> {

@@ -1,12 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { retry, type RetryLoopOptions } from "../../base/retry.ts";
-import {
-  adviceFor,
-  type CommandArguments,
-  type CommandOptions,
-  ConnectionError,
-  type RedisClient,
-} from "../../redis/mod.ts";
+import { adviceFor, type CommandArguments, type CommandOptions, ConnectionError } from "../../redis/mod.ts";
 import type { Reply } from "../../resp/reply.ts";
 import type { CommandSender } from "./command_sender.ts";
 
@@ -25,11 +19,11 @@ export const resending: Pick<RetryLoopOptions, "pause" | "giveUpAfter" | "isTran
  * operations for as long as they run.
  */
 export class ResendingClient implements CommandSender {
-  readonly #redis: RedisClient;
+  readonly #redis: CommandSender;
   readonly #clock: Clock;
   #mayHaveRepeated = false;
 
-  constructor(redis: RedisClient, { clock }: { clock: Clock }) {
+  constructor(redis: CommandSender, { clock }: { clock: Clock }) {
     this.#redis = redis;
     this.#clock = clock;
   }

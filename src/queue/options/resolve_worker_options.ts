@@ -81,6 +81,7 @@ const minIdleTimeout = 100;
  */
 export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWorkerOptions<C> {
   checkOptionNames(options, { ...names, ...planned });
+  checkOnlyClient(options);
   for (const name in planned) {
     // Switched off, they are supported.
     if (!(options as Record<string, unknown>)[name]) continue;
@@ -147,6 +148,17 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     );
   }
   return resolved;
+}
+
+/** An existing client has a server and options of its own. */
+function checkOnlyClient(
+  { redis, redisUrl, redisOptions = {} }: Pick<WorkerOptions<unknown>, "redis" | "redisUrl" | "redisOptions">,
+): void {
+  if (redis === undefined) return;
+  const [name] = Object.keys(redisOptions);
+  const other = redisUrl !== undefined ? "redisUrl" : name && `redisOptions.${name}`;
+  if (!other) return;
+  throw new TypeError(`Cannot use option "redis" with option "${other}": expected one of them, got both`);
 }
 
 function checkInteger(option: string, value: number, min: number): number {

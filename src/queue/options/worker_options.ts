@@ -36,7 +36,7 @@ export interface WorkerOptions<C> {
   redisUrl?: string | undefined;
   /** Options of the client, such as credentials, TLS and timeouts; not with `memory://`. */
   redisOptions?: ClientOptions | undefined;
-  /** An existing client to use instead of a URL. Several workers may share it; closing a worker does not close it. */
+  /** An existing client to use instead of `redisUrl` and `redisOptions`. Several workers may share it; closing a worker does not close it. */
   redis?: RedisClient | undefined;
   /**
    * The name of the queue: 1 to 200 characters without `:`.

@@ -22,6 +22,8 @@ type Guard = (execution: Execution, start: Started, options: GuardOptions) => Er
 
 /** After so many runs in a row that were cut off by the death of their worker, a task is given up. */
 const crashLimit = 5;
+/** The fewest such runs after which a task is given up: one more than the fewest tries. */
+const leastCrashes = 2;
 
 /** The guards in the order in which an execution passes them. */
 const guards: readonly Guard[] = [crashed, tooLarge, decode, resolve, expired, missedItsTime, givenUp];
@@ -35,10 +37,22 @@ export function refusalOf(execution: Execution, start: Started, options: GuardOp
   return undefined;
 }
 
-/** Comes before the record is decoded: decoding it may be what killed the workers. */
-function crashed(execution: Execution, { data, crashes }: Started, { codec }: GuardOptions): Error | undefined {
-  if (crashes < crashLimit) return undefined;
-  execution.recordName = data === null ? undefined : codec.peekName(data);
+/**
+ * Comes before the record is decoded, which may be what killed the workers: a function that did so is given up with its
+ * decoded record one run earlier, when its tries are spent.
+ */
+function crashed(
+  execution: Execution,
+  { data, crashes }: Started,
+  { codec, registry }: GuardOptions,
+): Error | undefined {
+  if (crashes < leastCrashes) return undefined;
+  const name = data === null ? undefined : codec.peekName(data);
+  const definition = name === undefined ? undefined : registry.get(name);
+  const maxTries = definition?.options.maxTries ?? Infinity;
+  if (crashes < Math.min(crashLimit, maxTries + 1)) return undefined;
+  execution.recordName = name;
+  execution.definition = definition;
   return new StreaqError(
     `Task ${execution.fnName} was given up after ${crashes} runs that were cut off with their worker`,
   );

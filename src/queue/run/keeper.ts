@@ -47,8 +47,10 @@ export class Keeper {
    * @param signal When it is aborted, the attempt in progress is the last one.
    */
   async begin(signal: AbortSignal): Promise<void> {
-    const { membership, status } = this.#options;
-    this.#compare(await membership.join(status(), { signal }));
+    const { membership, status, logger } = this.#options;
+    const [renewal, hazards] = await Promise.all([membership.join(status(), { signal }), membership.hazards()]);
+    for (const hazard of hazards) logger.warn(hazard);
+    this.#compare(renewal);
   }
 
   /** Renews now instead of at the next time: leases may be lost already, or the status has changed. */

@@ -64,7 +64,8 @@ export class Lifecycle<C> {
     if (this.#session?.isInside) {
       throw new StreaqError(`Cannot drain worker ${this.#options.id} from one of its own tasks`);
     }
-    while (!signal?.aborted) {
+    while (true) {
+      signal?.throwIfAborted();
       if (await this.#drainSession(signal) || this.#closed) return;
       // Without this look, short drains that overlap would often begin a session that has nothing to do.
       if (await this.#options.broker.size({ includeScheduled: true }) === 0) return;
@@ -95,19 +96,15 @@ export class Lifecycle<C> {
    * Drains the current session, or one that it begins.
    *
    * @returns `false` when the session ended before it could see all tasks that had been enqueued before the call.
+   * @throws The signal's reason, after the end of a session that it has stopped.
    */
   async #drainSession(signal: AbortSignal | undefined): Promise<boolean> {
-    try {
-      if (!this.#session) return await this.#share(this.#shared = { session: this.#begin(true), calls: 0 }, signal);
-      if (!this.#shared) return await abortable(this.#session.drained(signal), signal);
-      if (this.#shared.calls > 0) return await this.#share(this.#shared, signal);
-      // The calls that shared it have stopped it.
-      await abortable(this.#session.ended, signal);
-      return false;
-    } catch (error) {
-      if (!signal?.aborted) throw error;
-      return true;
-    }
+    if (!this.#session) return await this.#share(this.#shared = { session: this.#begin(true), calls: 0 }, signal);
+    if (!this.#shared) return await abortable(this.#session.drained(signal), signal);
+    if (this.#shared.calls > 0) return await this.#share(this.#shared, signal);
+    // The calls that shared it have stopped it.
+    await abortable(this.#session.ended, signal);
+    return false;
   }
 
   /** Waits for the end of a session that calls of `drain()` share. The last one whose signal is aborted stops it. */

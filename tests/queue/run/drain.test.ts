@@ -32,6 +32,36 @@ describe("Worker.drain()", () => {
     await ended;
   });
 
+  it("rejects with the reason of its signal, and stops the run that it has begun", async () => {
+    const { worker } = setUp(undefined, { gracePeriod: 0 });
+    const endless = worker.task(() => untilAborted(taskContext().signal), { name: "endless" });
+    await assertRejects(() => worker.drain({ signal: AbortSignal.abort(new Error("early")) }), Error, "early");
+    const controller = new AbortController();
+    const task = await endless.enqueue();
+    const drained = worker.drain({ signal: controller.signal });
+    await eventually(() => worker.running === 1);
+    controller.abort(new Error("enough"));
+    await assertRejects(() => drained, Error, "enough");
+    await eventually(() => worker.running === 0);
+    await eventually(async () => assertEquals(await task.status(), "queued"));
+  });
+
+  it("leaves a run that was there before alone when its signal is aborted", async () => {
+    const { worker, note, times } = setUp(undefined, { gracePeriod: 0 });
+    const endless = worker.task(() => untilAborted(taskContext().signal), { name: "endless" });
+    const ended = worker.run();
+    await endless.enqueue();
+    const controller = new AbortController();
+    const drained = worker.drain({ signal: controller.signal });
+    await eventually(() => worker.running === 1);
+    controller.abort(new Error("enough"));
+    await assertRejects(() => drained, Error, "enough");
+    await note.enqueue();
+    await eventually(() => times.length === 1);
+    await worker.close();
+    await ended;
+  });
+
   it("runs the tasks that a task enqueues and waits for", async () => {
     const { worker } = setUp();
     const double = worker.task(function double(value: number): number {
@@ -107,8 +137,13 @@ describe("Worker.drain()", () => {
   });
 });
 
+/** Waits for a call of `drain()` whose signal was aborted. */
+async function assertAborted(drained: Promise<void>): Promise<void> {
+  assertEquals((await assertRejects(() => drained, DOMException)).name, "AbortError");
+}
+
 behaviour("Worker.drain({ signal })", (stage) => {
-  it("gives running tasks the grace period when the signal is aborted, and then resolves", async () => {
+  it("gives running tasks the grace period when the signal is aborted, and then rejects with its reason", async () => {
     const worker = await stage.worker({ gracePeriod: "20s" });
     const stop = new AbortController();
     const other = deferred<void>();
@@ -122,7 +157,7 @@ behaviour("Worker.drain({ signal })", (stage) => {
     await eventually(() => stop.signal.aborted);
     assertEquals(worker.running, 1);
     other.resolve();
-    await drained;
+    await assertAborted(drained);
     assertEquals([(await task.result()).result, worker.running], ["finished in time", 0]);
   });
 
@@ -138,7 +173,7 @@ behaviour("Worker.drain({ signal })", (stage) => {
       await untilAborted(signal);
     }, { maxTries: 2 });
     const task = await long.enqueue();
-    await worker.drain({ signal: stop.signal });
+    await assertAborted(worker.drain({ signal: stop.signal }));
     assertEquals(await task.status(), "queued");
     await worker.drain();
     assertEquals([(await task.result()).success, tries], [true, [1, 1]]);
@@ -149,7 +184,7 @@ behaviour("Worker.drain({ signal })", (stage) => {
     const worker = await stage.worker();
     const noop = worker.task("noop", () => {});
     const task = await noop.enqueue();
-    await worker.drain({ signal: AbortSignal.abort() });
+    await assertAborted(worker.drain({ signal: AbortSignal.abort() }));
     assertEquals(await task.status(), "queued");
   });
 
@@ -175,9 +210,9 @@ behaviour("Worker.drain({ signal })", (stage) => {
     ] as const;
     await reached.promise;
     first.abort();
-    await calls[0];
+    await assertAborted(calls[0]);
     second.abort();
-    await calls[1];
+    await assertAborted(calls[1]);
     assertEquals([await task.status(), worker.running], ["running", 1]);
     finish.resolve();
     await calls[2];
@@ -221,7 +256,7 @@ behaviour("Worker.drain({ signal })", (stage) => {
       await untilAborted(taskContext().signal);
     });
     const task = await long.enqueue();
-    const first = worker.drain({ signal: stop.signal });
+    const first = assertAborted(worker.drain({ signal: stop.signal }));
     await closing.promise;
     const second = worker.drain();
     closed.resolve();
@@ -239,7 +274,7 @@ behaviour("Worker.drain({ signal })", (stage) => {
     const stop = new AbortController();
     const drained = worker.drain({ signal: stop.signal });
     stop.abort();
-    await drained;
+    await assertAborted(drained);
     assertEquals(worker.running, 1);
     finish.resolve();
     assertEquals((await task.result({ timeout: "20s" })).success, true);
