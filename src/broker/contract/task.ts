@@ -5,6 +5,11 @@ export interface NewTask {
   readonly id: string;
   readonly data: Payload;
   readonly priority: string;
+  /**
+   * Whether the id was made for this task, and was neither sent before nor seen by anyone, so that no other task can have
+   * it.
+   */
+  readonly isFresh?: boolean | undefined;
   /** Earliest start: milliseconds from now, or a time; `undefined` for a task that is ready. */
   readonly due?: number | Date | undefined;
   /** Tasks that must succeed before this one is queued. Those published in the same call must come before it. */

@@ -180,7 +180,10 @@ export class RedisBroker implements Broker {
   async #publish(tasks: readonly NewTask[], { signal }: Cancellable = {}): Promise<Published[]> {
     this.#checkOpen();
     const sender = new ResendingClient(this.#admitting, this.#options);
-    const answers = await publish(sender, this.#keys, tasks, { signal });
+    const answers = await sender.attempt(
+      (isFirst) => publish(this.#admitting, this.#keys, tasks, { isFirst, signal }),
+      signal,
+    );
     return sender.mayHaveRepeated ? answers.map((answer) => answerBy(sender, answer)) : answers;
   }
 

@@ -34,14 +34,25 @@ export class ResendingClient implements CommandSender {
   }
 
   command<T extends Reply = Reply>(args: CommandArguments, options?: CommandOptions): Promise<T> {
-    return retry(() => this.#redis.command<T>(args, options), {
+    return this.attempt(() => this.#redis.command<T>(args, options), options?.signal);
+  }
+
+  /**
+   * Attempts an operation that sends commands itself, and attempts it again after a transient error.
+   *
+   * @param operation Learns whether this is the first attempt, so that none of its commands was executed before.
+   */
+  attempt<T>(operation: (isFirst: boolean) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    let isFirst = true;
+    return retry(() => operation(isFirst), {
       ...resending,
       isTransient: (error) => {
+        isFirst = false;
         this.#mayHaveRepeated ||= error instanceof ConnectionError && error.maybeExecuted;
         return isTransient(error);
       },
       clock: this.#clock,
-      signal: options?.signal,
+      signal,
     });
   }
 }

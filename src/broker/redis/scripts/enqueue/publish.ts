@@ -13,76 +13,128 @@ export const publishLimit = 500;
 const script = new Script(`
 -- Stores tasks, and queues or delays them. A task that exists or has finished is left as it is.
 -- KEYS[1]  the queue's prefix
--- ARGV     for each task: id, destination, record. The destination is a priority; for a delayed task followed by ':'
---          and the due time in ms, or by ':+' and ms from now
+-- ARGV     1 if no other task can have one of the ids, or 0; for each group of successive tasks with the same
+--          destination: destination, number of tasks, and id and record of each. The destination is a priority; for
+--          delayed tasks followed by ':' and the due time in ms, or by ':+' and ms from now
 -- returns  for each task that was not stored, in turn: its place in the batch, counted from 0; 'exists', 'done' or an
 --          error
-local prefix = KEYS[1]
+local prefix, areFresh = KEYS[1], ARGV[1] == '1'
 local data, result, ended = ${lua.data("")}, ${lua.result("")}, ${lua.ended("")}
 ${serverTime}
 
-local keys = {}
-for i = 1, #ARGV, 3 do
-  local n, id = #keys, ARGV[i]
-  keys[n + 1], keys[n + 2], keys[n + 3] = data .. id, result .. id, ended .. id
+-- Most calls have a single task, without a delay.
+if #ARGV == 5 and not string.find(ARGV[2], ':', 1, true) then
+  local priority, id, record = ARGV[2], ARGV[4], ARGV[5]
+  if not areFresh and redis.call('EXISTS', data .. id, result .. id, ended .. id) > 0 then
+    return { 0, redis.call('EXISTS', data .. id) == 1 and 'exists' or 'done' }
+  end
+  redis.call('SET', data .. id, record)
+  local err = redis.pcall('XADD', ${lua.stream("priority")}, '*', 'task_id', id, 'enqueue_time', now).err
+  if not err then return {} end
+  redis.call('DEL', data .. id)
+  return { 0, err }
 end
-local allNew = redis.call('EXISTS', unpack(keys)) == 0
 
--- handled has the ids of tasks that are stored or skipped, and the places in ARGV of tasks that are not to be queued.
-local answers, handled, records = {}, {}, {}
-local function skip(i, answer)
-  handled[i] = true
-  answers[#answers + 1], answers[#answers + 2] = (i - 1) / 3, answer
-end
-for i = 1, #ARGV, 3 do
-  local id = ARGV[i]
-  if handled[id] or (not allNew and redis.call('EXISTS', data .. id) == 1) then
-    skip(i, 'exists')
-  elseif not allNew and redis.call('EXISTS', result .. id, ended .. id) > 0 then
-    skip(i, 'done')
-  else
-    handled[id] = true
-    records[#records + 1], records[#records + 2] = data .. id, ARGV[i + 2]
+-- Calls visit(i, destination, place) for each task, whose id is ARGV[i].
+local function forEachTask(visit)
+  local i, place = 2, 0
+  while ARGV[i] do
+    local destination, past = ARGV[i], i + 2 + 2 * ARGV[i + 1]
+    for row = i + 2, past - 1, 2 do
+      visit(row, destination, place)
+      place = place + 1
+    end
+    i = past
   end
 end
-if #records == 0 then return answers end
+
+local allNew = areFresh
+if not areFresh then
+  local keys = {}
+  forEachTask(function(i)
+    local n, id = #keys, ARGV[i]
+    keys[n + 1], keys[n + 2], keys[n + 3] = data .. id, result .. id, ended .. id
+  end)
+  allNew = redis.call('EXISTS', unpack(keys)) == 0
+end
+
+-- Returns 'exists' or 'done', or nil for the first task of this call that has a new id.
+local seen = {}
+local function findExisting(id)
+  if seen[id] or (not allNew and redis.call('EXISTS', data .. id) == 1) then return 'exists' end
+  if not allNew and redis.call('EXISTS', result .. id, ended .. id) > 0 then return 'done' end
+  seen[id] = true
+end
+
+local answers, skipped, records, size = {}, {}, {}, 0
+local function skip(i, place, answer)
+  skipped[i] = true
+  answers[#answers + 1], answers[#answers + 2] = place, answer
+end
+forEachTask(function(i, _, place)
+  local id = ARGV[i]
+  local existing = not areFresh and findExisting(id)
+  if existing then return skip(i, place, existing) end
+  records[size + 1], records[size + 2] = data .. id, ARGV[i + 1]
+  size = size + 2
+end)
+if size == 0 then return answers end
 
 redis.call('MSET', unpack(records))
 ${delayFunctions}
-for i = 1, #ARGV, 3 do
-  if not handled[i] then
-    local id, priority, due = ARGV[i], ARGV[i + 1], nil
-    if string.find(priority, ':', 1, true) then priority, due = string.match(priority, '^([^:]*):(.*)$') end
-    local err
-    if due and timeOf(due) > now then
-      err = delay(priority, id, due)
-    else
-      err = redis.pcall('XADD', ${lua.stream("priority")}, '*', 'task_id', id, 'enqueue_time', now).err
-    end
-    if err then
-      redis.call('DEL', data .. id)
-      skip(i, err)
-    end
+local time = string.format('%.0f', now)
+forEachTask(function(i, destination, place)
+  if skipped[i] then return end
+  local id, priority, due, err = ARGV[i], destination, nil, nil
+  if string.find(priority, ':', 1, true) then priority, due = string.match(priority, '^([^:]*):(.*)$') end
+  if due and timeOf(due) > now then
+    err = delay(priority, id, due)
+  else
+    err = redis.pcall('XADD', ${lua.stream("priority")}, '*', 'task_id', id, 'enqueue_time', time).err
   end
-end
+  if err then
+    redis.call('DEL', data .. id)
+    skip(i, place, err)
+  end
+end)
 notifyEarliest()
 return answers
 `);
 
-/** Stores at most {@linkcode publishLimit} tasks without dependencies. */
+/**
+ * Stores at most {@linkcode publishLimit} tasks without dependencies.
+ *
+ * @param options.isFirst Whether the call is made for the first time, so that none of these tasks can be stored already.
+ */
 export async function publish(
   redis: CommandSender,
   keys: Keys,
   tasks: readonly NewTask[],
-  options?: Cancellable,
+  { isFirst = false, signal }: { isFirst?: boolean } & Cancellable = {},
 ): Promise<Published[]> {
-  const args: (string | Uint8Array)[] = [];
-  for (const task of tasks) args.push(task.id, encodeDestination(task), task.data);
-  const skipped = await script.run<(number | string)[]>(redis, [keys.prefix], args, options);
+  const areFresh = isFirst && tasks.every(({ isFresh }) => isFresh);
+  const args = [areFresh ? 1 : 0, ...groupsOf(tasks)];
+  const skipped = await script.run<(number | string)[]>(redis, [keys.prefix], args, { signal });
   const answers = new Array<Published>(tasks.length).fill("created");
   for (let i = 0; i < skipped.length; i += 2) {
     const answer = skipped[i + 1];
     answers[skipped[i] as number] = answer === "exists" || answer === "done" ? answer : new Error(String(answer));
   }
   return answers;
+}
+
+/** The tasks as arguments: grouped by destination, as most have the same. */
+function groupsOf(tasks: readonly NewTask[]): (string | number | Uint8Array)[] {
+  const args: (string | number | Uint8Array)[] = [];
+  let [last, count, place]: [string | undefined, number, number] = [undefined, 0, 0];
+  for (const task of tasks) {
+    const destination = encodeDestination(task);
+    if (destination !== last) {
+      place = args.push(destination, 0) - 1;
+      [last, count] = [destination, 0];
+    }
+    args[place] = ++count;
+    args.push(task.id, task.data);
+  }
+  return args;
 }
