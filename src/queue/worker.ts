@@ -244,7 +244,8 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   enqueueUnsafe<R = unknown>(name: string, ...args: unknown[]): EnqueueRequest<R> {
     const fnName = checkTaskName(name, "enqueue");
-    return new Request<R>(this.#queue.producer, { fnName, ...splitArguments(args), expire: null });
+    const { producer } = this.#queue;
+    return new Request<R>(producer, producer.template({ fnName, expire: null }).draft(splitArguments(args)));
   }
 
   /** Reads the status of a task. */

@@ -1,31 +1,32 @@
-import type { Clock } from "../../base/clock.ts";
 import { StreaqError } from "../../base/errors.ts";
 import type { NewTask } from "../../broker/contract/task.ts";
 import { queueInThread } from "../context/task_context.ts";
 import type { Request } from "./request.ts";
 
-/** Options of {@linkcode encodeRequest}. */
-export interface EncodeOptions {
-  readonly queueName: string;
-  readonly clock: Clock;
+/**
+ * Checks that the running code may send tasks to a queue.
+ *
+ * @param fnName The task to send, for the error.
+ * @throws {StreaqError} In a thread, when it is not the queue of its task.
+ */
+export function checkThreadQueue(fnName: string, queueName: string): void {
+  const threadQueue = queueInThread();
+  if (threadQueue === undefined || threadQueue === queueName) return;
+  const queues = `expected its worker to have queue ${threadQueue}, got ${queueName}`;
+  throw new StreaqError(`Cannot enqueue task ${fnName} from a thread: ${queues}`);
 }
 
 /**
  * Encodes a request, and the pipeline behind it, as tasks to store.
  *
- * @throws {StreaqError} When its arguments cannot be stored, or the queue is not that of the thread's task.
+ * @param now The time, for a request that is sent for the first time.
+ * @throws {StreaqError} When its arguments cannot be stored.
  */
-export function encodeRequest(request: Request<unknown>, options: EncodeOptions): NewTask {
-  const { id, priority, draft, condition: { due, after }, previous, next } = request;
-  const { queueName, clock } = options;
-  const threadQueue = queueInThread();
-  if (threadQueue !== undefined && threadQueue !== queueName) {
-    const queues = `expected its worker to have queue ${threadQueue}, got ${queueName}`;
-    throw new StreaqError(`Cannot enqueue task ${draft.fnName} from a thread: ${queues}`);
-  }
-  const createdTime = request.createdTime ??= clock.now();
-  if (!after && !previous && !next) return { id, priority, data: draft.encode(id, { createdTime }), due };
-  const dependencies = previous ? [previous.id] : after;
-  const data = draft.encode(id, { createdTime, dependencies, previous: previous?.id, next: next?.id });
-  return { id, priority, data, due, after, next: next && encodeRequest(next, options) };
+export function encodeRequest(request: Request<unknown>, now: number): NewTask {
+  const { taskId: id, priority, draft, condition: { due, after }, previous, next, isFresh } = request;
+  const createdTime = request.createdTime ??= now;
+  if (!after && !previous && !next) return { id, priority, data: draft.encode(id, { createdTime }), due, isFresh };
+  const dependencies = previous ? [previous.taskId] : after;
+  const data = draft.encode(id, { createdTime, dependencies, previous: previous?.taskId, next: next?.taskId });
+  return { id, priority, data, due, after, next: next && encodeRequest(next, now) };
 }

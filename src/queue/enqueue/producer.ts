@@ -1,33 +1,44 @@
-import { abortable } from "../../base/async.ts";
+import { abortable, deferred } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import { StreaqError } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
 import type { NewTask, Published } from "../../broker/contract/task.ts";
 import type { Inspector } from "../inspect/inspector.ts";
-import type { Call, Draft } from "../records/draft.ts";
+import type { CommonFields, DraftTemplate } from "../records/draft.ts";
 import type { RecordCodec } from "../records/record_codec.ts";
-import { type EncodeOptions, encodeRequest } from "./encode_request.ts";
+import { Bulk } from "./bulk.ts";
+import { checkThreadQueue, encodeRequest } from "./encode_request.ts";
 import { EnqueueError } from "./enqueue_error.ts";
 import type { Enqueued } from "./enqueued.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
+import { messageOf, refusal } from "./refusal.ts";
 import type { EnqueueRequest } from "./registered_task.ts";
-import { Request, type RequestQueue } from "./request.ts";
+import { type Failures, Request, type RequestQueue } from "./request.ts";
+import { UnsentRequests } from "./unsent_requests.ts";
 
 /** Options of a {@linkcode Producer}. */
-export interface ProducerOptions extends EncodeOptions, PublisherOptions {
+export interface ProducerOptions extends PublisherOptions {
+  readonly queueName: string;
   readonly inspector: Inspector;
   readonly codec: RecordCodec;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
   readonly clock: Clock;
+  readonly logger: Pick<Logger, "warn">;
 }
+
+/** The failures of a request that was stored. */
+const noFailures: Failures = new Map();
 
 /** The producer's side of a queue: it checks, encodes and publishes requests. */
 export class Producer implements RequestQueue {
   readonly #options: ProducerOptions;
   readonly #publisher: Publisher;
+  readonly unsentRequests: UnsentRequests;
 
   constructor(options: ProducerOptions) {
     this.#options = options;
+    this.unsentRequests = new UnsentRequests(options.logger);
     this.#publisher = new Publisher(options);
   }
 
@@ -58,16 +69,15 @@ export class Producer implements RequestQueue {
     calendar.check(expression, timeZone, clock.now());
   }
 
-  draft(call: Call): Draft {
-    return this.#options.codec.draft(call);
+  template(task: CommonFields): DraftTemplate {
+    return this.#options.codec.template(task);
   }
 
   /** Sends a request with the pipeline behind it, together with other requests of this turn of the event loop. */
   enqueue(request: Request<unknown>): void {
     const arrival = this.#enqueue(request);
-    const pipeline = pipelineFrom(request);
-    for (const step of pipeline) step.sent(() => arrival);
-    arrival.catch(() => pipeline.forEach((step) => step.failed()));
+    for (const step of request.pipeline) step.sent(arrival);
+    arrival.catch(() => request.pipeline.forEach((step) => step.failed({ wasSent: true })));
   }
 
   /**
@@ -78,44 +88,70 @@ export class Producer implements RequestQueue {
    * @throws {StreaqError | TypeError} When one of them is part of a pipeline, of another queue, or not a request.
    */
   async enqueueMany<const T extends readonly EnqueueRequest<unknown>[]>(requests: T): Promise<Enqueued<T>> {
-    const all = requests.map((request, i) => {
-      if (request instanceof Request) return request as Request<unknown>;
-      throw new TypeError(`Cannot enqueue tasks: expected a request at index ${i}, got ${typeof request}`);
-    });
-    const piped = all.find(({ next, previous }) => next ?? previous);
-    if (piped) {
-      throw new StreaqError(`Cannot enqueue task ${piped.draft.fnName} among others: await its pipeline instead`);
-    }
-    const foreign = all.find(({ queueName }) => queueName !== this.name);
-    if (foreign) {
-      const queues = `expected a request of queue ${this.name}, got one of queue ${foreign.queueName}`;
-      throw new StreaqError(`Cannot enqueue task ${foreign.draft.fnName} among others: ${queues}`);
-    }
-    const fresh = new Set(all.filter(({ isSent }) => !isSent));
-    const failures = await this.#enqueueAll([...fresh]);
+    const all = this.#check(requests);
+    const { promise: arrival, resolve } = deferred<Failures>();
+    const fresh: Request<unknown>[] = [];
+    const earlier: Request<unknown>[] = [];
     for (const request of all) {
-      if (!fresh.has(request)) await request.then(null, (reason) => failures.set(request, reason));
+      if (request.arrival === undefined) {
+        fresh.push(request);
+        request.sent(arrival);
+      } else if (request.arrival !== arrival) earlier.push(request);
     }
+    const failures = await this.#sendAll(fresh);
+    resolve(failures);
+    for (const request of earlier) await request.then(null, (reason) => void failures.set(request, reason));
+    if (failures.size === 0) return all.map(({ task }) => task) as Enqueued<T>;
     const tasks = all.filter((request) => !failures.has(request)).map(({ task }) => task);
-    if (failures.size === 0) return tasks as Enqueued<T>;
     const [cause] = failures.values();
     const failed = all.length - tasks.length;
     throw new EnqueueError(`Cannot enqueue ${failed} of ${all.length} tasks: ${messageOf(cause)}`, { cause, tasks });
   }
 
-  async #enqueue(request: Request<unknown>): Promise<void> {
-    const { signal, condition: { expression } } = request;
+  /** @throws {StreaqError | TypeError} When one of them is part of a pipeline, of another queue, or not a request. */
+  #check(requests: readonly EnqueueRequest<unknown>[]): readonly Request<unknown>[] {
+    for (const [i, request] of requests.entries()) {
+      if (!(request instanceof Request)) {
+        throw new TypeError(`Cannot enqueue tasks: expected a request at index ${i}, got ${typeof request}`);
+      }
+      const { draft: { fnName }, pipeline, queueName } = request;
+      if (pipeline.length > 1) {
+        throw new StreaqError(`Cannot enqueue task ${fnName} among others: await its pipeline instead`);
+      }
+      if (queueName !== this.name) {
+        const queues = `expected a request of queue ${this.name}, got one of queue ${queueName}`;
+        throw new StreaqError(`Cannot enqueue task ${fnName} among others: ${queues}`);
+      }
+    }
+    return requests as readonly Request<unknown>[];
+  }
+
+  async #sendAll(requests: readonly Request<unknown>[]): Promise<Map<Request<unknown>, unknown>> {
+    if (requests.length === 0) return new Map();
+    const bulk = new Bulk(requests, {
+      ...this.#options,
+      publisher: this.#publisher,
+      isNew: (request, task, answer) => this.#isNew(request, task, answer),
+    });
+    await bulk.send();
+    return bulk.failures;
+  }
+
+  async #enqueue(request: Request<unknown>): Promise<Failures> {
+    const { signal, condition: { expression }, draft } = request;
     signal?.throwIfAborted();
     let published: Published;
     try {
-      const task = encodeRequest(request, this.#options);
+      checkThreadQueue(draft.fnName, this.name);
+      const task = encodeRequest(request, this.#options.clock.now());
       published = await abortable(this.#publisher.publish(task, expression), signal);
       const isNew = published === "created" || await this.#isNew(request, task, published);
-      for (const step of pipelineFrom(request)) step.isNew = isNew;
+      for (const step of request.pipeline) step.isNew = isNew;
     } catch (error) {
       throw signal?.aborted || error instanceof StreaqError ? error : refusal(request, error);
     }
-    accept(request, published);
+    if (published instanceof Error) throw refusal(request, published);
+    return noFailures;
   }
 
   /** Whether it is the request that has stored a task which the store has. */
@@ -125,65 +161,4 @@ export class Producer implements RequestQueue {
     if (answer !== "repeated" && !request.wasSent) return false;
     return await this.inspector.isStored(task, request.createdTime!);
   }
-
-  /** Sends requests; returns those that could not be stored, with the reasons. */
-  async #enqueueAll(requests: readonly Request<unknown>[]): Promise<Map<Request<unknown>, unknown>> {
-    const failures = new Map<Request<unknown>, unknown>();
-    if (requests.length === 0) return failures;
-    let tasks: NewTask[];
-    try {
-      for (const { signal } of requests) signal?.throwIfAborted();
-      // All are encoded before any is sent: when one cannot be stored, none is.
-      tasks = requests.map((request) => encodeRequest(request, this.#options));
-    } catch (error) {
-      for (const request of requests) failures.set(request, error);
-      return failures;
-    }
-    const published = this.#publishAll(tasks, requests);
-    requests.forEach((request, i) => request.sent(async () => accept(request, (await published)[i]!)));
-    const answers = await published;
-    requests.forEach((request, i) => {
-      const answer = answers[i]!;
-      if (!(answer instanceof Error)) return;
-      failures.set(request, refusal(request, answer));
-      request.failed();
-    });
-    return failures;
-  }
-
-  /** Publishes tasks and notes which of their requests have enqueued one. */
-  async #publishAll(tasks: readonly NewTask[], requests: readonly Request<unknown>[]): Promise<Published[]> {
-    const answers = await this.#publisher.publishAll(tasks, requests.map(({ condition }) => condition.expression));
-    const checks: Promise<void>[] = [];
-    answers.forEach((answer, i) => {
-      if (answer === "created" || answer instanceof Error) return;
-      const check = this.#isNew(requests[i]!, tasks[i]!, answer);
-      checks.push(check.then((isNew) => void (requests[i]!.isNew = isNew), (error) => void (answers[i] = error)));
-    });
-    await Promise.all(checks);
-    return answers;
-  }
-}
-
-/** A request with the pipeline behind it. */
-function pipelineFrom(first: Request<unknown>): Request<unknown>[] {
-  const pipeline = [first];
-  for (let step = first.next; step; step = step.next) pipeline.push(step);
-  return pipeline;
-}
-
-function accept(request: Request<unknown>, answer: Published): void {
-  if (answer instanceof Error) throw refusal(request, answer);
-}
-
-/** The place in a script where an error was raised, as Redis appends it. */
-const inScript = / script: [0-9a-f]{40}, on @user_script:\d+\.?$/;
-
-function refusal({ id, draft }: Request<unknown>, cause: unknown): StreaqError {
-  const reason = messageOf(cause).replace(inScript, "");
-  return new StreaqError(`Cannot enqueue task ${draft.fnName} (id ${id}): ${reason}`, { cause });
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -4,6 +4,7 @@ import type { Publishing } from "../../broker/contract/broker.ts";
 import type { NewTask, Published } from "../../broker/contract/task.ts";
 import type { RecordCodec } from "../records/record_codec.ts";
 import type { Calendar } from "../schedule/calendar.ts";
+import { inSlices } from "./slices.ts";
 
 /** How many tasks of one turn of the event loop are published in one call. */
 const batchLimit = 500;
@@ -16,9 +17,20 @@ export interface PublisherOptions {
   readonly timeZone: string;
 }
 
+/** How {@linkcode Publisher.publishInSlices} handles its items. No function throws. */
+export interface SliceHandler<T> {
+  /** The id of an item's task. */
+  idOf(item: T): string;
+  /** Makes the tasks of a slice, whose first item is at index `start`. */
+  encode(slice: readonly T[], start: number): readonly NewTask[];
+  /** Receives the answers for items, and their tasks, if these were made. */
+  settle(items: readonly T[], answers: readonly Published[], tasks: readonly NewTask[]): Promise<void>;
+}
+
 /** Tasks on their way to the store. */
 interface UnderWay {
-  readonly tasks: readonly NewTask[];
+  /** Whether one of the ids is that of such a task. */
+  hasAny(ids: ReadonlySet<string>): boolean;
   readonly settled: Promise<unknown>;
 }
 
@@ -70,20 +82,43 @@ export class Publisher {
     return scheduled.map((answer) => answer ?? answers.next().value as Published);
   }
 
+  /**
+   * Publishes tasks without dependencies in slices: the store works on some while the next ones are encoded. After a call
+   * that fails there is no other. Never rejects.
+   *
+   * @param items The items that tasks are made of.
+   */
+  async publishInSlices<T>(items: readonly T[], { idOf, encode, settle }: SliceHandler<T>): Promise<void> {
+    // Earlier requests go first.
+    this.#batch.flush();
+    let failure: Error | undefined;
+    const sending = inSlices(items, async (slice, start) => {
+      const tasks = encode(slice, start);
+      const published = this.#options.publishing.publish(tasks).catch((error): Published[] => {
+        failure ??= asError(error);
+        return tasks.map(() => asError(error));
+      });
+      await settle(slice, await published, tasks);
+      return failure === undefined;
+    });
+    const unsent = await this.#track((ids) => items.some((item) => ids.has(idOf(item))), sending);
+    await settle(unsent, unsent.map(() => failure!), []);
+  }
+
   #publish(tasks: readonly NewTask[]): Promise<Published[]> {
     const { publishing } = this.#options;
     const after = new Set<string>();
     for (const task of tasks) task.after?.forEach((id) => after.add(id));
-    const before = after.size === 0 ? [] : [...this.#underWay].filter(({ tasks }) => includesAny(tasks, after));
+    const before = after.size === 0 ? [] : [...this.#underWay].filter((underWay) => underWay.hasAny(after));
     const published = before.length === 0
       ? publishing.publish(tasks)
       : Promise.allSettled(before.map(({ settled }) => settled)).then(() => publishing.publish(tasks));
-    return this.#track(tasks, published);
+    return this.#track((ids) => includesAny(tasks, ids), published);
   }
 
   /** Stores the schedule of a task, whose first occurrence has the task's id. */
   #schedule(task: NewTask, expression: string): Promise<Published> {
-    return this.#track([task], this.#storeSchedule(task, expression));
+    return this.#track((ids) => ids.has(task.id), this.#storeSchedule(task, expression));
   }
 
   async #storeSchedule({ id, priority, data }: NewTask, expression: string): Promise<Published> {
@@ -102,8 +137,8 @@ export class Publisher {
   }
 
   /** Notes that tasks are under way until a promise settles. */
-  async #track<T>(tasks: readonly NewTask[], settled: Promise<T>): Promise<T> {
-    const underWay = { tasks, settled };
+  async #track<T>(hasAny: UnderWay["hasAny"], settled: Promise<T>): Promise<T> {
+    const underWay = { hasAny, settled };
     this.#underWay.add(underWay);
     try {
       return await settled;

@@ -27,12 +27,18 @@ export interface RegisteredTask<A extends unknown[], R> {
   readonly worker: Worker<unknown>;
   /** The options that it was registered with. */
   readonly options: Readonly<TaskOptions>;
-  /** Creates a request to run it in a worker. Awaiting the request sends it. */
+  /** Creates a request to run it in a worker. Await the request: that sends it. */
   enqueue(...args: A): EnqueueRequest<R>;
 }
 
-/** A request to enqueue a task. Awaiting it sends it, once, however often it is awaited, and resolves to the task. */
-export interface EnqueueRequest<R> extends PromiseLike<Task<R>> {
+/**
+ * A request to enqueue a task: a promise that does nothing until it is awaited. Awaiting it, or calling `then`, `catch` or
+ * `finally`, sends it, once, however often that is done, and it resolves to the task.
+ *
+ * A request that is dropped without being sent is lost. Linters find one that nobody awaits, as it is a `Promise`; when
+ * the runtime collects it, a warning is logged, once for each name of a task.
+ */
+export interface EnqueueRequest<R> extends Promise<Task<R>> {
   /** The id of the task, which it has before it is sent. */
   readonly id: string;
   /** Reads the status of the task; `"missing"` until the request is sent. */

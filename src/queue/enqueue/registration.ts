@@ -1,3 +1,4 @@
+import type { DraftTemplate } from "../records/draft.ts";
 import type { Definition } from "../tasks/definition.ts";
 import type { TaskOptions } from "../tasks/task_options.ts";
 import type { RegisteredTask } from "./registered_task.ts";
@@ -23,16 +24,21 @@ export function createRegistration(first: Home, definition: Definition, options:
   let home = first;
   const { fnName, fn } = definition;
   const { expire } = definition.options;
+  let template: DraftTemplate | undefined;
+  const draft = (args: unknown[]) => (template ??= home.queue.template({ fnName, expire })).draft({ args, kwargs: {} });
   const task = Object.defineProperties(async (...args: unknown[]) => await fn(...args), {
     name: { value: fnName },
     fnName: { value: fnName, enumerable: true },
     worker: { get: () => home.worker },
     options: { value: Object.freeze({ ...options }), enumerable: true },
-    enqueue: { value: (...args: unknown[]) => new Request(home.queue, { fnName, args, kwargs: {}, expire }) },
+    enqueue: { value: (...args: unknown[]) => new Request(home.queue, draft(args)) },
   });
   return {
     definition,
     task: task as unknown as RegisteredTask<unknown[], unknown>,
-    moveTo: (next) => home = next,
+    moveTo(next) {
+      home = next;
+      template = undefined;
+    },
   };
 }

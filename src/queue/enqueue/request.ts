@@ -2,13 +2,14 @@ import { StreaqError } from "../../base/errors.ts";
 import { checkId, randomId } from "../../base/id.ts";
 import type { Inspector } from "../inspect/inspector.ts";
 import type { TaskStatus } from "../inspect/task_status.ts";
-import type { Call, Draft } from "../records/draft.ts";
+import type { CommonFields, Draft, DraftTemplate } from "../records/draft.ts";
 import { checkKwargs } from "../tasks/kwargs.ts";
 import { checkAfter, type Condition, conditionFrom } from "./condition.ts";
 import type { EnqueueRequest, RegisteredTask } from "./registered_task.ts";
 import { checkStartOptions, type StartOptions } from "./start_options.ts";
 import type { Task } from "./task.ts";
 import { TaskHandle } from "./task_handle.ts";
+import type { UnsentMark, UnsentRequests } from "./unsent_requests.ts";
 
 /** The queue that a request is sent to. */
 export interface RequestQueue {
@@ -16,18 +17,36 @@ export interface RequestQueue {
   readonly inspector: Inspector;
   /** The priority of tasks that name none. */
   readonly lowestPriority: string;
+  readonly unsentRequests: UnsentRequests;
   /** @throws {StreaqError} When the queue has no such priority. */
   checkPriority(priority: string): string;
   /** @throws {StreaqError} When it is not a cron expression, or is never due. */
   checkExpression(expression: string): void;
-  /** Serialises the arguments of a call. */
-  draft(call: Call): Draft;
+  /** Prepares for the records of a task. */
+  template(task: CommonFields): DraftTemplate;
   /** Sends a request together with the whole pipeline behind it. */
   enqueue(request: Request<unknown>): void;
 }
 
-/** The condition of most tasks. */
-const none: Condition = {};
+/** The requests of one call that could not be stored, with the reasons. */
+export type Failures = ReadonlyMap<Request<unknown>, unknown>;
+
+/** The options that a caller has set. */
+interface Choice {
+  readonly hasId: boolean;
+  readonly priority: string | undefined;
+  readonly condition: Condition;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The place of a request in its pipeline. */
+interface Place {
+  readonly steps: Request<unknown>[];
+  readonly index: number;
+}
+
+/** The choice for most tasks. */
+const noChoice: Choice = { hasId: false, priority: undefined, condition: {}, signal: undefined };
 
 /** How many tasks a pipeline has at most, as it is stored in one call. */
 const maxPipeline = 500;
@@ -35,41 +54,54 @@ const maxPipeline = 500;
 /**
  * The implementation of {@linkcode EnqueueRequest}. Awaiting it sends the whole pipeline that it belongs to. A request
  * has an `arrival` once it is sent, and can be changed until then.
+ *
+ * A program may hold a hundred thousand requests, so what few of them have is in objects of its own.
  */
 export class Request<R> implements EnqueueRequest<R> {
+  static {
+    // Promises inherit all but `then` from here, and what is inherited calls `then`. So a request is a promise for
+    // `instanceof`, but nothing is created for it before it is sent.
+    Object.setPrototypeOf(Request.prototype, Promise.prototype);
+  }
+  declare readonly catch: Promise<Task<R>>["catch"];
+  declare readonly finally: Promise<Task<R>>["finally"];
+  declare readonly [Symbol.toStringTag]: string;
+
   readonly draft: Draft;
-  readonly #queue: RequestQueue;
-  /** The request that is piped into this one. */
-  readonly #previous: Request<unknown> | undefined;
-  /** The number of requests before it in its pipeline. */
-  readonly #index: number;
-  #next: Request<unknown> | undefined;
-  #id: string | undefined;
-  /** Whether the caller chose the id. */
-  #isNamed = false;
-  #priority: string;
-  #condition = none;
-  #signal: AbortSignal | undefined;
   /** When it was first sent, in Unix milliseconds. */
-  createdTime: number | undefined;
+  createdTime: number | undefined = undefined;
   /** Whether it has enqueued a task; known when it has arrived. */
   isNew = true;
+  readonly #queue: RequestQueue;
+  #id: string | undefined = undefined;
+  /** Whether the caller has seen the id, so that another task may have it. */
+  #isIdSeen = false;
+  #choice = noChoice;
+  /** `undefined` unless it is part of a pipeline. */
+  #place: Place | undefined;
+  /** Counts it as not sent; `undefined` once it is sent, and if another request of its pipeline counts. */
+  #unsent: UnsentMark | undefined;
   /** Whether it was sent before, with an outcome that is unknown. */
   #wasSent = false;
-  /** Resolves when it is stored, rejects when it could not be; `undefined` until it is sent. */
-  #arrival: (() => Promise<void>) | undefined;
-  #task: Task<R> | undefined;
+  /** Settles when it is stored or refused; `undefined` until it is sent. */
+  #arrival: Promise<Failures> | undefined = undefined;
+  #task: Task<R> | undefined = undefined;
 
-  constructor(queue: RequestQueue, call: Call, previous?: Request<unknown>) {
+  constructor(queue: RequestQueue, draft: Draft, place?: Place) {
+    this.draft = draft;
     this.#queue = queue;
-    this.#priority = queue.lowestPriority;
-    this.#previous = previous;
-    this.#index = previous ? previous.#index + 1 : 0;
-    this.draft = queue.draft(call);
+    this.#place = place;
+    this.#unsent = place ? undefined : queue.unsentRequests.add(draft.fnName);
   }
 
   get id(): string {
-    return this.#id ??= this.#previous ? this.#idInPipeline() : randomId();
+    this.#isIdSeen = true;
+    return this.taskId;
+  }
+
+  /** The id, for purposes of which the caller learns nothing before the request is sent. */
+  get taskId(): string {
+    return this.#id ??= this.#place && this.#place.index > 0 ? this.#idInPipeline(this.#place) : randomId();
   }
 
   get queueName(): string {
@@ -77,43 +109,46 @@ export class Request<R> implements EnqueueRequest<R> {
   }
 
   get priority(): string {
-    return this.#priority;
+    return this.#choice.priority ?? this.#queue.lowestPriority;
   }
 
   /** The condition under which the task is ready, apart from its input. */
   get condition(): Condition {
-    return this.#condition;
+    return this.#choice.condition;
+  }
+
+  /** The requests of its pipeline, in order. */
+  get pipeline(): readonly Request<unknown>[] {
+    return this.#place?.steps ?? [this as Request<unknown>];
   }
 
   /** The request that is piped into this one. */
   get previous(): Request<unknown> | undefined {
-    return this.#previous;
+    return this.#place?.steps[this.#place.index - 1];
   }
 
   /** The request that this one is piped into. */
   get next(): Request<unknown> | undefined {
-    return this.#next;
-  }
-
-  /** The first request of its pipeline. */
-  get first(): Request<unknown> {
-    let first = this as Request<unknown>;
-    while (first.#previous) first = first.#previous;
-    return first;
+    return this.#place?.steps[this.#place.index + 1];
   }
 
   get signal(): AbortSignal | undefined {
-    return this.#signal;
+    return this.#choice.signal;
   }
 
   /** The task that the request becomes. */
   get task(): Task<R> {
-    return this.#task ??= new TaskHandle<R>({ id: this.id, isNew: this.isNew, inspector: this.#queue.inspector });
+    return this.#task ??= new TaskHandle<R>(this.taskId, this.isNew, this.#queue.inspector);
   }
 
-  /** Whether the id is that of the caller, so that another task may have it. */
+  /** Whether the caller has set the id, so that another task may have it. */
   get isNamed(): boolean {
-    return this.first.#isNamed;
+    return this.pipeline[0]!.#choice.hasId;
+  }
+
+  /** Whether no other task can have its id, and it was never sent: nobody has seen the 128 random bits. */
+  get isFresh(): boolean {
+    return !this.#isIdSeen && !this.#wasSent && !this.isNamed;
   }
 
   /** Whether it was sent before, with an outcome that is unknown. */
@@ -121,36 +156,40 @@ export class Request<R> implements EnqueueRequest<R> {
     return this.#wasSent;
   }
 
-  /** Whether it is stored, or on its way to the store. */
-  get isSent(): boolean {
-    return this.#arrival !== undefined;
+  /** When it is stored or refused; `undefined` until it is sent. */
+  get arrival(): Promise<Failures> | undefined {
+    return this.#arrival;
   }
 
   async status(): Promise<TaskStatus> {
-    return await this.#queue.inspector.status(this.id);
+    return await this.#queue.inspector.status(this.taskId);
   }
 
   start(options: StartOptions = {}): this {
-    if (this.isSent) {
+    if (this.#arrival) {
       throw new StreaqError(`Cannot change task ${this.draft.fnName} (id ${this.id}): it was already sent`);
     }
     // Everything is checked before anything changes.
-    checkStartOptions(options, this.#previous !== undefined);
+    checkStartOptions(options, this.previous !== undefined);
     const { id, priority, signal } = options;
     if (id !== undefined) checkId(id);
     if (priority !== undefined) this.#queue.checkPriority(priority);
     const given = conditionFrom(options);
     if (given?.expression !== undefined) this.#queue.checkExpression(given.expression);
-    const condition = given ?? this.#condition;
-    if (this.#next && condition.expression !== undefined) {
-      const { fnName } = this.#next.draft;
+    const choice = this.#choice;
+    const condition = given ?? choice.condition;
+    if (this.next && condition.expression !== undefined) {
+      const { fnName } = this.next.draft;
       throw new StreaqError(`Cannot repeat task ${this.draft.fnName}: it is piped into task ${fnName}`);
     }
     const after = checkAfter(condition.after, id ?? this.#id);
-    this.#condition = after === undefined && condition.after === undefined ? condition : { ...condition, after };
-    if (id !== undefined) [this.#id, this.#isNamed] = [id, true];
-    if (priority !== undefined) this.#priority = priority;
-    if (signal !== undefined) this.#signal = signal;
+    if (id !== undefined) this.#id = id;
+    this.#choice = {
+      hasId: choice.hasId || id !== undefined,
+      priority: priority ?? choice.priority,
+      condition: after === undefined && condition.after === undefined ? condition : { ...condition, after },
+      signal: signal ?? choice.signal,
+    };
     return this;
   }
 
@@ -160,25 +199,32 @@ export class Request<R> implements EnqueueRequest<R> {
     if (!(other instanceof Request)) {
       throw new TypeError(`Cannot pipe task ${fnName}: expected a registered task, got ${typeof next}`);
     }
+    // It serves to find out about the task, and is not meant to be sent.
+    other.#uncount();
     checkKwargs(kwargs);
     const obstacle = this.#obstacleTo(other);
     if (obstacle) throw new StreaqError(`Cannot pipe task ${fnName} into task ${other.draft.fnName}: ${obstacle}`);
-    const { expire } = other.draft;
-    const call = { fnName: other.draft.fnName, args: [], kwargs: { ...kwargs }, expire };
-    const step = new Request<never>(this.#queue, call, this as Request<unknown>);
-    this.#next = step;
+    const { steps, index } = this.#place ??= { steps: [this as Request<unknown>], index: 0 };
+    const draft = this.#queue.template(other.draft).draft({ args: [], kwargs: { ...kwargs } });
+    const step = new Request<never>(this.#queue, draft, { steps, index: index + 1 });
+    steps.push(step);
     return step;
   }
 
-  /** Notes that it was sent. `arrival` is a function, so that a request that nothing awaits costs no promise. */
-  sent(arrival: () => Promise<void>): void {
+  /** Notes that it is sent. Many requests may share the promise, which tells which of them have failed. */
+  sent(arrival: Promise<Failures>): void {
     this.#arrival = arrival;
+    this.#uncount();
   }
 
-  /** Notes that it could not be stored. The next await sends it again, which is safe. */
-  failed(): void {
+  /**
+   * Notes that it could not be stored. The next await sends it again, which is safe.
+   *
+   * @param options.wasSent Whether it may be stored all the same.
+   */
+  failed({ wasSent }: { wasSent: boolean }): void {
     this.#arrival = undefined;
-    this.#wasSent = true;
+    this.#wasSent ||= wasSent;
   }
 
   /** Sends the request, unless that was done before. */
@@ -186,25 +232,36 @@ export class Request<R> implements EnqueueRequest<R> {
     onFulfilled?: ((task: Task<R>) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    if (!this.#arrival) this.#queue.enqueue(this.first);
-    return this.#arrival!().then(() => this.task).then(onFulfilled, onRejected);
+    if (!this.#arrival) this.#queue.enqueue(this.pipeline[0]!);
+    return this.#arrival!.then((failures) => {
+      if (failures.has(this as Request<unknown>)) throw failures.get(this as Request<unknown>);
+      return this.task;
+    }).then(onFulfilled, onRejected);
+  }
+
+  /** No longer counts it as not sent. */
+  #uncount(): void {
+    this.#unsent?.sent();
+    this.#unsent = undefined;
   }
 
   /** The reason why this request cannot be piped into another one. */
   #obstacleTo(other: Request<unknown>): string | undefined {
     const { fnName } = this.draft;
-    if (this.isSent) return `request ${this.id} was already sent`;
-    if (this.#next) return `task ${fnName} is already piped into task ${this.#next.draft.fnName}`;
-    const { expression } = this.#condition;
+    if (this.#arrival) return `request ${this.id} was already sent`;
+    if (this.next) return `task ${fnName} is already piped into task ${this.next.draft.fnName}`;
+    const { expression } = this.condition;
     if (expression !== undefined) return `task ${fnName} repeats, with schedule ${expression}`;
-    if (this.#index + 2 > maxPipeline) return `expected at most ${maxPipeline} tasks in a pipeline, got one more`;
+    if (this.pipeline.length === maxPipeline) {
+      return `expected at most ${maxPipeline} tasks in a pipeline, got one more`;
+    }
     const [name, otherName] = [this.queueName, other.queueName];
     return name === otherName ? undefined : `expected a task of queue ${name}, got one of queue ${otherName}`;
   }
 
   /** A caller that names the first task of a pipeline can send the whole pipeline again. */
-  #idInPipeline(): string {
-    const { first } = this;
-    return first.#isNamed ? checkId(`${first.#id}.${this.#index + 1}`) : randomId();
+  #idInPipeline({ steps, index }: Place): string {
+    const first = steps[0]!;
+    return this.isNamed ? checkId(`${first.#id}.${index + 1}`) : randomId();
   }
 }

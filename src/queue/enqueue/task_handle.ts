@@ -13,7 +13,7 @@ export class TaskHandle<R> implements Task<R> {
   readonly isNew: boolean;
   readonly #inspector: Inspector;
 
-  constructor({ id, isNew, inspector }: Pick<Task<R>, "id" | "isNew"> & { readonly inspector: Inspector }) {
+  constructor(id: string, isNew: boolean, inspector: Inspector) {
     this.id = id;
     this.isNew = isNew;
     this.#inspector = inspector;

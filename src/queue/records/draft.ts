@@ -3,45 +3,86 @@ import type { Payload } from "../../broker/contract/payload.ts";
 import type { SealedCodec } from "./sealed_codec.ts";
 import { maxDependencies, type NewTaskRecord, packTask, readArguments } from "./task_record.ts";
 
-/** A call of a task's function. */
-export interface Call {
-  readonly fnName: string;
+/** The arguments of a call of a task's function. */
+export interface CallArguments {
   readonly args: readonly unknown[];
   readonly kwargs: Readonly<Record<string, unknown>>;
+}
+
+/** The fields of a record that are the same for every call of a task. */
+export interface CommonFields {
+  readonly fnName: string;
   /** How long the task may be ready before its first start, in milliseconds; `null` for no limit. */
   readonly expire: number | null;
 }
 
 /** The fields of a record that are known only when it is sent. */
-export type LateFields = Omit<NewTaskRecord, keyof Call>;
+export type LateFields = Omit<NewTaskRecord, keyof CallArguments | keyof CommonFields>;
 
-/**
- * The record of a task without its id and its times. The constructor serialises the arguments, so that later changes of
- * them have no effect.
- */
-export class Draft {
+/** Length of the names, quotes and numbers that a record has at most beside its texts, in characters. */
+const frameLength = 128;
+
+/** Makes the records of a task, one for each call of its function. */
+export class DraftTemplate {
   readonly fnName: string;
   readonly expire: number | null;
-  readonly #codec: SealedCodec;
-  readonly #label: string;
+  /** Names the arguments in an error. */
+  readonly subject: string;
+  readonly codec: SealedCodec;
+  /** What the record is, for its signature. */
+  readonly label: string;
+  /** The beginning of each record in JSON. */
+  readonly head: string;
+
+  constructor({ fnName, expire }: CommonFields, codec: SealedCodec, label: string) {
+    this.fnName = fnName;
+    this.expire = expire;
+    this.subject = `the arguments of task ${fnName}`;
+    this.codec = codec;
+    this.label = label;
+    this.head = `{"f":${JSON.stringify(fnName)},`;
+  }
+
+  /**
+   * Serialises the arguments of a call, so that later changes of them have no effect. Never throws:
+   * {@linkcode Draft.encode} throws the error, whose stack shows the caller of this method.
+   */
+  draft({ args, kwargs }: CallArguments): Draft {
+    const { codec, subject } = this;
+    try {
+      return new Draft(this, codec.serialize({ a: readArguments(args, subject), k: kwargs }, subject));
+    } catch (error) {
+      return new Draft(this, error as StreaqError);
+    }
+  }
+}
+
+/** The record of a call without its id and its times. It has no more fields than it needs: a producer may hold many. */
+export class Draft {
+  readonly #template: DraftTemplate;
   /** The serialised arguments, or the error if that was not possible. */
   readonly #data: string | Uint8Array | StreaqError;
 
-  /**
-   * Never throws: {@linkcode encode} throws the error, whose stack shows the caller of this constructor.
-   *
-   * @param label What the record is, for its signature.
-   */
-  constructor({ fnName, args, kwargs, expire }: Call, codec: SealedCodec, label: string) {
-    this.fnName = fnName;
-    this.expire = expire;
-    this.#codec = codec;
-    this.#label = label;
-    try {
-      this.#data = codec.serialize({ a: readArguments(args, this.#subject), k: kwargs }, this.#subject);
-    } catch (error) {
-      this.#data = error as StreaqError;
-    }
+  constructor(template: DraftTemplate, data: string | Uint8Array | StreaqError) {
+    this.#template = template;
+    this.#data = data;
+  }
+
+  get fnName(): string {
+    return this.#template.fnName;
+  }
+
+  get expire(): number | null {
+    return this.#template.expire;
+  }
+
+  /** Whether {@linkcode encode} certainly succeeds without dependencies. Unlike `encode`, this costs nothing. */
+  isSafe(taskId: string): boolean {
+    const { codec, head } = this.#template;
+    const data = this.#data;
+    // In JSON, an escaped character takes up to six.
+    return typeof data === "string" && codec.isJson &&
+      codec.surelyFits(head.length + data.length + 6 * taskId.length + frameLength);
   }
 
   /**
@@ -50,18 +91,18 @@ export class Draft {
    * @throws {StreaqError} When the arguments could not be serialised, or the record is too large.
    */
   encode(taskId: string, fields: LateFields): Payload {
+    const { codec, subject, label } = this.#template;
     const data = this.#data;
     if (data instanceof StreaqError) throw data;
-    if (!this.#codec.isJson) return this.#encodeCopy(data, taskId, fields);
-    return this.#codec.seal(this.#complete(data as string, taskId, fields), this.#subject, this.#label);
+    if (!codec.isJson) return this.#encodeCopy(data, taskId, fields);
+    return codec.seal(this.#complete(data as string, taskId, fields), subject, label);
   }
 
   /** Writes the record around the text of the arguments, so that these are serialised only once. */
   #complete(data: string, taskId: string, { createdTime, previous, next, dependencies = [] }: LateFields): string {
-    let text = `{"f":${JSON.stringify(this.fnName)},${data.slice(1, -1)},"t":${createdTime},"i":${
-      JSON.stringify(taskId)
-    }`;
-    if (this.expire !== null) text += `,"x":${this.expire}`;
+    const { head, expire } = this.#template;
+    let text = `${head}${data.slice(1, -1)},"t":${createdTime},"i":${JSON.stringify(taskId)}`;
+    if (expire !== null) text += `,"x":${expire}`;
     if (previous !== undefined) text += `,"A":${JSON.stringify(previous)}`;
     if (next !== undefined) text += `,"T":${JSON.stringify(next)}`;
     if (dependencies.length > 0) text += `,"d":${JSON.stringify(dependencies.slice(0, maxDependencies))}`;
@@ -70,16 +111,8 @@ export class Draft {
 
   /** With an unknown format, the record is made of a copy of the arguments. */
   #encodeCopy(data: string | Uint8Array, taskId: string, fields: LateFields): Payload {
-    const { fnName, expire } = this;
-    const { a: args, k: kwargs } = this.#codec.copy(data, this.#subject) as { a: Call["args"]; k: Call["kwargs"] };
-    return this.#codec.encode(
-      packTask(taskId, { fnName, args, kwargs, expire, ...fields }),
-      this.#subject,
-      this.#label,
-    );
-  }
-
-  get #subject(): string {
-    return `the arguments of task ${this.fnName}`;
+    const { fnName, expire, codec, subject, label } = this.#template;
+    const { a: args, k: kwargs } = codec.copy(data, subject) as { a: unknown[]; k: CallArguments["kwargs"] };
+    return codec.encode(packTask(taskId, { fnName, args, kwargs, expire, ...fields }), subject, label);
   }
 }

@@ -1,7 +1,7 @@
 import type { Payload } from "../../broker/contract/payload.ts";
 import type { NewSchedule } from "../../broker/contract/schedule.ts";
 import { argumentsFrom } from "../tasks/tuple.ts";
-import { type Call, Draft } from "./draft.ts";
+import { type CommonFields, DraftTemplate } from "./draft.ts";
 import { describeFailure } from "./failure.ts";
 import { packResult, unpackResult } from "./result_record.ts";
 import { SealedCodec, type SealedCodecOptions } from "./sealed_codec.ts";
@@ -73,9 +73,9 @@ export class RecordCodec {
     return this.#codec.signer(data, scheduleLabel(schedule));
   }
 
-  /** Serialises the arguments of a call, for a record that is completed later. */
-  draft(call: Call): Draft {
-    return new Draft(call, this.#codec, taskLabel);
+  /** Prepares for the records of a task, whose arguments are serialised before the records are completed. */
+  template(task: CommonFields): DraftTemplate {
+    return new DraftTemplate(task, this.#codec, taskLabel);
   }
 
   /** The name in a task's record, without decoding the rest; `undefined` when it cannot be found. */

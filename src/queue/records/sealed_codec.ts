@@ -89,6 +89,11 @@ export class SealedCodec {
     );
   }
 
+  /** Whether a text of this length, in UTF-16 code units, is never too large. */
+  surelyFits(length: number): boolean {
+    return length * bytesPerUnit <= this.#maxPayload;
+  }
+
   /**
    * Encodes the record of a failure. It has no size limit: its fields are bounded, and nothing could be stored instead.
    */
@@ -144,11 +149,12 @@ export class SealedCodec {
   }
 }
 
-/**
- * Whether data is larger than a limit in bytes. UTF-8 takes at most three bytes a unit, so most texts are not measured.
- */
+/** How many bytes UTF-8 takes at most for a UTF-16 code unit. */
+const bytesPerUnit = 3;
+
+/** Whether data is larger than a limit in bytes. Most texts are so short that they are not measured. */
 function exceeds(data: Payload, limit: number): boolean {
-  return data.length * (typeof data === "string" ? 3 : 1) > limit && byteLength(data) > limit;
+  return data.length * (typeof data === "string" ? bytesPerUnit : 1) > limit && byteLength(data) > limit;
 }
 
 function byteLength(data: Payload): number {

@@ -97,7 +97,7 @@ describe("Draft.encode()", () => {
       const codec = new RecordCodec({ serializer: jsonSerializer, maxPayload: 10_000, signingSecret });
       for (const call of calls) {
         for (const late of fields) {
-          const data = codec.draft(call).encode('i"d', late);
+          const data = codec.template(call).draft(call).encode('i"d', late);
           assertEquals(data, codec.encodeTask('i"d', { ...call, ...late }));
           if (signingSecret) continue;
           const args = call.args.filter((argument) => argument !== undefined);
@@ -108,15 +108,13 @@ describe("Draft.encode()", () => {
   }
 });
 
-describe("RecordCodec.draft()", () => {
+describe("DraftTemplate.draft()", () => {
   it("never quotes the arguments that its serializer cannot read again", () => {
     const serializer = { ...custom, deserialize: (data: Uint8Array) => JSON.parse(`secret ${data}`) };
-    const draft = new RecordCodec({ serializer, maxPayload: 1000 }).draft({
+    const draft = new RecordCodec({ serializer, maxPayload: 1000 }).template({
       fnName: "f",
-      args: ["secret"],
-      kwargs: {},
       expire: null,
-    });
+    }).draft({ args: ["secret"], kwargs: {} });
     const error = assertThrows(() => draft.encode("id", { createdTime: 1 }), StreaqError, "cannot deserialise");
     assert(!error.message.includes("secret"));
   });
