@@ -156,8 +156,7 @@ export class Producer implements RequestQueue {
 
   /** Whether it is the request that has stored a task which the store has. */
   async #isNew(request: Request<unknown>, task: NewTask, answer: Published): Promise<boolean> {
-    // No other request has a generated id.
-    if (!request.isNamed) return true;
+    if (!request.isIdKnown) return true;
     if (answer !== "repeated" && !request.wasSent) return false;
     return await this.inspector.isStored(task, request.createdTime!);
   }

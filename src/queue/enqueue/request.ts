@@ -74,7 +74,7 @@ export class Request<R> implements EnqueueRequest<R> {
   isNew = true;
   readonly #queue: RequestQueue;
   #id: string | undefined = undefined;
-  /** Whether the caller has seen the id, so that another task may have it. */
+  /** Whether the caller has seen the id. */
   #isIdSeen = false;
   #choice = noChoice;
   /** `undefined` unless it is part of a pipeline. */
@@ -141,14 +141,14 @@ export class Request<R> implements EnqueueRequest<R> {
     return this.#task ??= new TaskHandle<R>(this.taskId, this.isNew, this.#queue.inspector);
   }
 
-  /** Whether the caller has set the id, so that another task may have it. */
-  get isNamed(): boolean {
-    return this.pipeline[0]!.#choice.hasId;
+  /** Whether another task may have its id. If nobody has set or seen it, it is 128 random bits. */
+  get isIdKnown(): boolean {
+    return this.#isIdSeen || this.#isNamed;
   }
 
-  /** Whether no other task can have its id, and it was never sent: nobody has seen the 128 random bits. */
+  /** Whether no task with its id can be stored. */
   get isFresh(): boolean {
-    return !this.#isIdSeen && !this.#wasSent && !this.isNamed;
+    return !this.isIdKnown && !this.#wasSent;
   }
 
   /** Whether it was sent before, with an outcome that is unknown. */
@@ -232,11 +232,20 @@ export class Request<R> implements EnqueueRequest<R> {
     onFulfilled?: ((task: Task<R>) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    if (!this.#arrival) this.#queue.enqueue(this.pipeline[0]!);
+    if (!this.#arrival) this.#queue.enqueue(this.#first);
     return this.#arrival!.then((failures) => {
       if (failures.has(this as Request<unknown>)) throw failures.get(this as Request<unknown>);
       return this.task;
     }).then(onFulfilled, onRejected);
+  }
+
+  /** Whether the caller has set the id of the first task of its pipeline, from which the others derive. */
+  get #isNamed(): boolean {
+    return this.#first.#choice.hasId;
+  }
+
+  get #first(): Request<unknown> {
+    return this.#place?.steps[0] ?? (this as Request<unknown>);
   }
 
   /** No longer counts it as not sent. */
@@ -260,8 +269,7 @@ export class Request<R> implements EnqueueRequest<R> {
   }
 
   /** A caller that names the first task of a pipeline can send the whole pipeline again. */
-  #idInPipeline({ steps, index }: Place): string {
-    const first = steps[0]!;
-    return this.isNamed ? checkId(`${first.#id}.${index + 1}`) : randomId();
+  #idInPipeline({ index }: Place): string {
+    return this.#isNamed ? checkId(`${this.#first.#id}.${index + 1}`) : randomId();
   }
 }
