@@ -5,7 +5,6 @@ import type { RedisClient } from "../redis/mod.ts";
 import type { Enqueued } from "./enqueue/enqueued.ts";
 import type { EnqueueRequest, Registered, RegisteredTask } from "./enqueue/registered_task.ts";
 import { Registry } from "./enqueue/registry.ts";
-import { Request } from "./enqueue/request.ts";
 import { createStub } from "./enqueue/stub.ts";
 import type { AbortOptions } from "./inspect/abort_options.ts";
 import type { ListOptions } from "./inspect/list_options.ts";
@@ -227,7 +226,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Enqueues many tasks, with one round trip for every 500.
+   * Enqueues many tasks, in calls of 125 that do not wait for each other. If one cannot be stored as it is, none is sent.
    *
    * @returns The tasks, in order and typed.
    * @throws {EnqueueError} When some could not be stored; its `tasks` are those that were.
@@ -244,8 +243,7 @@ export class Worker<C = undefined> implements AsyncDisposable {
    */
   enqueueUnsafe<R = unknown>(name: string, ...args: unknown[]): EnqueueRequest<R> {
     const fnName = checkTaskName(name, "enqueue");
-    const { producer } = this.#queue;
-    return new Request<R>(producer, producer.template({ fnName, expire: null }).draft(splitArguments(args)));
+    return this.#queue.producer.request<R>({ fnName, expire: null }, splitArguments(args));
   }
 
   /** Reads the status of a task. */

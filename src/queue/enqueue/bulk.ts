@@ -19,7 +19,7 @@ export class Bulk {
   readonly #requests: readonly Request<unknown>[];
   readonly #options: BulkOptions;
   /** The requests that could not be stored, with the reasons. */
-  readonly failures = new Map<Request<unknown>, unknown>();
+  readonly failures: Map<Request<unknown>, unknown> = new Map();
 
   /** @param requests At least one, none of which is part of a pipeline. */
   constructor(requests: readonly Request<unknown>[], options: BulkOptions) {

@@ -4,7 +4,7 @@ import { StreaqError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { NewTask, Published } from "../../broker/contract/task.ts";
 import type { Inspector } from "../inspect/inspector.ts";
-import type { CommonFields, DraftTemplate } from "../records/draft.ts";
+import type { CallArguments, CommonFields, DraftTemplate } from "../records/draft.ts";
 import type { RecordCodec } from "../records/record_codec.ts";
 import { Bulk } from "./bulk.ts";
 import { checkThreadQueue, encodeRequest } from "./encode_request.ts";
@@ -73,6 +73,11 @@ export class Producer implements RequestQueue {
     return this.#options.codec.template(task);
   }
 
+  /** Creates a request to run a task that may not be registered here. */
+  request<R>(task: CommonFields, args: CallArguments): Request<R> {
+    return new Request<R>(this, this.template(task).draft(args));
+  }
+
   /** Sends a request with the pipeline behind it, together with other requests of this turn of the event loop. */
   enqueue(request: Request<unknown>): void {
     const arrival = this.#enqueue(request);
@@ -89,6 +94,7 @@ export class Producer implements RequestQueue {
    */
   async enqueueMany<const T extends readonly EnqueueRequest<unknown>[]>(requests: T): Promise<Enqueued<T>> {
     const all = this.#check(requests);
+    // One promise for all, that they refer to before anything can fail.
     const { promise: arrival, resolve } = deferred<Failures>();
     const fresh: Request<unknown>[] = [];
     const earlier: Request<unknown>[] = [];
@@ -114,8 +120,8 @@ export class Producer implements RequestQueue {
       if (!(request instanceof Request)) {
         throw new TypeError(`Cannot enqueue tasks: expected a request at index ${i}, got ${typeof request}`);
       }
-      const { draft: { fnName }, pipeline, queueName } = request;
-      if (pipeline.length > 1) {
+      const { draft: { fnName }, isPiped, queueName } = request;
+      if (isPiped) {
         throw new StreaqError(`Cannot enqueue task ${fnName} among others: await its pipeline instead`);
       }
       if (queueName !== this.name) {
@@ -123,7 +129,8 @@ export class Producer implements RequestQueue {
         throw new StreaqError(`Cannot enqueue task ${fnName} among others: ${queues}`);
       }
     }
-    return requests as readonly Request<unknown>[];
+    // A copy: the caller may change the list while the tasks are sent.
+    return requests.slice() as Request<unknown>[];
   }
 
   async #sendAll(requests: readonly Request<unknown>[]): Promise<Map<Request<unknown>, unknown>> {

@@ -17,13 +17,13 @@ export interface PublisherOptions {
   readonly timeZone: string;
 }
 
-/** How {@linkcode Publisher.publishInSlices} handles its items. No function throws. */
+/** How {@linkcode Publisher.publishInSlices} handles its items. */
 export interface SliceHandler<T> {
   /** The id of an item's task. */
   idOf(item: T): string;
   /** Makes the tasks of a slice, whose first item is at index `start`. */
   encode(slice: readonly T[], start: number): readonly NewTask[];
-  /** Receives the answers for items, and their tasks, if these were made. */
+  /** Receives the answers for items, and their tasks, if these were made. Must not reject. */
   settle(items: readonly T[], answers: readonly Published[], tasks: readonly NewTask[]): Promise<void>;
 }
 
@@ -93,12 +93,16 @@ export class Publisher {
     this.#batch.flush();
     let failure: Error | undefined;
     const sending = inSlices(items, async (slice, start) => {
-      const tasks = encode(slice, start);
-      const published = this.#options.publishing.publish(tasks).catch((error): Published[] => {
+      let tasks: readonly NewTask[] = [];
+      let answers: readonly Published[];
+      try {
+        tasks = encode(slice, start);
+        answers = await this.#options.publishing.publish(tasks);
+      } catch (error) {
         failure ??= asError(error);
-        return tasks.map(() => asError(error));
-      });
-      await settle(slice, await published, tasks);
+        answers = slice.map(() => asError(error));
+      }
+      await settle(slice, answers, tasks);
       return failure === undefined;
     });
     const unsent = await this.#track((ids) => items.some((item) => ids.has(idOf(item))), sending);

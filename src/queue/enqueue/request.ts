@@ -59,8 +59,8 @@ const maxPipeline = 500;
  */
 export class Request<R> implements EnqueueRequest<R> {
   static {
-    // Promises inherit all but `then` from here, and what is inherited calls `then`. So a request is a promise for
-    // `instanceof`, but nothing is created for it before it is sent.
+    // A request inherits `catch` and `finally`, which work by calling `then`, and `instanceof` takes it for a promise.
+    // As a subclass, it would create a promise before it is known whether the request is sent by itself.
     Object.setPrototypeOf(Request.prototype, Promise.prototype);
   }
   declare readonly catch: Promise<Task<R>>["catch"];
@@ -120,6 +120,11 @@ export class Request<R> implements EnqueueRequest<R> {
   /** The requests of its pipeline, in order. */
   get pipeline(): readonly Request<unknown>[] {
     return this.#place?.steps ?? [this as Request<unknown>];
+  }
+
+  /** Whether its pipeline has other requests. */
+  get isPiped(): boolean {
+    return this.#place !== undefined && this.#place.steps.length > 1;
   }
 
   /** The request that is piped into this one. */

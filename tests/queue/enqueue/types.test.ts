@@ -95,6 +95,9 @@ async function inferred(): Promise<void> {
   const all = await Promise.all([sleeper.enqueue(1), getId.enqueue()]);
   same<typeof all, [Task<number>, Task<string>]>(true);
   const request: EnqueueRequest<number> = sleeper.enqueue(1);
+  const promise: Promise<Task<number>> = request;
+  const handled: Task<number> | undefined = await request.catch(() => undefined);
+  same<ReturnType<typeof request.finally>, Promise<Task<number>>>(true);
 
   // Results are a union; taken apart, `success` narrows the other two.
   const result = await task.result({ timeout: "5s", signal: new AbortController().signal });
@@ -218,6 +221,8 @@ async function inferred(): Promise<void> {
     local,
     started,
     request,
+    promise,
+    handled,
     byId,
     info,
     durations,
