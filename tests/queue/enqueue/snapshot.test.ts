@@ -108,6 +108,38 @@ describe("Draft.encode()", () => {
   }
 });
 
+describe("Draft.isSafe()", () => {
+  const template = (maxPayload: number, options = {}) => {
+    const codec = new RecordCodec({ serializer: jsonSerializer, maxPayload, ...options });
+    return codec.template({ fnName: '\u0001"', expire: 60_000 });
+  };
+
+  it("is true only for records that fit, and for all that are much smaller than the limit", () => {
+    const ids = ["x", '"'.repeat(40), "\u0001".repeat(40), "ü".repeat(40), "\u{1f600}".repeat(20)];
+    const seen = { safe: 0, refused: 0 };
+    for (let maxPayload = 50; maxPayload < 3000; maxPayload += 25) {
+      const draft = template(maxPayload).draft({ args: ["ü".repeat(20), '"'], kwargs: {} });
+      for (const id of ids) {
+        const encode = () => draft.encode(id, { createdTime: Number.MAX_SAFE_INTEGER });
+        if (draft.isSafe(id)) {
+          seen.safe++;
+          assert(encode().length <= maxPayload);
+        } else if (maxPayload < 100) {
+          seen.refused++;
+          assertThrows(encode, StreaqError, "maxPayload");
+        }
+      }
+    }
+    assert(seen.safe > 100 && seen.refused > 5);
+  });
+
+  it("is false for arguments that could not be serialised, and for other serializers", () => {
+    assert(template(10_000).draft({ args: [1], kwargs: {} }).isSafe("id"));
+    assert(!template(10_000).draft({ args: [new Date(0)], kwargs: {} }).isSafe("id"));
+    assert(!template(10_000, { serializer: custom }).draft({ args: [1], kwargs: {} }).isSafe("id"));
+  });
+});
+
 describe("DraftTemplate.draft()", () => {
   it("never quotes the arguments that its serializer cannot read again", () => {
     const serializer = { ...custom, deserialize: (data: Uint8Array) => JSON.parse(`secret ${data}`) };

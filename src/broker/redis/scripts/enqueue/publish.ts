@@ -82,7 +82,7 @@ if size == 0 then return answers end
 
 redis.call('MSET', unpack(records))
 ${delayFunctions}
-local time = string.format('%.0f', now)
+local enqueueTime = string.format('%.0f', now)
 forEachTask(function(i, destination, place)
   if skipped[i] then return end
   local id, priority, due, err = ARGV[i], destination, nil, nil
@@ -90,7 +90,7 @@ forEachTask(function(i, destination, place)
   if due and timeOf(due) > now then
     err = delay(priority, id, due)
   else
-    err = redis.pcall('XADD', ${lua.stream("priority")}, '*', 'task_id', id, 'enqueue_time', time).err
+    err = redis.pcall('XADD', ${lua.stream("priority")}, '*', 'task_id', id, 'enqueue_time', enqueueTime).err
   end
   if err then
     redis.call('DEL', data .. id)
