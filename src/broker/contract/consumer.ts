@@ -3,6 +3,7 @@ import type { Leasing } from "./leasing.ts";
 import type { Locking } from "./locking.ts";
 import type { Membership } from "./membership.ts";
 import type { Scheduling } from "./scheduling.ts";
+import type { Turning } from "./turning.ts";
 
 /** Options of a {@linkcode Consumer}. */
 export interface ConsumerOptions {
@@ -20,6 +21,7 @@ export interface ConsumerOptions {
 export interface Consumer {
   readonly leasing: Leasing;
   readonly completing: Completing;
+  readonly turning: Turning;
   readonly scheduling: Scheduling;
   readonly locking: Locking;
   readonly membership: Membership;

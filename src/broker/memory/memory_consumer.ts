@@ -3,6 +3,7 @@ import type { Consumer, ConsumerOptions } from "../contract/consumer.ts";
 import type { Locking } from "../contract/locking.ts";
 import type { RecordReader } from "../contract/result.ts";
 import type { Scheduling } from "../contract/scheduling.ts";
+import type { Turning } from "../contract/turning.ts";
 import type { Lane } from "./lane.ts";
 import { Leases } from "./leases.ts";
 import { MemoryLeasing } from "./memory_leasing.ts";
@@ -25,6 +26,7 @@ export class MemoryConsumer implements Consumer {
   readonly leasing: MemoryLeasing;
   readonly membership: MemoryMembership;
   readonly completing: Completing;
+  readonly turning: Turning;
   readonly scheduling: Scheduling;
   readonly locking: Locking;
 
@@ -34,6 +36,7 @@ export class MemoryConsumer implements Consumer {
     this.leasing = new MemoryLeasing(queue, leases, options);
     this.membership = new MemoryMembership(queue, leases, { ...options, leasing: this.leasing });
     this.completing = completingOn(queue, leases, options.reader);
+    this.turning = turningOn(queue, leases);
     this.scheduling = schedulingOn(queue, lanes, options);
     this.locking = lockingOn(queue, options);
   }
@@ -46,6 +49,17 @@ function completingOn({ turn, dependencies }: MemoryQueue, leases: Leases, reade
     release: (deliveries) => turn.answer(leases.release(deliveries)),
     handOver: (misdeliveries) => turn.answer(leases.handOver(misdeliveries)),
     fanOut: () => turn.answer(dependencies.fanOut(reader)),
+  };
+}
+
+function turningOn({ turn }: MemoryQueue, leases: Leases): Turning {
+  return {
+    turn: (completions, count) => {
+      const ends = leases.finish(completions);
+      const deliveries = leases.takeFresh(count);
+      const starts = deliveries.map((delivery) => leases.start(delivery));
+      return turn.answer({ ends, deliveries, starts, broken: [] });
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import type { QueueEvent } from "../contract/membership.ts";
 import type { RecordReader } from "../contract/result.ts";
 import { ConsumerGroups } from "./consumer_groups.ts";
 import type { Keys } from "./keys.ts";
+import { LeasedEntries } from "./leased_entries.ts";
 import { Silence } from "./silence.ts";
 
 /** Options of a consumer on Redis. */
@@ -23,6 +24,7 @@ export class ConsumerState {
   readonly groups: ConsumerGroups;
   /** How long other workers have been silent. */
   readonly silence: Silence = new Silence();
+  readonly leased: LeasedEntries = new LeasedEntries();
   /** Receives events of the queue while the worker listens. */
   onEvent: ((event: QueueEvent) => void) | undefined;
   /** Whether deliveries may be in flight: some were leased since the last heartbeat, or it renewed some. */

@@ -6,7 +6,6 @@ import type { ConsumerState } from "./consumer_state.ts";
 import { group } from "./keys.ts";
 import { begin, type Begun, begunKey } from "./scripts/lease/begin.ts";
 import { discard } from "./scripts/lease/discard.ts";
-import { isBefore } from "./scripts/lease/entry_id.ts";
 import { sortEntries, streams } from "./scripts/reply/entries.ts";
 import { observe } from "./scripts/lease/observe.ts";
 import { type Cursors, fromBeginning, read } from "./scripts/lease/read.ts";
@@ -19,10 +18,6 @@ export class RedisLeasing implements Leasing {
   readonly #blocking: BlockingConnection;
   /** Where the search for expired leases continues. */
   #cursors: Cursors = new Map();
-  /** The largest entry id that was ever leased here, by priority. */
-  readonly #largest = new Map<string, string>();
-  /** Entries that are being discarded; the search passes over them. */
-  readonly #broken = new Set<BrokenEntry>();
   /** Outcomes of deliveries that were started in the round trip of their read. */
   readonly #begun = new WeakMap<Delivery, Start>();
 
@@ -45,16 +40,16 @@ export class RedisLeasing implements Leasing {
       await this.#observe();
       this.#cursors = fromBeginning(options.priorities);
     }
-    const { idleTimeout, silence } = this.#state;
+    const { idleTimeout, silence, leased } = this.#state;
     const time = options.clock.monotonic();
-    const known = [...inFlight, ...this.#broken];
+    const known = [...inFlight, ...leased.broken];
     const search = { known, cursors: this.#cursors, quarantined, dead: silence.dead(idleTimeout, time) };
     const found = await groups.within(() => read(redis, keys, options, count, search));
     return this.#note({ ...found, takeoverIn: silence.nextIn(idleTimeout, time) });
   }
 
   async wait(count: number, ms: number, { slots }: { slots: number }): Promise<Read> {
-    const { keys, groups, options } = this.#state;
+    const { keys, groups, options, leased } = this.#state;
     const priorities = options.priorities.toReversed();
     const names = priorities.map((priority) => keys.stream(priority));
     const command = [
@@ -65,7 +60,7 @@ export class RedisLeasing implements Leasing {
     const followUp: FollowUp<Begun | undefined> = async (connection, timeout) => {
       if (slots === 0) return undefined;
       const limit = Math.min(slots, startLimit);
-      return await begin(connection, keys, options, limit, this.#largest, { binary: options.binary, timeout });
+      return await begin(connection, keys, options, limit, leased.largest, { binary: options.binary, timeout });
     };
     const [reply, begun] = await groups.within(() => this.#blocking.read([...command], ms, followUp));
     const found: Read = { deliveries: [], broken: [], unfinished: false, passedOver: false, takeoverIn: null };
@@ -91,11 +86,11 @@ export class RedisLeasing implements Leasing {
   }
 
   async discard(entries: readonly BrokenEntry[]): Promise<void> {
-    const { redis, keys, groups } = this.#state;
+    const { redis, keys, groups, leased } = this.#state;
     try {
       await groups.within(() => discard(redis, keys, entries));
     } finally {
-      for (const entry of entries) this.#broken.delete(entry);
+      leased.discarded(entries);
     }
   }
 
@@ -133,14 +128,9 @@ export class RedisLeasing implements Leasing {
     }
   }
 
-  /** Notes the largest entry id of each stream, and the entries that are about to be discarded. */
   #note(found: Read): Read {
     if (found.deliveries.length > 0) this.#state.isBusy = true;
-    for (const entry of found.broken) this.#broken.add(entry);
-    for (const { priority, entryId } of [...found.deliveries, ...found.broken]) {
-      const largest = this.#largest.get(priority);
-      if (largest === undefined || isBefore(largest, entryId)) this.#largest.set(priority, entryId);
-    }
+    this.#state.leased.note(found);
     return found;
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Start } from "../../broker/contract/delivery.ts";
+import type { BrokenEntry, Delivery, Start } from "../../broker/contract/delivery.ts";
 import type { Leasing } from "../../broker/contract/leasing.ts";
 import type { Execution } from "./execution.ts";
 import type { Executor } from "./executor.ts";
@@ -22,24 +22,51 @@ export interface DispatcherOptions {
   readonly onStale: (execution: Execution) => void;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** When to start nothing more. */
+  /** When to stop waiting for a broker that does not answer. */
   readonly signal: AbortSignal;
+}
+
+/** Tasks that were leased, and entries that name no task. */
+interface Leased {
+  readonly deliveries: readonly Delivery[];
+  readonly broken: readonly BrokenEntry[];
 }
 
 /** Gives free slots to what is buffered, highest priority first, as many as there are in one call. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   #isScheduled = false;
+  #isStopped = false;
   #staleTimer: Timer | undefined;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
   }
 
+  /**
+   * Takes what was leased, and fills the free slots.
+   *
+   * @param starts The starts of the first deliveries, which were leased for free slots.
+   */
+  receive({ deliveries, broken }: Leased, starts: readonly Start[] = []): void {
+    const { inFlight, clock, logger } = this.#options;
+    logger.debug(`leased ${deliveries.length} tasks`);
+    if (broken.length > 0) void this.#discard(broken);
+    const time = clock.monotonic();
+    // The shutdown releases everything that waits.
+    if (this.#isStopped) return void inFlight.add(deliveries, time);
+    for (let i = 0; i < starts.length; i++) {
+      const execution = inFlight.admit(deliveries[i]!, time);
+      if (execution) this.#execute(execution, starts[i]!);
+    }
+    if (starts.length < deliveries.length) inFlight.add(deliveries.slice(starts.length), time);
+    this.dispatch();
+  }
+
   /** Fills the free slots. */
   dispatch(): void {
-    const { inFlight, concurrency, signal } = this.#options;
-    if (signal.aborted) return;
+    const { inFlight, concurrency } = this.#options;
+    if (this.#isStopped || inFlight.buffered === 0) return;
     const executions = inFlight.start(concurrency - inFlight.running);
     if (executions.length > 0) void this.#start(executions);
     if (inFlight.buffered > 0) this.#staleTimer ??= this.#watch();
@@ -47,7 +74,7 @@ export class Dispatcher {
 
   /** Fills the free slots at the end of this turn of the event loop, so that slots freed together are filled together. */
   dispatchSoon(): void {
-    if (this.#isScheduled) return;
+    if (this.#isScheduled || this.#options.inFlight.buffered === 0) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
@@ -55,8 +82,9 @@ export class Dispatcher {
     });
   }
 
-  /** Stops watching the buffer. */
+  /** Starts nothing more. */
   stop(): void {
+    this.#isStopped = true;
     this.#staleTimer?.cancel();
   }
 
@@ -71,21 +99,33 @@ export class Dispatcher {
       return;
     }
     // The same when the answer came too late.
-    if (!signal.aborted) executions.forEach((execution, i) => this.#execute(execution, starts[i]!));
+    if (!this.#isStopped) executions.forEach((execution, i) => this.#execute(execution, starts[i]!));
   }
 
   #execute(execution: Execution, start: Start): void {
     const { executor, inFlight, onLost } = this.#options;
     if (start === "lost") onLost(execution);
     else if (start === "ended") inFlight.settle(execution);
-    else void executor.execute(execution, start);
+    else executor.execute(execution, start);
+  }
+
+  /** Discards entries that name no task. */
+  async #discard(broken: readonly BrokenEntry[]): Promise<void> {
+    const { leasing, logger } = this.#options;
+    logger.error(`Discarding entries that name no task: ${broken.map(({ entryId }) => entryId).join(", ")}`);
+    try {
+      await leasing.discard(broken);
+    } catch (error) {
+      // They are still pending, and are read again when their lease has expired.
+      logger.warn(`Discarding broken entries failed: ${error}`);
+    }
   }
 
   #watch(): Timer {
-    const { inFlight, clock, onStale, signal } = this.#options;
+    const { inFlight, clock, onStale } = this.#options;
     return clock.timer(bufferTime, () => {
       this.#staleTimer = undefined;
-      if (signal.aborted) return;
+      if (this.#isStopped) return;
       for (const execution of inFlight.bufferedSince(clock.monotonic() - bufferTime)) onStale(execution);
       if (inFlight.buffered > 0) this.#staleTimer = this.#watch();
     });

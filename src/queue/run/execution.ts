@@ -1,9 +1,8 @@
+import type { Timer } from "../../base/clock.ts";
 import type { Delivery } from "../../broker/contract/delivery.ts";
-import type { TaskContext } from "../context/scope.ts";
 import type { TaskRecord } from "../records/task_record.ts";
 import type { Definition } from "../tasks/definition.ts";
 import type { Thread } from "../threads/thread.ts";
-import { type CallListener, guardListeners } from "./task_signal.ts";
 
 /**
  * Where a delivery is in this worker:
@@ -36,7 +35,7 @@ export class Execution {
   /** Whether its last two runs were cut off together with their workers. */
   readonly isQuarantined: boolean;
   /** Changed by `InFlight.move()` alone. */
-  state: ExecutionState = "buffered";
+  state: ExecutionState;
   /** When it was leased, by the monotonic clock. */
   readonly leaseTime: number;
   /** Number of this run, from 1; 0 before it was started. */
@@ -49,16 +48,19 @@ export class Execution {
   recordName: string | undefined;
   record: TaskRecord | undefined;
   definition: Definition | undefined;
+  /** Ends the run when its function takes too long. */
+  timer: Timer | undefined;
   /** The thread that the function runs in, if it does not run here. */
   thread: Thread | undefined;
   #controller: AbortController | undefined;
   #reason: Error | undefined;
 
-  constructor(delivery: Delivery, leaseTime: number) {
+  constructor(delivery: Delivery, leaseTime: number, state: ExecutionState) {
     this.delivery = delivery;
     this.isTakenOver = delivery.deliveries > 1;
     this.isQuarantined = delivery.isQuarantined;
     this.leaseTime = leaseTime;
+    this.state = state;
   }
 
   /** The name of the task, for people. */
@@ -91,26 +93,5 @@ export class Execution {
       if (this.#reason) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
-  }
-
-  /**
-   * The context that the function sees.
-   *
-   * @param call Calls listeners of the signal that the function adds.
-   */
-  context(call: CallListener): TaskContext {
-    const { fnName, options: { timeout, ttl } } = this.definition!;
-    let guarded: AbortSignal | undefined;
-    const signal = () => guarded ??= guardListeners(this.signal, call);
-    return {
-      fnName,
-      taskId: this.delivery.taskId,
-      tries: this.tries,
-      timeout,
-      ttl,
-      get signal() {
-        return signal();
-      },
-    };
   }
 }

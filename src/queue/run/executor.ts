@@ -1,21 +1,18 @@
-import { AsyncResource } from "node:async_hooks";
 import { abortable } from "../../base/async.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { StreaqCancelled, TimeoutError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Started } from "../../broker/contract/delivery.ts";
-import type { Scope, TaskContext } from "../context/scope.ts";
-import { runInScope } from "../context/task_context.ts";
 import { describeFailure } from "../records/failure.ts";
 import type { Definition } from "../tasks/definition.ts";
 import { type Handler, type Middleware, wrap } from "../tasks/middleware.ts";
 import { inThread } from "../threads/in_thread.ts";
 import type { ThreadPool } from "../threads/pool.ts";
-import type { Thread } from "../threads/thread.ts";
 import type { Execution } from "./execution.ts";
 import { type GuardOptions, refusalOf } from "./guards.ts";
 import type { InFlight } from "./in_flight.ts";
 import { interpret, type Outcome } from "./outcome.ts";
+import { RunScope, type RunScopeOptions } from "./run_scope.ts";
 import { showFailure } from "./show_failure.ts";
 import type { UniqueLocks } from "./unique_locks.ts";
 
@@ -47,37 +44,33 @@ const lingerAllowance = 1000;
  */
 export class Executor {
   readonly #options: ExecutorOptions;
+  readonly #scope: RunScopeOptions;
   readonly #handlers = new Map<Definition, Handler>();
 
   constructor(options: ExecutorOptions) {
+    const { workerContext, queueName } = options;
     this.#options = options;
+    this.#scope = {
+      workerContext,
+      queueName,
+      callListener: (execution, listener) => this.#callListener(execution, listener),
+    };
   }
 
-  /** Runs a task. Resolves when its function has settled and its slot is free; never rejects. */
-  async execute(execution: Execution, start: Started): Promise<void> {
-    const { clock, inFlight, locks } = this.#options;
+  /** Runs a task. Its slot is free once its function has settled. */
+  execute(execution: Execution, start: Started): void {
+    const { clock, inFlight } = this.#options;
     execution.tries = start.tries;
     execution.spentTries = start.tries - 1;
     execution.startTime = clock.now();
     inFlight.move(execution, "preparing");
-    try {
-      const refusal = refusalOf(execution, start, this.#options);
-      if (refusal) return this.conclude(execution, { kind: "failed", error: refusal });
-      if (execution.reason) throw execution.reason;
-      const { unique, thread } = execution.definition!.options;
-      // Most tasks need neither a lock nor a thread, and are spared the microtasks of waiting.
-      const conflict = unique ? await locks.take(execution) : undefined;
-      if (conflict) return this.conclude(execution, { kind: "failed", error: conflict });
-      if (thread !== undefined) await this.#acquireThread(execution, thread);
-      const value = await this.#call(execution);
-      this.conclude(execution, { kind: "done", value });
-    } catch (error) {
-      this.conclude(execution, interpret(execution, error));
-    } finally {
-      execution.thread?.release();
-      if (execution.definition?.options.unique) await locks.release(execution);
-      inFlight.vacate(execution);
-    }
+    const refusal = refusalOf(execution, start, this.#options);
+    if (refusal) return this.#finish(execution, { kind: "failed", error: refusal });
+    if (execution.reason) return this.#finish(execution, interpret(execution, execution.reason));
+    const { unique, thread } = execution.definition!.options;
+    // Most tasks need neither a lock nor a thread, and are spared the microtasks of waiting.
+    if (unique || thread !== undefined) void this.#prepare(execution);
+    else this.#run(execution);
   }
 
   /** Ends a run whose task was aborted from outside. */
@@ -98,24 +91,57 @@ export class Executor {
     this.#options.onOutcome(execution, outcome);
   }
 
+  /** Takes the lock and the thread of a task, runs it, and gives them back. */
+  async #prepare(execution: Execution): Promise<void> {
+    const { locks } = this.#options;
+    const { options: { unique, thread } } = execution.definition!;
+    let outcome: Outcome;
+    try {
+      const conflict = unique ? await locks.take(execution) : undefined;
+      if (conflict) {
+        outcome = { kind: "failed", error: conflict };
+      } else {
+        if (thread !== undefined) await this.#acquireThread(execution, thread);
+        outcome = { kind: "done", value: await this.#call(execution) };
+      }
+    } catch (error) {
+      outcome = interpret(execution, error);
+    }
+    execution.timer?.cancel();
+    this.conclude(execution, outcome);
+    execution.thread?.release();
+    if (unique) await locks.release(execution);
+    this.#options.inFlight.vacate(execution);
+  }
+
   /** Waits for a thread in which the function can begin at once. */
   async #acquireThread(execution: Execution, module: string): Promise<void> {
     execution.thread = await this.#options.threads.acquire(execution.signal);
     await abortable(execution.thread.load(module, execution.fnName), execution.signal);
   }
 
-  async #call(execution: Execution): Promise<unknown> {
-    const { inFlight, onRun, workerContext, queueName } = this.#options;
+  /** Calls the function of a task, and waits for it with a single promise. */
+  #run(execution: Execution): void {
+    try {
+      const returned = this.#call(execution);
+      const isObject = (typeof returned === "object" && returned !== null) || typeof returned === "function";
+      if (!isObject) return this.#finish(execution, { kind: "done", value: returned });
+      Promise.resolve(returned).then(
+        (value) => this.#finish(execution, { kind: "done", value }),
+        (error) => this.#finish(execution, interpret(execution, error)),
+      );
+    } catch (error) {
+      this.#finish(execution, interpret(execution, error));
+    }
+  }
+
+  /** Calls the function of a task; returns what that returns. */
+  #call(execution: Execution): unknown {
+    const { inFlight, onRun } = this.#options;
     const definition = execution.definition!;
     const { args, kwargs } = execution.record!;
     // Named arguments, which only other languages and untyped enqueuing have, arrive as one trailing object.
-    const given = Object.keys(kwargs).length > 0 ? [...args, kwargs] : args;
-    // A flow of its own: what the function does to its asynchronous context is not seen by later tasks.
-    const flow = new AsyncResource("streaq.task");
-    const inScope = <T>(fn: () => T): T => flow.runInAsyncScope(runInScope, undefined, scope, fn) as T;
-    const task = execution.context((listener) => this.#callListener(execution, () => inScope(listener)));
-    const { thread } = execution;
-    const scope: Scope = { task, workerContext, queueName, callInThread: thread && callerIn(thread, task, queueName) };
+    const given = hasKeys(kwargs) ? [...args, kwargs] : args;
     const { timeout } = definition.options;
     // Outside the scope: the handler is shared by all tasks of the name.
     const handler = this.#handler(definition);
@@ -123,12 +149,15 @@ export class Executor {
     execution.spentTries = execution.tries;
     inFlight.move(execution, "running");
     onRun(execution);
-    const timer = timeout === null ? undefined : this.#timer(execution, timeout);
-    try {
-      return await inScope(() => handler(...given));
-    } finally {
-      timer?.cancel();
-    }
+    if (timeout !== null) execution.timer = this.#timer(execution, timeout);
+    return new RunScope(execution, this.#scope).run(() => handler(...given));
+  }
+
+  /** The function of a task has settled, or is not called. */
+  #finish(execution: Execution, outcome: Outcome): void {
+    execution.timer?.cancel();
+    this.conclude(execution, outcome);
+    this.#options.inFlight.vacate(execution);
   }
 
   /** Calls a listener of a task's signal. What it throws is logged: it must end neither the worker nor the task. */
@@ -184,12 +213,9 @@ export class Executor {
   }
 }
 
-/** Calls functions in a thread for one task. */
-function callerIn(thread: Thread, task: TaskContext, queueName: string): Scope["callInThread"] {
-  // Without the signal, which is made only when it is looked at, and cannot go there.
-  const { fnName, taskId, tries, timeout, ttl } = task;
-  const context = { fnName, taskId, tries, timeout, ttl };
-  return (module, fnName, args) => thread.call({ module, fnName, args, queueName, context });
+function hasKeys(record: object): boolean {
+  for (const key in record) if (Object.hasOwn(record, key)) return true;
+  return false;
 }
 
 /** Whether the outcome of an execution is known. */

@@ -1,14 +1,7 @@
 import type { Delivery } from "../../broker/contract/delivery.ts";
 import { Execution, type ExecutionState } from "./execution.ts";
 
-/** States in which an execution takes one of the worker's slots. */
-const withSlot: ReadonlySet<ExecutionState> = new Set(["starting", "preparing", "running", "concluded", "lingering"]);
-/** States in which the worker keeps the lease alive. */
-const withLease: ReadonlySet<ExecutionState> = new Set([
-  ...["buffered", "starting", "preparing", "running", "concluded", "settling"] as const,
-]);
-
-/** Called after an execution has changed its state. */
+/** Called after an execution has given its slot back, or is gone. */
 export type OnMove = (execution: Execution, freesSlot: boolean) => void;
 
 /**
@@ -22,12 +15,19 @@ export class InFlight {
   readonly #buffers: readonly Set<Execution>[];
   readonly #takenOver = new Set<Execution>();
   readonly #byPriority: ReadonlyMap<string, Set<Execution>>;
-  /** Executions that have a slot. */
-  readonly #slots = new Set<Execution>();
+  /** How many executions are in each state. */
+  readonly #counts: Record<ExecutionState, number> = {
+    buffered: 0,
+    starting: 0,
+    preparing: 0,
+    running: 0,
+    concluded: 0,
+    lingering: 0,
+    settling: 0,
+    gone: 0,
+  };
   #size = 0;
-  #buffered = 0;
-  #concluded = 0;
-  #lingering = 0;
+  #running = 0;
   #quarantined = 0;
 
   /** @param options.priorities From lowest to highest. */
@@ -46,17 +46,17 @@ export class InFlight {
 
   /** Number of executions that wait for a slot. */
   get buffered(): number {
-    return this.#buffered;
+    return this.#counts.buffered;
   }
 
   /** Number of executions that have a slot. */
   get running(): number {
-    return this.#slots.size;
+    return this.#running;
   }
 
   /** Number of executions whose function has not settled although the outcome is known. */
   get lingering(): number {
-    return this.#concluded + this.#lingering;
+    return this.#counts.concluded + this.#counts.lingering;
   }
 
   /** Whether a quarantined task waits or runs here. */
@@ -70,8 +70,10 @@ export class InFlight {
   }
 
   /** Executions that have a slot. */
-  get executions(): Iterable<Execution> {
-    return this.#slots;
+  *executions(): Generator<Execution> {
+    for (const executions of this.#byEntry.values()) {
+      for (const execution of executions.values()) if (hasSlot(execution.state)) yield execution;
+    }
   }
 
   /** Every delivery that is not gone, lost ones included. */
@@ -85,7 +87,7 @@ export class InFlight {
   leased(): Delivery[] {
     const leased: Delivery[] = [];
     for (const executions of this.#byEntry.values()) {
-      for (const { delivery, state } of executions.values()) if (withLease.has(state)) leased.push(delivery);
+      for (const { delivery, state } of executions.values()) if (hasLease(state)) leased.push(delivery);
     }
     return leased;
   }
@@ -97,21 +99,13 @@ export class InFlight {
    */
   add(deliveries: readonly Delivery[], time: number): number {
     let added = 0;
-    for (const delivery of deliveries) {
-      const executions = this.#byEntry.get(delivery.priority)!;
-      const known = executions.get(delivery.entryId);
-      if (known) {
-        known.delivery = delivery;
-        continue;
-      }
-      const execution = new Execution(delivery, time);
-      executions.set(delivery.entryId, execution);
-      this.#size++;
-      this.#count(execution, 1);
-      if (execution.isQuarantined) this.#quarantined++;
-      added++;
-    }
+    for (const delivery of deliveries) if (this.#enter(delivery, time, "buffered")) added++;
     return added;
+  }
+
+  /** Gives a slot to a delivery that was leased and started at `time`; `undefined` when its entry is in flight already. */
+  admit(delivery: Delivery, time: number): Execution | undefined {
+    return this.#enter(delivery, time, "starting");
   }
 
   /** The execution of a delivery; `undefined` when it is gone, or has a newer lease. */
@@ -155,41 +149,40 @@ export class InFlight {
 
   /** Changes the state of an execution. */
   move(execution: Execution, next: ExecutionState): void {
-    const { state, delivery } = execution;
+    const { state } = execution;
     if (state === next || state === "gone") return;
-    const [had, has] = [withSlot.has(state), withSlot.has(next)];
-    this.#count(execution, -1);
+    const [had, has] = [hasSlot(state), hasSlot(next)];
+    this.#counts[state]--;
+    this.#counts[next]++;
     execution.state = next;
-    this.#count(execution, 1);
+    if (had !== has) this.#running += has ? 1 : -1;
+    if (state === "buffered") this.#bufferOf(execution).delete(execution);
+    else if (next === "buffered") this.#bufferOf(execution).add(execution);
+    // Once its function has settled it can do no more harm.
+    if (execution.isQuarantined && mayCrash(state) && !mayCrash(next)) this.#quarantined--;
     if (next === "gone") {
-      this.#byEntry.get(delivery.priority)!.delete(delivery.entryId);
+      const { priority, entryId } = execution.delivery;
+      this.#byEntry.get(priority)!.delete(entryId);
       this.#size--;
     }
-    // Once its function has settled it can do no more harm.
-    if (execution.isQuarantined && !mayCrash(next) && mayCrash(state)) this.#quarantined--;
-    if (had !== has) {
-      if (has) this.#slots.add(execution);
-      else this.#slots.delete(execution);
-    }
-    this.#onMove(execution, had && !has);
+    if ((had && !has) || next === "gone") this.#onMove(execution, had && !has);
   }
 
-  /** Counts an execution in, or out of, its state. */
-  #count(execution: Execution, by: 1 | -1): void {
-    switch (execution.state) {
-      case "buffered": {
-        const buffer = this.#bufferOf(execution);
-        this.#buffered += by;
-        if (by === 1) buffer.add(execution);
-        else buffer.delete(execution);
-        return;
-      }
-      case "concluded":
-        this.#concluded += by;
-        return;
-      case "lingering":
-        this.#lingering += by;
+  #enter(delivery: Delivery, time: number, state: "buffered" | "starting"): Execution | undefined {
+    const executions = this.#byEntry.get(delivery.priority)!;
+    const known = executions.get(delivery.entryId);
+    if (known) {
+      known.delivery = delivery;
+      return undefined;
     }
+    const execution = new Execution(delivery, time, state);
+    executions.set(delivery.entryId, execution);
+    this.#size++;
+    this.#counts[state]++;
+    if (state === "buffered") this.#bufferOf(execution).add(execution);
+    else this.#running++;
+    if (execution.isQuarantined) this.#quarantined++;
+    return execution;
   }
 
   #bufferOf({ isTakenOver, delivery: { priority } }: Execution): Set<Execution> {
@@ -197,6 +190,17 @@ export class InFlight {
   }
 }
 
+/** Whether an execution takes one of the worker's slots. */
+function hasSlot(state: ExecutionState): boolean {
+  return state === "starting" || state === "preparing" || state === "running" || state === "concluded" ||
+    state === "lingering";
+}
+
+/** Whether the worker keeps the lease of an execution alive. */
+function hasLease(state: ExecutionState): boolean {
+  return state !== "lingering" && state !== "gone";
+}
+
 function mayCrash(state: ExecutionState): boolean {
-  return state === "buffered" || withSlot.has(state);
+  return state === "buffered" || hasSlot(state);
 }

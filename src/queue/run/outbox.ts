@@ -1,7 +1,7 @@
 import { Batch } from "../../base/batch.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Completing, Completion, Deferral, Misdelivery } from "../../broker/contract/completing.ts";
+import type { Completing, Deferral, Misdelivery } from "../../broker/contract/completing.ts";
 import type { Delivery } from "../../broker/contract/delivery.ts";
 import { persist } from "./persist.ts";
 
@@ -17,10 +17,12 @@ export interface OutboxOptions {
   readonly signal: AbortSignal;
 }
 
-/** Stores results, retries and releases, those of one turn of the event loop in one call, and repeats what failed. */
+/**
+ * Stores retries and releases, those of one turn of the event loop in one call, and repeats what failed. Results go through
+ * the pump.
+ */
 export class Outbox {
   readonly #options: OutboxOptions;
-  readonly #finishing: Batch<Completion, boolean | Error>;
   readonly #retrying: Batch<Deferral, boolean | Error>;
   readonly #releasing: Batch<Delivery, void>;
   readonly #handingOver: Batch<Misdelivery, boolean>;
@@ -29,10 +31,6 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     const { completing } = options;
     this.#options = options;
-    this.#finishing = new Batch(
-      (completions) => this.#persist("Storing results", () => completing.finish(completions)),
-      batchLimit,
-    );
     this.#retrying = new Batch(
       (deferrals) => this.#persist("Putting tasks back", () => completing.retry(deferrals)),
       batchLimit,
@@ -48,17 +46,10 @@ export class Outbox {
   }
 
   /**
-   * Stores a result.
+   * Puts a task back to be tried again later; answers like {@linkcode Completing.retry}.
    *
-   * @returns `false` when the task has finished already or another worker holds the lease; an error when the broker refuses
-   * the result for good.
    * @throws When it was given up.
    */
-  finish(completion: Completion): Promise<boolean | Error> {
-    return this.#track(this.#finishing.add(completion));
-  }
-
-  /** Puts a task back to be tried again later; answers and throws like {@linkcode Outbox.finish}. */
   retry(deferral: Deferral): Promise<boolean | Error> {
     return this.#track(this.#retrying.add(deferral));
   }

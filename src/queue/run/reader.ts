@@ -5,6 +5,7 @@ import type { Read, Takeover } from "../../broker/contract/delivery.ts";
 import type { Leasing } from "../../broker/contract/leasing.ts";
 import type { InFlight } from "./in_flight.ts";
 import { persist } from "./persist.ts";
+import type { Pump } from "./pump.ts";
 
 /** How long a worker with nothing in flight waits for a task in one read, in milliseconds. */
 const longestWait = 60_000;
@@ -15,6 +16,7 @@ const quarantineLimit = 1;
 export interface ReaderOptions {
   readonly leasing: Leasing;
   readonly inFlight: InFlight;
+  readonly pump: Pick<Pump<never>, "run" | "stop">;
   /** How many more tasks may be leased now. */
   readonly room: () => number;
   /** How many tasks can be started right away. */
@@ -33,7 +35,8 @@ export interface ReaderOptions {
 
 /**
  * Leases tasks as long as there is room: first those whose lease has expired, when it is time to search for them, then new
- * ones, waiting for them if necessary.
+ * ones, waiting for them if necessary. When a read shows that there is more to do, the pump takes over until it has
+ * leased the rest.
  */
 export class Reader {
   readonly #options: ReaderOptions;
@@ -53,9 +56,10 @@ export class Reader {
 
   /** Yields what was leased, until the signal is aborted. */
   async *read(signal: AbortSignal): AsyncGenerator<Read> {
-    const { leasing, room, inFlight, burst, arrivals } = this.#options;
+    const { leasing, room, inFlight, pump, burst, arrivals, streams } = this.#options;
     const stop = () => {
       this.#changed.notify();
+      pump.stop();
       leasing.wake();
     };
     signal.addEventListener("abort", stop, { once: true });
@@ -66,8 +70,12 @@ export class Reader {
         const wasEmpty = inFlight.isEmpty;
         const count = room();
         const found = count > 0 ? await this.#lease(count, signal) : null;
-        if (found && found.deliveries.length + found.broken.length > 0) yield found;
-        else if (found?.unfinished) continue;
+        const size = found ? found.deliveries.length + found.broken.length : 0;
+        if (found && size > 0) {
+          yield found;
+          // The blocking read knows no order among several streams.
+          if (size >= count || streams > 1) await this.#pump(signal);
+        } else if (found?.unfinished) continue;
         else if (found && burst && inFlight.isEmpty && this.#confirmTime < Infinity) {
           // Tasks of a worker that seems to have died are left to read.
           await this.#changed.waitAtMost(this.#confirmTime - this.#options.clock.monotonic(), {
@@ -102,7 +110,22 @@ export class Reader {
   lookForTakeovers(): void {
     this.#takeover = "first";
     this.#changed.notify();
+    this.#options.pump.stop();
     this.#options.leasing.wake();
+  }
+
+  /** Lets the pump lease tasks. It never does while this reader searches for expired leases, which knows what is in flight. */
+  async #pump(signal: AbortSignal): Promise<void> {
+    const { pump, clock } = this.#options;
+    const isDue = () => signal.aborted || this.#takeover !== "none" || clock.monotonic() >= this.#dueTime();
+    if (isDue()) return;
+    // Tasks may have been leased in a reply that was lost.
+    if (!await pump.run(isDue)) this.#takeover = "first";
+  }
+
+  /** When the next search for expired leases is due. A worker with nothing in flight is notified when there are any. */
+  #dueTime(): number {
+    return this.#options.inFlight.isEmpty ? this.#confirmTime : Math.min(this.#takeoverTime, this.#confirmTime);
   }
 
   /** `null` when the signal was aborted before anything could be read. */
@@ -124,9 +147,7 @@ export class Reader {
 
   async #leaseOnce(count: number, signal: AbortSignal): Promise<Read> {
     const { leasing, inFlight, clock, burst, streams, slots } = this.#options;
-    // A worker with nothing in flight is notified when there is something to take over.
-    const dueTime = () => inFlight.isEmpty ? this.#confirmTime : Math.min(this.#takeoverTime, this.#confirmTime);
-    const isDue = () => clock.monotonic() >= dueTime();
+    const isDue = () => clock.monotonic() >= this.#dueTime();
     if (isDue()) this.#takeover = "first";
     let found: Read = { deliveries: [], broken: [], unfinished: false, passedOver: false, takeoverIn: null };
     if (this.#takeover !== "none" || burst || streams > 1) found = await this.#search(count);
@@ -134,7 +155,7 @@ export class Reader {
     if (found.deliveries.length + found.broken.length > 0 || (burst && inFlight.isEmpty) || isAgain || signal.aborted) {
       return { ...found, unfinished: isAgain };
     }
-    const ms = Math.min(dueTime() - clock.monotonic(), longestWait);
+    const ms = Math.min(this.#dueTime() - clock.monotonic(), longestWait);
     return await leasing.wait(count, Math.ceil(ms), { slots: slots() });
   }
 

@@ -19,9 +19,10 @@ import { LeaseLostError } from "./outcome.ts";
 import { Outbox } from "./outbox.ts";
 import { Prefetch } from "./prefetch.ts";
 import { Promoter } from "./promoter.ts";
+import { Pump } from "./pump.ts";
 import { Reader, type ReaderOptions } from "./reader.ts";
 import { Scheduler } from "./scheduler.ts";
-import { Settler } from "./settler.ts";
+import { type Ending, Settler } from "./settler.ts";
 import { UniqueLocks } from "./unique_locks.ts";
 
 /** Options of a run; spans are milliseconds. */
@@ -65,6 +66,7 @@ export class Roles {
   readonly executor: Executor;
   readonly settler: Settler;
   readonly outbox: Outbox;
+  readonly pump: Pump<Ending>;
   /** Brings tasks that are due or were deferred to their streams. */
   readonly arrivals: ReaderOptions["arrivals"];
   /** Aborted when nothing more is to begin. */
@@ -78,13 +80,13 @@ export class Roles {
   #isDeaf = false;
 
   constructor(options: RunOptions) {
-    const { broker, consumer: { leasing, completing, scheduling, locking, membership } } = options;
+    const { broker, consumer: { leasing, completing, turning, scheduling, locking, membership } } = options;
     const { clock, logger, idleTimeout, concurrency, priorities } = options;
     this.#options = options;
     this.#prefetch = new Prefetch(options.prefetch);
     const inFlight = this.inFlight = new InFlight({
       priorities,
-      onMove: (execution, freesSlot) => this.#moved(execution, freesSlot),
+      onMove: (_, freesSlot) => this.#moved(freesSlot),
     });
     const scheduler = this.scheduler = new Scheduler({ ...options, scheduling, publishing: broker });
     const promoter = this.promoter = new Promoter({ scheduling, scheduler, clock, logger });
@@ -95,24 +97,35 @@ export class Roles {
       },
       bring: async (signal) => void await Promise.all([promoter.promote(signal), fanOut.work(signal)]),
     };
+    const freeSlots = () => concurrency - inFlight.running - inFlight.buffered;
+    // A broker that does not keep up slows reading down.
+    const unsettledRoom = () => 2 * (concurrency + options.prefetch) + unsettledLimit - inFlight.size;
+    const pump = this.pump = new Pump<Ending>({
+      turning,
+      completing,
+      concurrency,
+      slots: () => Math.min(freeSlots(), unsettledRoom()),
+      onLeased: (turn) => this.dispatcher.receive(turn, turn.starts),
+      onStored: (ending, answer) => settler.stored(ending, answer),
+      clock,
+      logger,
+      signal: this.giveUp.signal,
+    });
     this.reader = new Reader({
       leasing,
       inFlight,
+      pump,
       clock,
       logger,
       burst: options.burst,
       arrivals: this.arrivals,
-      room: () => {
-        const free = concurrency + this.#prefetch.allowance(clock.monotonic()) - inFlight.running - inFlight.buffered;
-        // A broker that does not keep up slows reading down.
-        return Math.min(free, 2 * (concurrency + options.prefetch) + unsettledLimit - inFlight.size);
-      },
+      room: () => Math.min(freeSlots() + this.#prefetch.allowance(clock.monotonic()), unsettledRoom()),
       slots: () => inFlight.buffered > 0 ? 0 : concurrency - inFlight.running,
       streams: priorities.length,
       takeoverInterval: idleTimeout / 2,
     });
     const outbox = this.outbox = new Outbox({ completing, clock, logger, signal: this.giveUp.signal });
-    const settler = this.settler = new Settler({ ...options, inFlight, outbox });
+    const settler = this.settler = new Settler({ ...options, inFlight, outbox, pump });
     const locks = new UniqueLocks({ locking, clock, logger, signal: this.giveUp.signal });
     this.threads = new ThreadPool({ size: options.threadConcurrency });
     this.executor = new Executor({
@@ -123,7 +136,11 @@ export class Roles {
       onRun: (execution) => settler.say(execution, `□ ${execution.delivery.taskId} → worker ${options.workerId}`),
       onOutcome: (execution, outcome) => {
         this.changed.notify();
-        settler.settle(execution, outcome).catch((error) => logger.error(`Settling a task failed: ${error}`));
+        try {
+          settler.settle(execution, outcome);
+        } catch (error) {
+          logger.error(`Settling a task failed: ${error}`);
+        }
       },
       onLinger: ({ fnName, delivery: { taskId } }) => {
         logger.warn(`task ${fnName} ${taskId} has finished, but its function ignores its signal and keeps its slot`);
@@ -179,7 +196,7 @@ export class Roles {
         return this.promoter.due(event.ms);
       case "aborted":
         // Anyone may publish that: a renewal learns whether it is true.
-        for (const { delivery } of this.inFlight.executions) {
+        for (const { delivery } of this.inFlight.executions()) {
           if (delivery.taskId === event.taskId) return this.keeper.renewSoon();
         }
         return;
@@ -194,14 +211,15 @@ export class Roles {
     }
   }
 
-  /** Called after each change of an execution's state. */
-  #moved(execution: Execution, freesSlot: boolean): void {
+  /** An execution has given its slot back, or is gone. */
+  #moved(freesSlot: boolean): void {
     if (freesSlot) {
       this.#prefetch.finished(this.#options.clock.monotonic());
       this.changed.notify();
       this.dispatcher.dispatchSoon();
     }
-    if (freesSlot || execution.state === "gone") this.reader.roomChanged();
+    this.reader.roomChanged();
+    this.pump.roomChanged();
   }
 
   /** Events of the queue do not arrive: what they would notify of is looked for every few seconds. */

@@ -103,31 +103,22 @@ export class Run {
       else signal.addEventListener("abort", () => resolve(), { once: true });
     });
     await Promise.race([reading, stopped]);
+    this.#roles.dispatcher.stop();
     // The shutdown releases what the last read brings; a connection that is silent is not waited for.
     await within(reading, readTimeout, { clock, late: () => new TimeoutError("The last read did not end") })
       .catch((error) => logger.warn(`Abandoned a read: ${error}`));
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    const { consumer: { leasing }, clock, logger } = this.#options;
-    const { scheduler, reader, inFlight, dispatcher } = this.#roles;
+    const { scheduler, reader, dispatcher } = this.#roles;
     // A burst may end at once, and its cron jobs are scheduled all the same.
     if (this.#options.burst) await abortable(scheduler.ready, signal).catch(() => {});
-    for await (const { deliveries, broken } of reader.read(signal)) {
-      logger.debug(`leased ${deliveries.length} tasks`);
-      inFlight.add(deliveries, clock.monotonic());
-      if (!signal.aborted) dispatcher.dispatch();
-      if (broken.length === 0) continue;
-      logger.error(`Discarding entries that name no task: ${broken.map(({ entryId }) => entryId).join(", ")}`);
-      // Where this fails they are still pending, and are read again when their lease has expired.
-      leasing.discard(broken).catch((error) => logger.warn(`Discarding broken entries failed: ${error}`));
-    }
+    for await (const read of reader.read(signal)) dispatcher.receive(read);
   }
 
   async #shutDown(): Promise<void> {
     const { workerId, gracePeriod, shutdownClock: clock, logger } = this.#options;
     this.#roles.stop.abort();
-    this.#roles.dispatcher.stop();
     await shutDown(this.#roles, { workerId, gracePeriod, clock, logger });
   }
 

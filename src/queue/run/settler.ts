@@ -11,6 +11,7 @@ import { UnknownTaskError } from "./guards.ts";
 import type { InFlight } from "./in_flight.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Outcome } from "./outcome.ts";
+import type { Pump } from "./pump.ts";
 import { joinCauses, showFailure } from "./show_failure.ts";
 
 /** Options of a {@linkcode Settler}. */
@@ -18,10 +19,17 @@ export interface SettlerOptions {
   readonly workerId: string;
   readonly inFlight: InFlight;
   readonly outbox: Outbox;
+  readonly pump: Pick<Pump<Ending>, "store">;
   readonly codec: RecordCodec;
   readonly counters: Counters;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** The result of an execution, on its way to the broker. */
+export interface Ending extends Completion {
+  readonly execution: Execution;
+  readonly end: TaskOutcome;
 }
 
 /**
@@ -36,22 +44,46 @@ export class Settler {
   }
 
   /** Settles an execution by its outcome. */
-  async settle(execution: Execution, outcome: Outcome): Promise<void> {
+  settle(execution: Execution, outcome: Outcome): void {
     switch (outcome.kind) {
       case "done":
-        return await this.#finish(execution, { success: true, value: outcome.value });
+        return this.#finish(execution, { success: true, value: outcome.value });
       case "failed":
-        if (isInstance(outcome.error, UnknownTaskError) && await this.#handOver(execution)) return;
-        return await this.#finish(execution, { success: false, error: outcome.error });
+        if (isInstance(outcome.error, UnknownTaskError)) return void this.#handOver(execution, outcome.error);
+        return this.#finish(execution, { success: false, error: outcome.error });
       case "retry":
-        return await this.#retry(execution, outcome);
+        return void this.#retry(execution, outcome);
       case "aborted":
         return this.#aborted(execution);
       case "released":
         this.say(execution, `↻ ${execution.delivery.taskId} released`);
-        return await this.#release(execution);
+        return void this.#release(execution);
       case "lost":
         return this.lose(execution);
+    }
+  }
+
+  /**
+   * The result of an execution was answered, see {@linkcode Completing.finish}; `undefined` when it was given up, which the
+   * log says. The lease is kept then until the worker leaves, as the try is spent.
+   */
+  stored({ execution, end }: Ending, answer: boolean | Error | undefined): void {
+    if (answer === undefined) return;
+    const { counters, inFlight, logger } = this.#options;
+    const { fnName, delivery: { taskId } } = execution;
+    // The value cannot be stored; that it cannot must be.
+    if (answer instanceof Error && end.success) return this.#finish(execution, { success: false, error: answer });
+    inFlight.settle(execution);
+    if (answer instanceof Error) {
+      logger.error(`task ${fnName} ${taskId} cannot be finished, Redis refuses its result: ${answer.message}`);
+    } else if (!answer) {
+      this.#endedElsewhere(execution);
+    } else if (end.success) {
+      counters.completed++;
+      this.say(execution, `■ ${taskId}`);
+    } else {
+      counters.failed++;
+      this.say(execution, `× ${taskId} failed: ${showFailure(describeFailure(end.error))}`, "error");
     }
   }
 
@@ -82,19 +114,19 @@ export class Settler {
     inFlight.settle(execution);
   }
 
-  /** Hands a task over that this worker has not registered, as during a deployment; `false` when no living worker has. */
-  async #handOver(execution: Execution): Promise<boolean> {
+  /** Hands a task over that this worker has not registered, as during a deployment; fails it when no living worker has. */
+  async #handOver(execution: Execution, error: UnknownTaskError): Promise<void> {
     const { inFlight, counters, logger, outbox } = this.#options;
     const { fnName, delivery } = execution;
     try {
-      if (!await outbox.handOver({ delivery, fnName })) return false;
+      const isHandedOver = await outbox.handOver({ delivery, fnName });
+      if (!isHandedOver) return this.#finish(execution, { success: false, error });
       logger.info(`task ${fnName} ↷ ${delivery.taskId} handed over to a worker that has registered it`);
     } catch {
       // Given up, which the log says; the lease expires then.
     }
     counters.relinquished++;
     inFlight.settle(execution);
-    return true;
   }
 
   async #retry(execution: Execution, { until, error }: Extract<Outcome, { kind: "retry" }>): Promise<void> {
@@ -107,7 +139,7 @@ export class Settler {
       // Given up, which the log says.
       return;
     }
-    if (counts instanceof Error) return await this.#finish(execution, { success: false, error: counts });
+    if (counts instanceof Error) return this.#finish(execution, { success: false, error: counts });
     inFlight.settle(execution);
     if (!counts) return this.#endedElsewhere(execution);
     counters.retried++;
@@ -129,35 +161,11 @@ export class Settler {
     logger.warn(`task ${fnName} ${taskId} finished elsewhere, its outcome here does not count`);
   }
 
-  async #finish(execution: Execution, wanted: TaskOutcome): Promise<void> {
-    const { counters, inFlight, logger, outbox } = this.#options;
-    const { delivery, definition, fnName } = execution;
+  #finish(execution: Execution, wanted: TaskOutcome): void {
+    const { delivery, definition } = execution;
     const { end, result, output } = this.#encode(execution, wanted);
-    const { success } = end;
     const ttl = definition ? definition.options.ttl : defaultTtl;
-    let counts: boolean | Error;
-    try {
-      counts = await outbox.finish({ delivery, success, result, ttl, output });
-    } catch {
-      // Given up, which the log says. The lease is kept until the worker leaves, as the try is spent.
-      return;
-    }
-    if (counts instanceof Error && success) {
-      // The value cannot be stored; that it cannot must be.
-      return await this.#finish(execution, { success: false, error: counts });
-    }
-    inFlight.settle(execution);
-    if (counts instanceof Error) {
-      logger.error(`task ${fnName} ${delivery.taskId} cannot be finished, Redis refuses its result: ${counts.message}`);
-    } else if (!counts) {
-      this.#endedElsewhere(execution);
-    } else if (end.success) {
-      counters.completed++;
-      this.say(execution, `■ ${delivery.taskId}`);
-    } else {
-      counters.failed++;
-      this.say(execution, `× ${delivery.taskId} failed: ${showFailure(describeFailure(end.error))}`, "error");
-    }
+    this.#options.pump.store({ execution, end, delivery, success: end.success, result, ttl, output });
   }
 
   /** The record of a result; a value that cannot be stored makes a failure that says so. */

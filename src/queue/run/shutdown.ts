@@ -6,7 +6,8 @@ import { type Executor, isConcluded } from "./executor.ts";
 import type { InFlight } from "./in_flight.ts";
 import type { Outbox } from "./outbox.ts";
 import { ShutdownError } from "./outcome.ts";
-import type { Settler } from "./settler.ts";
+import type { Pump } from "./pump.ts";
+import type { Ending, Settler } from "./settler.ts";
 
 /** The roles of the worker that take part in its shutdown. */
 export interface ShutdownRoles {
@@ -14,6 +15,7 @@ export interface ShutdownRoles {
   readonly executor: Executor;
   readonly settler: Settler;
   readonly outbox: Outbox;
+  readonly pump: Pick<Pump<Ending>, "idle">;
   /** Notified when a slot was freed, or an outcome became known. */
   readonly changed: Notice;
   /** Aborted when the broker has not answered for long enough. */
@@ -45,9 +47,9 @@ export async function shutDown(roles: ShutdownRoles, options: ShutdownOptions): 
     logger.info(`worker ${workerId} waits up to ${gracePeriod} ms for ${open} running tasks`);
     await until(() => inFlight.running === inFlight.lingering, gracePeriod, { changed, clock });
   }
-  for (const execution of inFlight.executions) execution.abort(reason);
+  for (const execution of inFlight.executions()) execution.abort(reason);
   await until(() => inFlight.running === 0, lastChance, { changed, clock });
-  for (const execution of [...inFlight.executions]) {
+  for (const execution of [...inFlight.executions()]) {
     if (isConcluded(execution)) continue;
     const { fnName, delivery: { taskId } } = execution;
     logger.warn(`task ${fnName} ${taskId} ignores its signal: its next run may overlap this one`);
@@ -59,7 +61,7 @@ export async function shutDown(roles: ShutdownRoles, options: ShutdownOptions): 
 /** Releases what has no function running. */
 function releaseWaiting({ inFlight, settler }: ShutdownRoles, reason: ShutdownError): void {
   for (const execution of inFlight.bufferedSince(Infinity)) settler.release(execution);
-  for (const execution of [...inFlight.executions]) {
+  for (const execution of [...inFlight.executions()]) {
     // The answer to its start, if it still comes, is ignored.
     if (execution.state === "starting") settler.release(execution);
     // It waits for a lock or a thread, and gives that up.
@@ -82,10 +84,10 @@ async function until(
 }
 
 /** Waits until every outcome is stored, or gives up. */
-async function stored({ outbox, giveUp }: ShutdownRoles, { clock, logger }: ShutdownOptions): Promise<void> {
+async function stored({ outbox, pump, giveUp }: ShutdownRoles, { clock, logger }: ShutdownOptions): Promise<void> {
   const late = () => new TimeoutError(`Redis did not answer within ${brokerTimeout} ms`);
   try {
-    await within(outbox.idle(), brokerTimeout, { clock, late });
+    await within(Promise.all([outbox.idle(), pump.idle()]), brokerTimeout, { clock, late });
   } catch (error) {
     logger.error(`Outcomes that could not be stored are left to other workers: ${error}`);
     giveUp.abort(error);

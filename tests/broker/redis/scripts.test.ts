@@ -32,7 +32,9 @@ describe("the script", () => {
     const { redis } = scene;
     const { keys, lease } = await scene.rig(["one", "two", "three"]);
     const deliveries = await lease("one");
-    await redis.command(["XACK", keys.stream("normal"), "workers", deliveries[1]!.entryId]);
+    const { entryId } = deliveries[1]!;
+    await redis.command(["XACK", keys.stream("normal"), "workers", entryId]);
+    await redis.command(["XDEL", keys.stream("normal"), entryId]);
     await redis.command(["LPUSH", keys.result("two"), "x"]);
     const completions = deliveries.map((delivery) => ({ delivery, success: true, result: "result", ttl: 60_000 }));
     assertEquals((await finish(redis, keys, "one", completions)).ends, [true, false, true]);

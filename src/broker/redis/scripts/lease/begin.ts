@@ -15,30 +15,32 @@ const script = new Script(`
 -- ARGV     group, consumer, maximum number of runs, size in bytes of the largest record to load, or '' for any; then
 --          for each stream, highest priority first: priority, and the largest entry id that the consumer had leased
 --          before the read, or ''
--- returns  priority and entry of each run, in turn; then what startRuns returns
+-- returns  priority and entry of each run, in turn; then what was started, see startRuns
 local prefix, group, consumer, limit = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local running, maxPayload = ${lua.running}, tonumber(ARGV[4]) or math.huge
 ${startFunction}
-local rows, names = {}, {}
+local names = {}
+local broken = prepareStarts()
+if broken then return broken end
 for i = 5, #ARGV, 2 do
+  if limit == 0 then break end
   local stream = ${lua.stream("ARGV[i]")}
   -- New entries have larger ids than all earlier ones.
   local low = ARGV[i + 1] == '' and '-' or '(' .. ARGV[i + 1]
-  if #rows == limit then break end
+  local entries, deliveries, ids = {}, {}, {}
   -- A key that is not a stream does not stop the other priorities.
-  for _, entry in ipairs(redis.pcall('XPENDING', stream, group, low, '+', limit - #rows, consumer)) do
+  for _, entry in ipairs(redis.pcall('XPENDING', stream, group, low, '+', limit, consumer)) do
     local _, fields = unpack(redis.call('XRANGE', stream, entry[1], entry[1])[1] or {})
     -- Broken entries are left to the caller, which reads the reply of the blocking read.
     local isTask = fields and fields[1] == 'task_id' and fields[2] ~= ''
     if isTask and fields[3] == 'enqueue_time' and string.match(fields[4], '^%d+$') then
-      local row = { priority = ARGV[i], stream = stream, entry = entry[1], deliveries = entry[4], id = fields[2] }
-      rows[#rows + 1] = row
+      entries[#entries + 1], deliveries[#deliveries + 1], ids[#ids + 1] = entry[1], entry[4], fields[2]
       names[#names + 1], names[#names + 2] = ARGV[i], entry[1]
     end
   end
+  limit = limit - #entries
+  if #entries > 0 then startRuns(ARGV[i], stream, entries, deliveries, ids) end
 end
-local starts = { startRuns(rows) }
-if starts[1].err then return starts[1] end
 return { names, unpack(starts) }
 `);
 
@@ -72,7 +74,7 @@ export async function begin(
     options,
   );
   return new Map(
-    readStarts(reply).map((start, i) => {
+    readStarts(reply, names.length / 2).map((start, i) => {
       const [priority, entryId] = [textOf(names[2 * i]!), textOf(names[2 * i + 1]!)];
       return [begunKey({ priority, entryId }), start];
     }),

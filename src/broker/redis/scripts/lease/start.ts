@@ -15,29 +15,39 @@ const script = new Script(`
 -- Starts deliveries. Sent twice, it answers the same.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer, size in bytes of the largest record to load, or '' for any; then rows of leases
--- returns  what startRuns returns, with a row for each delivery: ${notStarted.lost} in place of tries where the lease
---          is lost
+-- returns  what was started, see startRuns, with a number of tries for each delivery: ${notStarted.lost} where the lease is
+--          lost
 ${leaseFunctions}
 local maxPayload = tonumber(ARGV[3]) or math.huge
 ${startFunction}
-local pending
-local rows, places, answers = {}, {}, {}
-forEachLease(4, 3, function(stream, low, high)
-  pending = pendingEntries(stream, low, high)
-end, function(stream, i, priority)
-  if pending[ARGV[i]] ~= tonumber(ARGV[i + 1]) then
+local broken = prepareStarts()
+if broken then return broken end
+local places, answers = {}, {}
+local priority, stream, pending, entries, deliveries, ids
+
+local function startStream()
+  if not stream or #entries == 0 then return end
+  startRuns(priority, stream, entries, deliveries, ids)
+end
+
+forEachLease(4, 3, function(next, low, high, nextPriority)
+  startStream()
+  priority, stream, pending = nextPriority, next, pendingEntries(next, low, high)
+  entries, deliveries, ids = {}, {}, {}
+end, function(_, i)
+  answers[#answers + 1] = ${notStarted.lost}
+  if pending[ARGV[i]] == tonumber(ARGV[i + 1]) then
+    entries[#entries + 1], deliveries[#deliveries + 1], ids[#ids + 1] = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+    places[#places + 1] = #answers
+  else
     -- An entry is deleted when its task finishes, or when it is dropped: perhaps by this script, whose reply was lost.
     local found = redis.pcall('XRANGE', stream, ARGV[i], ARGV[i])
-    answers[#answers + 1] = (found.err or #found > 0) and ${notStarted.lost} or ${notStarted.ended}
-  else
-    answers[#answers + 1] = ${notStarted.lost}
-    local row = { priority = priority, stream = stream, entry = ARGV[i], deliveries = ARGV[i + 1], id = ARGV[i + 2] }
-    rows[#rows + 1], places[#places + 1] = row, #answers
+    if not found.err and #found == 0 then answers[#answers] = ${notStarted.ended} end
   end
 end)
-local tries, records, now, history, inputs = startRuns(rows)
-if tries.err then return tries end
-for n, place in ipairs(places) do answers[place] = tries[n] end
+startStream()
+local tries, records, now, history, inputs = unpack(starts)
+for n, place in ipairs(places) do answers[place] = tries[n] or 1 end
 for i = 1, #history, 2 do history[i] = places[history[i] + 1] - 1 end
 for i = 1, #inputs, 2 do inputs[i] = places[inputs[i] + 1] - 1 end
 return { answers, records, now, history, inputs }
@@ -59,5 +69,5 @@ export async function start(
   const rows = leaseArgs(deliveries, (delivery) => delivery);
   const args = [group, consumer, maxPayload ?? "", ...rows.args];
   const reply = await script.run<StartReply>(redis, [keys.prefix], args, { binary });
-  return inItemOrder(rows, readStarts(reply));
+  return inItemOrder(rows, readStarts(reply, deliveries.length));
 }

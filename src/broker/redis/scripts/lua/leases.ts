@@ -12,13 +12,13 @@ export const leaseFunctions: string = `
 local prefix, group, consumer = KEYS[1], ARGV[1], ARGV[2]
 local running = ${lua.running}
 
--- Calls before(stream, low, high) for each stream, and visit(stream, i, priority) for each row, which begins at
+-- Calls before(stream, low, high, priority) for each stream, and visit(stream, i, priority) for each row, which begins at
 -- ARGV[i].
 local function forEachLease(first, width, before, visit)
   local i = first
   while ARGV[i] do
     local stream, past = ${lua.stream("ARGV[i]")}, i + 4 + ARGV[i + 3] * width
-    before(stream, ARGV[i + 1], ARGV[i + 2])
+    before(stream, ARGV[i + 1], ARGV[i + 2], ARGV[i])
     for row = i + 4, past - 1, width do visit(stream, row, ARGV[i]) end
     i = past
   end

@@ -1,0 +1,164 @@
+import { lua } from "../../keys.ts";
+import { dependencyFunctions } from "./dependencies.ts";
+import { leaseFunctions } from "./leases.ts";
+import { resultFunctions } from "./results.ts";
+import { serverTime } from "./server_time.ts";
+
+/** Maximum number of dependents that one call releases itself. */
+const releaseLimit = 500;
+
+/**
+ * A Lua function that finishes tasks: it acknowledges and deletes their entries, stores and publishes results, stores piped
+ * output, deletes everything else about the tasks, and releases or lists their dependents. Repeated, it answers the same.
+ *
+ * Whatever acknowledges an entry deletes it in the same script. So an entry that is still in its stream right after
+ * `XACK` was acknowledged by that very command, and the number that a variadic `XACK` answers shows whether all were.
+ */
+export const finishFunction: string = `
+${leaseFunctions}
+${resultFunctions}
+${dependencyFunctions}
+local listed, finished, isSuccess, obsolete, hasDropped, hasLinks = 0, {}, {}, {}, nil, nil
+local dropped = ${lua.dropped}
+
+-- Whether an entry was acknowledged just now, or would have been if it were still pending: no other script has ended its
+-- run.
+local function isOurs(stream, entry, deliveries, id)
+  local found = redis.pcall('XRANGE', stream, entry, entry)
+  if not found.err and #found > 0 then return true end
+  local note = redis.pcall('HGET', running, id)
+  if type(note) ~= 'string' then return false end
+  local lease, owner = string.match(note, '^(%S+ %S+) %d+ [^:]*:(.*)$')
+  return lease == entry .. ' ' .. deliveries and owner == consumer
+end
+
+-- Acknowledges the rows of a success, which counts from whichever worker is first. Returns nil if all rows count, else
+-- which of them do.
+local function acknowledgeAll(stream, entries, deliveries, ids)
+  local count = redis.pcall('XACK', stream, group, unpack(entries))
+  if count == #entries then return end
+  local counts = {}
+  if type(count) == 'number' and count > 0 then
+    for n, entry in ipairs(entries) do counts[n] = isOurs(stream, entry, deliveries[n], ids[n]) end
+  end
+  return counts
+end
+
+-- Acknowledges rows one by one: a failure counts only from the holder of the lease, and an entry whose task was aborted
+-- before it started must not finish the task again.
+local function acknowledgeEach(stream, entries, deliveries, ids, success, low, high)
+  local pending = {}
+  if success == '0' then
+    -- Without a group the consumer has no leases. An error would leave what is already acknowledged half done.
+    local hasGroup, held = pcall(pendingEntries, stream, low, high)
+    if hasGroup then pending = held end
+  end
+  local counts = {}
+  for n, entry in ipairs(entries) do
+    local id = ids[n]
+    local isCurrent = not hasDropped or redis.call('EXISTS', ${lua.data("id")}) == 1 or
+      redis.pcall('HEXISTS', dropped, id) ~= 1
+    local mayFinish = isCurrent and (success == '1' or pending[entry] == tonumber(deliveries[n]))
+    counts[n] = mayFinish and redis.pcall('XACK', stream, group, entry) == 1
+  end
+  return counts
+end
+
+local releasesLeft, canRelease = ${releaseLimit}, true
+
+-- Stores the output of a task for the next one of its pipeline, if that one still waits for it.
+local function pipe(id, next, output)
+  if redis.pcall('SISMEMBER', dependencies .. next, id) ~= 1 then return end
+  if redis.pcall('HEXISTS', waiting, next) ~= 1 then return end
+  -- Without this note the output would never be deleted.
+  if type(redis.pcall('HSET', inputs, next, id)) == 'table' then return end
+  redis.call('SET', ${lua.output("id")}, output)
+end
+
+-- Releases the dependents of a task, or lists them if they are too many or are to fail.
+local function handleDependents(id)
+  local count = redis.pcall('SCARD', dependents .. id)
+  if count == 0 then return end
+  if not canRelease or not isSuccess[id] or type(count) == 'table' or count > releasesLeft then
+    listed = listed + listFanOut(id, isSuccess[id] and '1' or '0 ' .. id)
+    return
+  end
+  releasesLeft = releasesLeft - count
+  ${serverTime}
+  local ids = redis.call('SMEMBERS', dependents .. id)
+  redis.call('DEL', dependents .. id)
+  for _, dependent in ipairs(ids) do removeDependency(dependent, id, now) end
+end
+
+-- Handles the outputs, which begin at ARGV[first], and the dependents of the finished tasks.
+local function handleLinks(first, past)
+  -- Most tasks have neither dependents nor an input; one EXISTS shows that for all of them.
+  local links = { inputs }
+  for n, id in ipairs(finished) do links[n + 1] = dependents .. id end
+  if redis.call('EXISTS', unpack(links)) == 0 then return end
+  -- While this key has another type, dependents are only listed.
+  canRelease = type(redis.pcall('HLEN', waiting)) ~= 'table'
+  for i = first, past - 1, 3 do
+    if isSuccess[ARGV[i]] then pipe(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
+  end
+  for _, id in ipairs(finished) do
+    deleteInput(id)
+    handleDependents(id)
+  end
+end
+
+-- Finishes the rows of a group, which begins at ARGV[i], and adds the numbers of those that do not count to refused.
+-- Returns where the next group begins.
+local function finishGroup(i, row, refused)
+  local stream, success, ttl, low, high = ${lua.stream("ARGV[i]")}, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  local first, past = i + 6, i + 6 + 4 * ARGV[i + 5]
+  local entries, deliveries, ids, n = {}, {}, {}, 0
+  for j = first, past - 1, 4 do
+    n = n + 1
+    entries[n], deliveries[n], ids[n] = ARGV[j], ARGV[j + 1], ARGV[j + 2]
+  end
+  local counts
+  if success == '1' and not hasDropped then
+    counts = acknowledgeAll(stream, entries, deliveries, ids)
+  else
+    counts = acknowledgeEach(stream, entries, deliveries, ids, success, low, high)
+  end
+  local acknowledged = counts and {} or entries
+  for n, id in ipairs(ids) do
+    local result, cause = ARGV[first + 4 * n - 1], nil
+    if not counts or counts[n] then
+      if counts then acknowledged[#acknowledged + 1] = entries[n] end
+      finished[#finished + 1] = id
+      isSuccess[id] = success == '1'
+      obsolete[#obsolete + 1], obsolete[#obsolete + 2] = ${lua.data("id")}, ${lua.tries("id")}
+      storeResult(id, ttl, result, success, entries[n] .. ' ' .. deliveries[n] .. ' ' .. consumer)
+    else
+      -- A script that is sent twice finds its own result, or its own mark if the result is not kept.
+      local isOwn = isStored(id, ttl, result, success, entries[n] .. ' ' .. deliveries[n] .. ' ' .. consumer)
+      if not isOwn then refused[#refused + 1] = row + n - 1 end
+      if isOwn and redis.pcall('HEXISTS', fanOuts, id) == 1 then listed = listed + 1 end
+    end
+  end
+  if #acknowledged > 0 then redis.call('XDEL', stream, unpack(acknowledged)) end
+  return past, row + n
+end
+
+-- Finishes the tasks whose arguments begin at ARGV[first]. Returns the numbers of the rows that do not count, and how
+-- many fan-outs were listed.
+local function finishTasks(first)
+  local refused, row = {}, 0
+  local outputs = first + 1
+  local i = outputs + 3 * ARGV[first]
+  local groups = i
+  -- Whether entries exist whose task was aborted before it started.
+  hasDropped = redis.call('EXISTS', dropped) == 1
+  while ARGV[i] do i, row = finishGroup(i, row, refused) end
+  if #finished > 0 then
+    redis.call('DEL', unpack(obsolete))
+    redis.pcall('HDEL', running, unpack(finished))
+    listRecent()
+    handleLinks(outputs, groups)
+  end
+  return refused, listed
+end
+`;

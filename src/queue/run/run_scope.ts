@@ -1,0 +1,79 @@
+import { AsyncResource } from "node:async_hooks";
+import type { Scope, TaskContext } from "../context/scope.ts";
+import { runInScope } from "../context/task_context.ts";
+import type { Thread } from "../threads/thread.ts";
+import type { Execution } from "./execution.ts";
+import { type CallListener, guardListeners } from "./task_signal.ts";
+
+/** Options of a {@linkcode RunScope}. */
+export interface RunScopeOptions {
+  readonly workerContext: unknown;
+  readonly queueName: string;
+  /** Calls a listener of a task's signal. */
+  readonly callListener: (execution: Execution, listener: () => unknown) => void;
+}
+
+/**
+ * What user code sees of one run, and the flow that it runs in: what a function does to its asynchronous context is not
+ * seen by later tasks.
+ */
+export class RunScope implements Scope {
+  readonly #execution: Execution;
+  readonly #options: RunScopeOptions;
+  readonly #flow = new AsyncResource("streaq.task");
+  #task: TaskContext | undefined;
+
+  constructor(execution: Execution, options: RunScopeOptions) {
+    this.#execution = execution;
+    this.#options = options;
+  }
+
+  get workerContext(): unknown {
+    return this.#options.workerContext;
+  }
+
+  get queueName(): string {
+    return this.#options.queueName;
+  }
+
+  /** Created on first use: most functions never look. */
+  get task(): TaskContext {
+    return this.#task ??= taskOf(this.#execution, (listener) => {
+      this.#options.callListener(this.#execution, () => this.run(listener));
+    });
+  }
+
+  get callInThread(): Scope["callInThread"] {
+    const { thread } = this.#execution;
+    return thread && callerIn(thread, this.task, this.queueName);
+  }
+
+  /** Calls a function in this scope. */
+  run<T>(fn: () => T): T {
+    return this.#flow.runInAsyncScope(runInScope, undefined, this, fn) as T;
+  }
+}
+
+function taskOf(execution: Execution, call: CallListener): TaskContext {
+  const { fnName, options: { timeout, ttl } } = execution.definition!;
+  let guarded: AbortSignal | undefined;
+  const signal = () => guarded ??= guardListeners(execution.signal, call);
+  return {
+    fnName,
+    taskId: execution.delivery.taskId,
+    tries: execution.tries,
+    timeout,
+    ttl,
+    get signal() {
+      return signal();
+    },
+  };
+}
+
+/** Calls functions in a thread for one task. */
+function callerIn(thread: Thread, task: TaskContext, queueName: string): Scope["callInThread"] {
+  // Without the signal, which is made only when it is looked at, and cannot go there.
+  const { fnName, taskId, tries, timeout, ttl } = task;
+  const context = { fnName, taskId, tries, timeout, ttl };
+  return (module, fnName, args) => thread.call({ module, fnName, args, queueName, context });
+}
