@@ -146,6 +146,7 @@ describe("a key of the wrong type", () => {
     await redis.command(["DEL", `${prefix}:task:data:${data}`]);
     await redis.command(["LPUSH", `${prefix}:task:data:${data}`, "x"]);
     await redis.command(["LPUSH", `${prefix}:task:retry:${retry}`, "x"]);
+    await redis.command(["SADD", `${prefix}:ts:tried`, retry!]);
     await redis.command(["LPUSH", `${prefix}:task:results:${result}`, "x"]);
     const good = await job.enqueue(4);
     await worker.run({ burst: true });

@@ -141,7 +141,9 @@ describe("a task with maxTries: 2", () => {
     const stream = `streaq:${worker.queueName}:queues:normal`;
     await worker.redis.command(["XREADGROUP", "GROUP", "workers", "dead", "COUNT", 1, "STREAMS", stream, ">"]);
     await worker.redis.command(["HSET", `streaq:${worker.queueName}:ts:running`, next.id, "0-1 1 dead"]);
-    await worker.redis.command(["SET", `streaq:${worker.queueName}:task:retry:${next.id}`, 1]);
+    const prefix = `streaq:${worker.queueName}`;
+    await worker.redis.command(["SET", `${prefix}:task:retry:${next.id}`, 1]);
+    await worker.redis.command(["SADD", `${prefix}:ts:tried`, next.id]);
     const run = running(worker);
     const { exception, tries } = await next.result();
     assertStringIncludes(exception!.message, "was given up after 2 tries");

@@ -30,6 +30,11 @@ export abstract class KeyTable {
     return this.key(":task:retry:", taskId);
   }
 
+  /** Set: the tasks that have such a number. */
+  get tried(): string {
+    return this.key(":ts:tried");
+  }
+
   /** The record of a result. */
   result(taskId: string): string {
     return this.key(":task:results:", taskId);
@@ -108,6 +113,11 @@ export abstract class KeyTable {
   /** Hash: the priority of each deferred task. */
   get waiting(): string {
     return this.key(":ts:waiting");
+  }
+
+  /** Set: tasks that an aborted task with very many dependencies has waited for. */
+  get depended(): string {
+    return this.key(":ts:depended");
   }
 
   /** Hash: for each task with piped input, the task whose output that is. */

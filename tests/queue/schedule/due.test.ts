@@ -42,9 +42,8 @@ behaviour("Scheduler.tickDue()", (stage) => {
     const rig = await SchedulerRig.open(stage, { signingSecret: "mine" });
     const now = await rig.broker.time();
     await leave(stage, rig.queueName, 120, now - 20_000);
-    await rig.repeat("mine", "@yearly", now + 300);
-    const { next } = await tickAll(rig);
-    assert(next! <= 300, `${next}`);
+    await tickAll(rig);
+    await rig.repeat("mine", "@yearly", await rig.broker.time() + 300);
     await eventually(async () => {
       const { hasChanged } = await rig.scheduler.tickDue();
       return hasChanged;

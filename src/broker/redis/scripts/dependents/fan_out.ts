@@ -5,6 +5,7 @@ import type { NewResult } from "../../../contract/result.ts";
 import { type Keys, lua } from "../../keys.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
 import { dependencyFailureCause } from "../lua/dependency_states.ts";
+import { triesFunctions } from "../lua/tries.ts";
 import { resultFunctions } from "../lua/results.ts";
 import { serverTime } from "../lua/server_time.ts";
 import { typeFunction } from "../lua/types.ts";
@@ -58,6 +59,7 @@ ${serverTime}
 ${resultFunctions}
 ${dependencyFunctions}
 ${typeFunction}
+${triesFunctions}
 local data, sets = ${lua.data("")}, ${lua.fanOut("")}
 local released, failed, size, failing = 0, 0, 0, {}
 -- A key that is not a hash lists no fan-outs.
@@ -79,7 +81,7 @@ local function fail(id, dependency, ttl, result)
   local root = string.match(redis.call('HGET', fanOuts, dependency) or '', '^0 (.*)$') or dependency
   removeEdges(id)
   if redis.call('DEL', data .. id) == 0 then return end
-  redis.call('DEL', ${lua.tries("id")})
+  deleteTries({ id })
   storeResult(id, ttl, result, '0', '${dependencyFailureCause}' .. root, true)
   listFanOut(id, '0 ' .. root)
   failed = failed + 1

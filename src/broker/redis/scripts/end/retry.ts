@@ -4,6 +4,7 @@ import type { Deferral } from "../../../contract/completing.ts";
 import { group, type Keys, lua } from "../../keys.ts";
 import { encodeDue } from "../enqueue/destination.ts";
 import { inItemOrder, leaseArgs } from "../lease/lease_args.ts";
+import { triesFunctions } from "../lua/tries.ts";
 import { delayFunctions } from "../lua/delays.ts";
 import { leaseFunctions } from "../lua/leases.ts";
 import { completionMarkTtl } from "../lua/results.ts";
@@ -22,6 +23,7 @@ ${leaseFunctions}
 ${serverTime}
 ${typeFunction}
 ${delayFunctions}
+${triesFunctions}
 local rows, pending = {}, nil
 forEachLease(3, 5, function(stream, low, high)
   pending = pendingEntries(stream, low, high)
@@ -46,7 +48,7 @@ for n, row in ipairs(rows) do
     if not err then
       redis.call('XACK', row.stream, group, entry)
       redis.call('XDEL', row.stream, entry)
-      redis.call('SET', ${lua.tries("id")}, tries)
+      storeTries(id, tries)
       redis.call('SET', retried, lease, 'PX', ${completionMarkTtl})
       redis.call('HDEL', running, id)
     end

@@ -3,6 +3,7 @@ import { Script } from "../../../../redis/mod.ts";
 import type { Delivery } from "../../../contract/delivery.ts";
 import { group, type Keys, lua } from "../../keys.ts";
 import { endRunFunction } from "../lua/end_run.ts";
+import { triesFunctions } from "../lua/tries.ts";
 import { leaseFunctions } from "../lua/leases.ts";
 import { leaseArgs } from "./lease_args.ts";
 import { releasedConsumer, releasedIdleTime } from "./released.ts";
@@ -15,6 +16,8 @@ const script = new Script(`
 -- returns  number of leases that had not been lost
 ${leaseFunctions}
 ${endRunFunction}
+${triesFunctions}
+local tries = ${lua.tries("")}
 local pending, released, runs = nil, {}, {}
 forEachLease(3, 3, function(stream, low, high)
   pending = pendingEntries(stream, low, high)
@@ -34,7 +37,9 @@ for stream, entries in pairs(released) do
 end
 for _, run in ipairs(runs) do
   -- A counter of 0 tries records that the task has run: it no longer expires, though this run spends no try.
-  if endRun(running, unpack(run)) then redis.call('SET', ${lua.tries("run[1]")}, 0, 'NX') end
+  if endRun(running, unpack(run)) and redis.call('EXISTS', tries .. run[1]) == 0 then
+    storeTries(run[1], 0)
+  end
 end
 redis.pcall('PUBLISH', ${lua.wake}, 'released')
 return #runs

@@ -9,7 +9,7 @@ import { lua } from "../../keys.ts";
  * listed in `:ts:fanouts` with the outcome: `1`, or `0` and the id of the task that failed first.
  */
 export const dependencyFunctions: string = `
-local waiting, inputs, fanOuts = ${lua.waiting}, ${lua.inputs}, ${lua.fanOuts}
+local waiting, inputs, fanOuts, depended = ${lua.waiting}, ${lua.inputs}, ${lua.fanOuts}, ${lua.depended}
 local dependents, dependencies = ${lua.dependents("")}, ${lua.dependencies("")}
 
 -- Removes a dependency that has succeeded from a task, and queues the task if that was the last one.
@@ -41,6 +41,7 @@ end
 
 -- Lists a finished task if it has dependents. Returns 1 if it has, else 0.
 local function listFanOut(id, outcome)
+  redis.pcall('SREM', depended, id)
   if redis.call('EXISTS', dependents .. id) == 0 then return 0 end
   local set = ${lua.fanOut("id")}
   local earlier = redis.pcall('HGET', fanOuts, id)
@@ -64,10 +65,11 @@ end
 -- Removes the dependencies of a waiting task. Returns 1 if the task was waiting, else 0, and how many it removed.
 local function stopWaiting(id)
   if redis.pcall('HDEL', waiting, id) ~= 1 then return 0, 0 end
-  -- Dependencies beyond this limit keep the task in their sets of dependents; their fan-out detects that it no longer
-  -- waits.
   local removed = redis.pcall('SPOP', dependencies .. id, 1000)
   for _, dependency in ipairs(removed) do redis.pcall('SREM', dependents .. dependency, id) end
+  -- Dependencies beyond this limit keep the task in their sets of dependents, and are noted for the script that finishes
+  -- them. Their fan-out detects that the task no longer waits.
+  if #removed == 1000 then redis.pcall('SUNIONSTORE', depended, depended, dependencies .. id) end
   redis.call('UNLINK', dependencies .. id)
   return 1, #removed
 end

@@ -3,9 +3,13 @@ import { dependencyFunctions } from "./dependencies.ts";
 import { leaseFunctions } from "./leases.ts";
 import { resultFunctions } from "./results.ts";
 import { serverTime } from "./server_time.ts";
+import { triesFunctions } from "./tries.ts";
 
 /** Maximum number of dependents that one call releases itself. */
 const releaseLimit = 500;
+
+/** From how many entries of a stream on it is worth a look whether they can be trimmed. */
+const trimmedFrom = 5;
 
 /**
  * A Lua function that finishes tasks: it acknowledges and deletes their entries, stores and publishes results, stores piped
@@ -18,8 +22,12 @@ export const finishFunction: string = `
 ${leaseFunctions}
 ${resultFunctions}
 ${dependencyFunctions}
-local listed, finished, isSuccess, obsolete, hasDropped, hasLinks = 0, {}, {}, {}, nil, nil
+${triesFunctions}
+local listed, finished, isSuccess = 0, {}, {}
 local dropped = ${lua.dropped}
+-- Whether entries exist whose task was aborted before it started, tasks with a number of tries, and tasks with dependents
+-- or piped input.
+local hasDropped, hasTries, hasLinks = false, false, false
 
 -- Whether an entry was acknowledged just now, or would have been if it were still pending: no other script has ended its
 -- run.
@@ -92,10 +100,6 @@ end
 
 -- Handles the outputs, which begin at ARGV[first], and the dependents of the finished tasks.
 local function handleLinks(first, past)
-  -- Most tasks have neither dependents nor an input; one EXISTS shows that for all of them.
-  local links = { inputs }
-  for n, id in ipairs(finished) do links[n + 1] = dependents .. id end
-  if redis.call('EXISTS', unpack(links)) == 0 then return end
   -- While this key has another type, dependents are only listed.
   canRelease = type(redis.pcall('HLEN', waiting)) ~= 'table'
   for i = first, past - 1, 3 do
@@ -105,6 +109,18 @@ local function handleLinks(first, past)
     deleteInput(id)
     handleDependents(id)
   end
+  redis.pcall('SREM', depended, unpack(finished))
+end
+
+-- Deletes acknowledged entries of a stream.
+local function deleteEntries(stream, entries)
+  if #entries >= ${trimmedFrom} then
+    -- Entries below the first pending one were delivered and acknowledged, and are dead. Trimming them is cheaper than
+    -- deleting one by one, unless the first pending one is older than all of these.
+    local first = redis.pcall('XPENDING', stream, group, '-', '+', 1)[1]
+    if type(first) == 'table' and redis.pcall('XTRIM', stream, 'MINID', first[1]) == #entries then return end
+  end
+  redis.call('XDEL', stream, unpack(entries))
 end
 
 -- Finishes the rows of a group, which begins at ARGV[i], and adds the numbers of those that do not count to refused.
@@ -130,7 +146,6 @@ local function finishGroup(i, row, refused)
       if counts then acknowledged[#acknowledged + 1] = entries[n] end
       finished[#finished + 1] = id
       isSuccess[id] = success == '1'
-      obsolete[#obsolete + 1], obsolete[#obsolete + 2] = ${lua.data("id")}, ${lua.tries("id")}
       storeResult(id, ttl, result, success, entries[n] .. ' ' .. deliveries[n] .. ' ' .. consumer)
     else
       -- A script that is sent twice finds its own result, or its own mark if the result is not kept.
@@ -139,7 +154,7 @@ local function finishGroup(i, row, refused)
       if isOwn and redis.pcall('HEXISTS', fanOuts, id) == 1 then listed = listed + 1 end
     end
   end
-  if #acknowledged > 0 then redis.call('XDEL', stream, unpack(acknowledged)) end
+  if #acknowledged > 0 then deleteEntries(stream, acknowledged) end
   return past, row + n
 end
 
@@ -150,14 +165,19 @@ local function finishTasks(first)
   local outputs = first + 1
   local i = outputs + 3 * ARGV[first]
   local groups = i
-  -- Whether entries exist whose task was aborted before it started.
-  hasDropped = redis.call('EXISTS', dropped) == 1
+  if redis.call('EXISTS', dropped, tried, waiting, inputs, depended) > 0 then
+    hasDropped, hasTries = redis.call('EXISTS', dropped) == 1, redis.call('EXISTS', tried) == 1
+    hasLinks = redis.call('EXISTS', waiting, inputs, depended) > 0
+  end
   while ARGV[i] do i, row = finishGroup(i, row, refused) end
   if #finished > 0 then
-    redis.call('DEL', unpack(obsolete))
+    local records = {}
+    for n, id in ipairs(finished) do records[n] = ${lua.data("id")} end
+    redis.call('DEL', unpack(records))
+    if hasTries then deleteTries(finished) end
     redis.pcall('HDEL', running, unpack(finished))
     listRecent()
-    handleLinks(outputs, groups)
+    if hasLinks then handleLinks(outputs, groups) end
   end
   return refused, listed
 end

@@ -6,8 +6,8 @@ import { typeFunction } from "./types.ts";
 export const notStarted: { readonly lost: 0; readonly ended: -1 } = { lost: 0, ended: -1 };
 
 /**
- * Lua functions that start runs, for scripts that have `prefix`, `group`, `consumer`, `running` and `maxPayload`. They
- * note each run in `:ts:running` as `<entry> <deliveries> <crashes> <priority>:<consumer>`, where the entry and the number
+ * Lua functions that start runs, for scripts that have `prefix`, `group`, `consumer`, `running` and `maxPayload`, and
+ * {@linkcode triesFunctions}. They note each run in `:ts:running` as `<entry> <deliveries> <crashes> <priority>:<consumer>`, where the entry and the number
  * of deliveries are the lease. Repeated for the same lease, they return the same.
  */
 export const startFunction: string = `
@@ -21,6 +21,8 @@ ${typeFunction}
 -- 5. row and input, in turn, for tasks with piped input.
 local starts = { {}, {}, 0, {}, {} }
 local startCount, isPlain = 0, true
+-- Whether entries exist whose task was aborted before it started, tasks with a number of tries, and piped input.
+local mayBeDropped, mayBeTried, mayHaveInput = false, false, false
 
 -- Must come before the first startRuns. If no run can be noted, it returns an error that names the key.
 local function prepareStarts()
@@ -29,6 +31,11 @@ local function prepareStarts()
   -- When memory is full, a script may write if its first write is a command that is still allowed.
   local cleared = redis.pcall('HDEL', running, '')
   if type(cleared) == 'table' then return wrongType(running, 'hash') or cleared end
+  local dropped, inputs = ${lua.dropped}, ${lua.inputs}
+  if redis.call('EXISTS', dropped, tried, inputs) > 0 then
+    mayBeDropped, mayBeTried = redis.call('EXISTS', dropped) == 1, redis.call('EXISTS', tried) == 1
+    mayHaveInput = redis.call('EXISTS', inputs) == 1
+  end
 end
 
 -- Sets the number of a run's try.
@@ -51,10 +58,10 @@ end
 -- Starts a run for each entry of a stream. Without deliveries, each was delivered once.
 local function startRuns(priority, stream, entries, deliveries, ids)
   local owner, keys, size = priority .. ':' .. consumer, {}, #entries
-  for n, id in ipairs(ids) do keys[n], keys[size + n] = ${lua.data("id")}, ${lua.tries("id")} end
+  for n, id in ipairs(ids) do keys[n] = ${lua.data("id")} end
   local notes = redis.call('HMGET', running, unpack(ids))
   -- If this key is not a hash, no entry can have been marked as dropped.
-  local dropCounts = redis.pcall('HMGET', ${lua.dropped}, unpack(ids))
+  local dropCounts = mayBeDropped and redis.pcall('HMGET', ${lua.dropped}, unpack(ids)) or {}
 
   local crashes, newNotes, isDropped, dropsLeft = {}, {}, {}, {}
   for n, id in ipairs(ids) do
@@ -71,7 +78,8 @@ local function startRuns(priority, stream, entries, deliveries, ids)
         -- The note of another lease is a run that never finished; its try is spent.
         if notedLease ~= lease or notedOwner ~= owner then
           crashes[n] = crashes[n] + 1
-          redis.pcall('INCR', keys[size + n])
+          spendTry(id)
+          mayBeTried = true
         end
         count = crashes[n]
       end
@@ -80,6 +88,9 @@ local function startRuns(priority, stream, entries, deliveries, ids)
   end
   if #newNotes > 0 then redis.call('HSET', running, unpack(newNotes)) end
 
+  if mayBeTried then
+    for n, id in ipairs(ids) do keys[size + n] = ${lua.tries("id")} end
+  end
   local values, records, history = redis.call('MGET', unpack(keys)), starts[2], starts[4]
   local before = startCount
   startCount = before + size
@@ -98,9 +109,8 @@ local function startRuns(priority, stream, entries, deliveries, ids)
     end
   end
 
-  local inputs = ${lua.inputs}
-  if redis.call('EXISTS', inputs) == 1 then
-    local sources, found = redis.pcall('HMGET', inputs, unpack(ids)), starts[5]
+  if mayHaveInput then
+    local sources, found = redis.pcall('HMGET', ${lua.inputs}, unpack(ids)), starts[5]
     for n = 1, size do
       local input = sources[n] and redis.pcall('GET', ${lua.output("sources[n]")})
       if type(input) == 'string' then found[#found + 1], found[#found + 2] = before + n - 1, input end

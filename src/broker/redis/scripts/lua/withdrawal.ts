@@ -2,8 +2,8 @@ import { lua } from "../../keys.ts";
 import { priorityFunction } from "./priorities.ts";
 
 /**
- * Lua functions that withdraw occurrences of a schedule, for scripts that have {@linkcode occurrenceFunctions} and
- * {@linkcode dependencyFunctions}. The dependents of a withdrawn occurrence fail.
+ * Lua functions that withdraw occurrences of a schedule, for scripts that have {@linkcode occurrenceFunctions},
+ * {@linkcode dependencyFunctions} and {@linkcode triesFunctions}. The dependents of a withdrawn occurrence fail.
  */
 export const withdrawalFunctions: string = `
 ${priorityFunction}
@@ -19,7 +19,7 @@ end
 local function withdraw(priority, id)
   if redis.call('HEXISTS', ${lua.running}, id) == 1 then return end
   if redis.call('DEL', ${lua.data("id")}) == 0 then return end
-  redis.call('DEL', ${lua.tries("id")})
+  deleteTries({ id })
   -- An occurrence that is not delayed has an entry somewhere in the stream.
   if redis.pcall('ZREM', ${lua.delayed("priority")}, id) ~= 1 then
     redis.pcall('HINCRBY', ${lua.dropped}, id, 1)

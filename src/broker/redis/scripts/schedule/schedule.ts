@@ -7,6 +7,7 @@ import { delayFunctions } from "../lua/delays.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
 import { occurrenceFunctions } from "../lua/occurrences.ts";
 import { serverTime } from "../lua/server_time.ts";
+import { triesFunctions } from "../lua/tries.ts";
 import { withdrawalFunctions } from "../lua/withdrawal.ts";
 
 const script = new Script(`
@@ -21,6 +22,7 @@ ${serverTime}
 ${delayFunctions}
 ${occurrenceFunctions}
 ${dependencyFunctions}
+${triesFunctions}
 ${withdrawalFunctions}
 local broken = brokenSchedules() or brokenWithdrawal() or brokenPlacement(placement)
 if broken then return broken end

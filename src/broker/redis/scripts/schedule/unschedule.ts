@@ -5,6 +5,7 @@ import { type Keys, lua } from "../../keys.ts";
 import { delayFunctions } from "../lua/delays.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
 import { occurrenceFunctions } from "../lua/occurrences.ts";
+import { triesFunctions } from "../lua/tries.ts";
 import { withdrawalFunctions } from "../lua/withdrawal.ts";
 
 /** For how long a call that was sent twice recognises its own work, in milliseconds. */
@@ -21,6 +22,7 @@ local now = 0
 ${delayFunctions}
 ${occurrenceFunctions}
 ${dependencyFunctions}
+${triesFunctions}
 ${withdrawalFunctions}
 local mark = ${lua.unscheduled("name")}
 local latest = redis.pcall('GET', mark)
