@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 /** Options of {@linkcode eventually}. */
 export interface EventuallyOptions {
-  /** How long to try, in milliseconds. @default {5000} */
+  /** How long to try, in milliseconds. @default {20000}, so that a busy machine fails no test */
   timeout?: number;
   /** The condition, as the error names it: "the worker is idle". */
   message?: string;
@@ -15,7 +15,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   fn: () => T | Promise<T>,
-  { timeout = 5000, message = fn.toString() }: EventuallyOptions = {},
+  { timeout = 20_000, message = fn.toString() }: EventuallyOptions = {},
 ): Promise<Exclude<T, false>> {
   const deadline = Date.now() + timeout;
   let cause: unknown;
