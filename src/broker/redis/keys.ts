@@ -110,14 +110,14 @@ export abstract class KeyTable {
     return this.key(":ts:running");
   }
 
+  /** Set: the unfinished tasks that may have dependents. */
+  get depended(): string {
+    return this.key(":ts:depended");
+  }
+
   /** Hash: the priority of each deferred task. */
   get waiting(): string {
     return this.key(":ts:waiting");
-  }
-
-  /** Set: tasks that an aborted task with very many dependencies has waited for. */
-  get depended(): string {
-    return this.key(":ts:depended");
   }
 
   /** Hash: for each task with piped input, the task whose output that is. */

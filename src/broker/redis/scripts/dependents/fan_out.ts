@@ -131,7 +131,11 @@ local function handleDependents(dependency, outcome)
   end
   -- A key that is not a set names no dependents.
   if ids.err then redis.call('UNLINK', set) end
-  if redis.call('EXISTS', set) == 0 then redis.call('HDEL', fanOuts, dependency) end
+  if redis.call('EXISTS', set) == 0 then
+    redis.call('HDEL', fanOuts, dependency)
+    -- The data of the dependency may have been lost, so that it never finishes.
+    if redis.call('EXISTS', dependents .. dependency) == 0 then redis.pcall('SREM', depended, dependency) end
+  end
 end
 
 local listed = redis.call('HSCAN', fanOuts, 0, 'COUNT', 100)[2]

@@ -44,7 +44,7 @@ if storedToken ~= token then redis.call('UNLINK', dependencies .. id) end
 if #open > 0 then
   local added = redis.pcall('SADD', dependencies .. id, unpack(open))
   for _, dependency in ipairs(open) do
-    if type(added) ~= 'table' then added = redis.pcall('SADD', dependents .. dependency, id) end
+    if type(added) ~= 'table' then added = addDependent(dependency, id) end
   end
   if type(added) == 'table' then
     stopWaiting(id)

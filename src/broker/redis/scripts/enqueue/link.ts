@@ -133,7 +133,7 @@ local function link(row)
   -- Dependencies of an earlier task with this id would keep it waiting.
   if row.token == '' then redis.call('UNLINK', set) end
   for _, dependency in ipairs(row.open) do
-    local added = redis.pcall('SADD', dependents .. dependency, row.id)
+    local added = addDependent(dependency, row.id)
     if type(added) == 'table' then return added.err end
   end
   local count = #row.open > 0 and redis.pcall('SADD', set, unpack(row.open)) or redis.pcall('SCARD', set)

@@ -4,13 +4,19 @@ import { lua } from "../../keys.ts";
  * Lua functions about tasks that wait for others, for scripts that have `prefix`.
  *
  * A waiting task has its priority in `:ts:waiting` and a set of the tasks that it still waits for, and is in the set of
- * dependents of each of these. While its dependencies are still being stored, its value in `:ts:waiting` begins with a
+ * dependents of each of these, which `:ts:depended` lists: while it is empty, no script looks for dependents. While its dependencies are still being stored, its value in `:ts:waiting` begins with a
  * colon. The dependents of a finished task are released or failed by the script that finishes it, or their set is
  * listed in `:ts:fanouts` with the outcome: `1`, or `0` and the id of the task that failed first.
  */
 export const dependencyFunctions: string = `
 local waiting, inputs, fanOuts, depended = ${lua.waiting}, ${lua.inputs}, ${lua.fanOuts}, ${lua.depended}
 local dependents, dependencies = ${lua.dependents("")}, ${lua.dependencies("")}
+
+-- Adds a task to the dependents of another one. Returns the number of new ones, or an error.
+local function addDependent(dependency, id)
+  redis.pcall('SADD', depended, dependency)
+  return redis.pcall('SADD', dependents .. dependency, id)
+end
 
 -- Removes a dependency that has succeeded from a task, and queues the task if that was the last one.
 -- Returns 1 if the task was queued, else 0.
@@ -67,9 +73,8 @@ local function stopWaiting(id)
   if redis.pcall('HDEL', waiting, id) ~= 1 then return 0, 0 end
   local removed = redis.pcall('SPOP', dependencies .. id, 1000)
   for _, dependency in ipairs(removed) do redis.pcall('SREM', dependents .. dependency, id) end
-  -- Dependencies beyond this limit keep the task in their sets of dependents, and are noted for the script that finishes
-  -- them. Their fan-out detects that the task no longer waits.
-  if #removed == 1000 then redis.pcall('SUNIONSTORE', depended, depended, dependencies .. id) end
+  -- Dependencies beyond this limit keep the task in their sets of dependents; their fan-out detects that it no longer
+  -- waits.
   redis.call('UNLINK', dependencies .. id)
   return 1, #removed
 end

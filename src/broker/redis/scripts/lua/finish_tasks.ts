@@ -25,8 +25,8 @@ ${dependencyFunctions}
 ${triesFunctions}
 local listed, finished, isSuccess = 0, {}, {}
 local dropped = ${lua.dropped}
--- Whether entries exist whose task was aborted before it started, tasks with a number of tries, and tasks with dependents
--- or piped input.
+-- Whether there are entries whose task was aborted before it started, tasks with a number of tries, and tasks with
+-- dependents or piped input.
 local hasDropped, hasTries, hasLinks = false, false, false
 
 -- Whether an entry was acknowledged just now, or would have been if it were still pending: no other script has ended its
@@ -141,7 +141,7 @@ local function finishGroup(i, row, refused)
   end
   local acknowledged = counts and {} or entries
   for n, id in ipairs(ids) do
-    local result, cause = ARGV[first + 4 * n - 1], nil
+    local result = ARGV[first + 4 * n - 1]
     if not counts or counts[n] then
       if counts then acknowledged[#acknowledged + 1] = entries[n] end
       finished[#finished + 1] = id
@@ -165,9 +165,10 @@ local function finishTasks(first)
   local outputs = first + 1
   local i = outputs + 3 * ARGV[first]
   local groups = i
-  if redis.call('EXISTS', dropped, tried, waiting, inputs, depended) > 0 then
+  -- Mostly there are none, which one command shows.
+  if redis.call('EXISTS', dropped, tried, depended, inputs) > 0 then
     hasDropped, hasTries = redis.call('EXISTS', dropped) == 1, redis.call('EXISTS', tried) == 1
-    hasLinks = redis.call('EXISTS', waiting, inputs, depended) > 0
+    hasLinks = redis.call('EXISTS', depended, inputs) > 0
   end
   while ARGV[i] do i, row = finishGroup(i, row, refused) end
   if #finished > 0 then
