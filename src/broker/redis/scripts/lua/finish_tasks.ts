@@ -139,20 +139,26 @@ local function finishGroup(i, row, refused)
   else
     counts = acknowledgeEach(stream, entries, deliveries, ids, success, low, high)
   end
-  local acknowledged = counts and {} or entries
+  local function causeOf(n) return entries[n] .. ' ' .. deliveries[n] .. ' ' .. consumer end
+  local ended, acknowledged, isMarked = ids, entries, isBrief(ttl)
+  if counts then ended, acknowledged = {}, {} end
   for n, id in ipairs(ids) do
     local result = ARGV[first + 4 * n - 1]
     if not counts or counts[n] then
-      if counts then acknowledged[#acknowledged + 1] = entries[n] end
-      finished[#finished + 1] = id
-      isSuccess[id] = success == '1'
-      storeResult(id, ttl, result, success, entries[n] .. ' ' .. deliveries[n] .. ' ' .. consumer)
-    else
+      if counts then ended[#ended + 1], acknowledged[#acknowledged + 1] = id, entries[n] end
+      keepResult(id, ttl, result)
+      if isMarked then markEnded(id, ttl, result, success, causeOf(n)) end
+    elseif not isStored(id, ttl, result, success, causeOf(n)) then
+      refused[#refused + 1] = row + n - 1
+    elseif redis.pcall('HEXISTS', fanOuts, id) == 1 then
       -- A script that is sent twice finds its own result, or its own mark if the result is not kept.
-      local isOwn = isStored(id, ttl, result, success, entries[n] .. ' ' .. deliveries[n] .. ' ' .. consumer)
-      if not isOwn then refused[#refused + 1] = row + n - 1 end
-      if isOwn and redis.pcall('HEXISTS', fanOuts, id) == 1 then listed = listed + 1 end
+      listed = listed + 1
     end
+  end
+  noteRecent(ended, ttl)
+  for _, id in ipairs(ended) do
+    finished[#finished + 1] = id
+    isSuccess[id] = success == '1'
   end
   if #acknowledged > 0 then deleteEntries(stream, acknowledged) end
   return past, row + n

@@ -11,30 +11,44 @@ export const resultFunctions: string = `
 -- Stored results to be listed as the most recent ones, and the longest ttl among them.
 local recentIds, longestTtl = {}, 0
 
+-- Whether a result is kept so briefly that it needs a completion mark.
+local function isBrief(ttl)
+  return ttl ~= '' and tonumber(ttl) < ${completionMarkTtl}
+end
+
 -- The completion mark of a task: 1 for a success or 0; the SHA-1 of a result that is not kept for long, by which a
 -- published result is recognised, or '-'; and what finished the task.
 local function completionMark(success, ttl, result, cause)
-  local isBrief = ttl ~= '' and tonumber(ttl) < ${completionMarkTtl}
-  return success .. ' ' .. (isBrief and redis.sha1hex(result) or '-') .. ' ' .. cause
+  return success .. ' ' .. (isBrief(ttl) and redis.sha1hex(result) or '-') .. ' ' .. cause
+end
+
+-- Stores and publishes a result.
+local function keepResult(id, ttl, result)
+  if ttl == '' then
+    redis.call('SET', ${lua.result("id")}, result)
+  elseif ttl ~= '0' then
+    redis.call('SET', ${lua.result("id")}, result, 'PX', ttl)
+  end
+  -- A hint, which may be forbidden: waiters also look by themselves.
+  redis.pcall('PUBLISH', ${lua.channel("id")}, result)
+end
+
+local function markEnded(id, ttl, result, success, cause)
+  redis.call('SET', ${lua.ended("id")}, completionMark(success, ttl, result, cause), 'PX', ${completionMarkTtl})
+end
+
+-- Notes that results were stored, for listRecent.
+local function noteRecent(ids, ttl)
+  if ttl == '0' then return end
+  for _, id in ipairs(ids) do recentIds[#recentIds + 1] = id end
+  longestTtl = ttl == '' and math.huge or math.max(longestTtl, tonumber(ttl))
 end
 
 -- Stores and publishes a result, with a completion mark if the result is not kept for long, or if requested.
 local function storeResult(id, ttl, result, success, cause, isMarked)
-  local key = ${lua.result("id")}
-  if ttl == '' then
-    redis.call('SET', key, result)
-  elseif ttl ~= '0' then
-    redis.call('SET', key, result, 'PX', ttl)
-  end
-  if isMarked or (ttl ~= '' and tonumber(ttl) < ${completionMarkTtl}) then
-    redis.call('SET', ${lua.ended("id")}, completionMark(success, ttl, result, cause), 'PX', ${completionMarkTtl})
-  end
-  if ttl ~= '0' then
-    recentIds[#recentIds + 1] = id
-    longestTtl = ttl == '' and math.huge or math.max(longestTtl, tonumber(ttl))
-  end
-  -- A hint, which may be forbidden: waiters also look by themselves.
-  redis.pcall('PUBLISH', ${lua.channel("id")}, result)
+  keepResult(id, ttl, result)
+  if isMarked or isBrief(ttl) then markEnded(id, ttl, result, success, cause) end
+  noteRecent({ id }, ttl)
 end
 
 -- Whether a task has finished with exactly this result, or by this cause.

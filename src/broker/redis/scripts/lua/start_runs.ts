@@ -64,13 +64,16 @@ local function startRuns(priority, stream, entries, deliveries, ids)
   local dropCounts = mayBeDropped and redis.pcall('HMGET', ${lua.dropped}, unpack(ids)) or {}
 
   local crashes, newNotes, isDropped, dropsLeft = {}, {}, {}, {}
+  local firstNote = ' 1 0 ' .. owner
   for n, id in ipairs(ids) do
     if dropCounts[n] then
       dropsLeft[id] = dropsLeft[id] or tonumber(dropCounts[n]) or 0
       isDropped[n] = dropsLeft[id] > 0
       dropsLeft[id] = dropsLeft[id] - 1
     end
-    if not isDropped[n] then
+    if not notes[n] and not deliveries and not isDropped[n] then
+      newNotes[#newNotes + 1], newNotes[#newNotes + 2] = id, entries[n] .. firstNote
+    elseif not isDropped[n] then
       local lease, count = entries[n] .. ' ' .. (deliveries and deliveries[n] or 1), '0'
       if notes[n] then
         local notedLease, notedCount, notedOwner = string.match(notes[n], '^(%S+ %S+) (%d+) (.*)$')
