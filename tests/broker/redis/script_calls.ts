@@ -16,6 +16,7 @@ import { read } from "../../../src/broker/redis/scripts/lease/read.ts";
 import { release } from "../../../src/broker/redis/scripts/lease/release.ts";
 import { renew } from "../../../src/broker/redis/scripts/lease/renew.ts";
 import { start } from "../../../src/broker/redis/scripts/lease/start.ts";
+import { turn } from "../../../src/broker/redis/scripts/lease/turn.ts";
 import { tidy, tidyStart } from "../../../src/broker/redis/scripts/lease/tidy.ts";
 import { extendLocks, releaseLock, takeLock } from "../../../src/broker/redis/scripts/lock/lock.ts";
 import { find, findState } from "../../../src/broker/redis/scripts/look/find.ts";
@@ -291,6 +292,22 @@ export const scriptCalls: readonly ScriptCall[] = [
       await all.redis.command(["HSET", all.keys.dropped, "gone", 1]);
     },
     call: ({ redis, keys }) => tidy(redis, keys, consumer, tidyStart),
+  },
+  {
+    script: "lease/turn.ts",
+    title: "turn that finishes and leases",
+    before: async (all) => {
+      await run(all);
+      await publish(all.redis, all.keys, [taskOf("alpha-1", "low"), taskOf("beta-1", "normal")]);
+    },
+    call: (all) => turn(all.redis, all.keys, { ...consumer, ...options }, completionsOf(all, true), 5),
+    counts: true,
+  },
+  {
+    script: "lease/turn.ts",
+    title: "turn that only finishes",
+    before: run,
+    call: (all) => turn(all.redis, all.keys, { ...consumer, ...options }, completionsOf(all, false), 0),
   },
   {
     script: "lock/lock.ts",
