@@ -298,16 +298,17 @@ export const scriptCalls: readonly ScriptCall[] = [
     title: "turn that finishes and leases",
     before: async (all) => {
       await run(all);
-      await publish(all.redis, all.keys, [taskOf("alpha-1", "low"), taskOf("beta-1", "normal")]);
+      // To finish tasks and to lease others are two things: without the notes of runs, only the first one is done.
+      await publish(all.redis, all.keys, [taskOf("zeta", "normal")]);
     },
-    call: (all) => turn(all.redis, all.keys, { ...consumer, ...options }, completionsOf(all, true), 5),
+    call: (all) => turn(all.redis, all.keys, { ...consumer, ...options }, completionsOf(all, false), 5),
     counts: true,
   },
   {
     script: "lease/turn.ts",
     title: "turn that only finishes",
     before: run,
-    call: (all) => turn(all.redis, all.keys, { ...consumer, ...options }, completionsOf(all, false), 0),
+    call: (all) => turn(all.redis, all.keys, { ...consumer, ...options }, completionsOf(all, true), 0),
   },
   {
     script: "lock/lock.ts",
