@@ -29,12 +29,14 @@ const idsAtOnce = 64;
 let digits = "";
 let used = 0;
 
-/** Returns 128 random bits as 32 hexadecimal digits. */
-export function randomId(): string {
+/** Returns 128 random bits as 32 hexadecimal digits, of which a prefix replaces the first ones. */
+export function randomId(prefix = ""): string {
   if (used === digits.length) {
     const bytes = crypto.getRandomValues(new Uint8Array(idsAtOnce * idLength / 2));
     digits = Buffer.from(bytes.buffer).toString("hex");
     used = 0;
   }
-  return digits.slice(used, used += idLength);
+  const id = prefix + digits.slice(used + prefix.length, used + idLength);
+  used += idLength;
+  return id;
 }

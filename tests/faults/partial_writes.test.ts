@@ -20,7 +20,7 @@ type Family = keyof KeyTable;
 const taskIds = ["alpha", "gamma", "delta-1"];
 
 /** The members of each family whose keys are broken; those of `beta` and `epsilon` never are. */
-const members: Readonly<Record<Exclude<Family, "channel" | "wake">, readonly string[]>> = {
+const members: Readonly<Record<Exclude<Family, "channel" | "replies" | "wake">, readonly string[]>> = {
   stream: ["low"],
   delayed: ["low"],
   data: taskIds,
@@ -46,6 +46,7 @@ const members: Readonly<Record<Exclude<Family, "channel" | "wake">, readonly str
   fanOuts: [""],
   fanOut: taskIds,
   registeredNames: [""],
+  producers: [""],
   workers: [""],
   dropped: [""],
   priorities: [""],

@@ -8,6 +8,8 @@ import type { Found, NewTask, OpenState, Published, State } from "./task.ts";
 
 /** The producer's side of a queue: stores tasks and schedules. */
 export interface Publishing {
+  /** Beginning of ids that are generated here: the results of such tasks reach this process on a shorter way. */
+  readonly idPrefix: string;
   /**
    * Stores tasks, and queues, delays or defers each. A task with a failed dependency fails with it; one with an unknown
    * dependency is refused.

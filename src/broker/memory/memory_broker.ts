@@ -40,6 +40,8 @@ const fanOutTurns = 20;
  * loop.
  */
 export class MemoryBroker implements Broker {
+  /** All results have the same way. */
+  readonly idPrefix = "";
   readonly #options: MemoryBrokerOptions;
   readonly #queue: MemoryQueue;
   /** The waits for results through this broker. */

@@ -70,6 +70,16 @@ export abstract class KeyTable {
     return this.key(":channels:", taskId);
   }
 
+  /** Hash: the reply channel of each producer that waits for results, by the beginning of its task ids. */
+  get producers(): string {
+    return this.key(":ts:producers");
+  }
+
+  /** The channel on which a producer receives the results of its own tasks. Its name is secret. */
+  replies(name: string): string {
+    return this.key(":ts:to:", name);
+  }
+
   /** Hash: the expression of each schedule. */
   get scheduleExpressions(): string {
     return this.key(":cron:jobs");

@@ -65,28 +65,22 @@ export class RedisBroker implements Broker {
     this.#listing = new Listing(this.#sender, this.#keys, options);
   }
 
+  get idPrefix(): string {
+    return this.#results.replies.tag;
+  }
+
   async connect(options?: Cancellable): Promise<void> {
     await this.#admitting.connect(options);
   }
 
   async publish(tasks: readonly NewTask[], options?: Cancellable): Promise<Published[]> {
-    if (tasks.some(({ after, next }) => next !== undefined || after !== undefined)) {
-      this.#checkOpen();
-      const sender = new ResendingClient(this.#admitting, this.#options);
-      const answers = await publishLinked(tasks, { ...this.#options, ...options, redis: sender, keys: this.#keys });
-      return answers.map((answer) => answerBy(sender, answer));
+    // A result may arrive before the answer.
+    this.#results.replies.expect(tasks);
+    const answers = await this.#publishAll(tasks, options);
+    for (let i = 0; i < answers.length; i++) {
+      if (answers[i] !== "created") this.#results.replies.forget(tasks[i]!.id);
     }
-    const chunks = inChunks(tasks, publishLimit, ({ data }) => data.length);
-    if (chunks.length === 1) return await this.#publish(tasks, options);
-    // The chunks may be more than a client queues while it has no connection.
-    await this.#admitting.connect(options);
-    const published: Promise<Published[]>[] = [];
-    for (const [i, chunk] of chunks.entries()) {
-      if (i >= callsAtOnce) await published[i - callsAtOnce];
-      const fail = (error: unknown) => chunk.map(() => error instanceof Error ? error : new Error(String(error)));
-      published.push(this.#publish(chunk, options).catch(fail));
-    }
-    return (await Promise.all(published)).flat();
+    return answers;
   }
 
   async state(taskId: string): Promise<State> {
@@ -175,6 +169,26 @@ export class RedisBroker implements Broker {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #publishAll(tasks: readonly NewTask[], options?: Cancellable): Promise<Published[]> {
+    if (tasks.some(({ after, next }) => next !== undefined || after !== undefined)) {
+      this.#checkOpen();
+      const sender = new ResendingClient(this.#admitting, this.#options);
+      const answers = await publishLinked(tasks, { ...this.#options, ...options, redis: sender, keys: this.#keys });
+      return answers.map((answer) => answerBy(sender, answer));
+    }
+    const chunks = inChunks(tasks, publishLimit, ({ data }) => data.length);
+    if (chunks.length === 1) return await this.#publish(tasks, options);
+    // The chunks may be more than a client queues while it has no connection.
+    await this.#admitting.connect(options);
+    const published: Promise<Published[]>[] = [];
+    for (const [i, chunk] of chunks.entries()) {
+      if (i >= callsAtOnce) await published[i - callsAtOnce];
+      const fail = (error: unknown) => chunk.map(() => error instanceof Error ? error : new Error(String(error)));
+      published.push(this.#publish(chunk, options).catch(fail));
+    }
+    return (await Promise.all(published)).flat();
   }
 
   async #publish(tasks: readonly NewTask[], { signal }: Cancellable = {}): Promise<Published[]> {

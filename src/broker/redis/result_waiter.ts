@@ -4,6 +4,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { adviceFor, type RedisClient, ReplyError } from "../../redis/mod.ts";
 import type { Payload } from "../contract/payload.ts";
 import type { Keys } from "./keys.ts";
+import { ReplyChannel } from "./reply_channel.ts";
 import { isTransient } from "./resending_client.ts";
 
 /** How often the states of awaited tasks are read although no message has arrived, in milliseconds. */
@@ -29,7 +30,9 @@ interface Wait {
 }
 
 /**
- * Waits for results, which are published when they are stored. Channels belong to a server, not to a database, and any
+ * Waits for results, which are published when they are stored.
+ *
+ * The results of the tasks of this very producer arrive on its {@linkcode ReplyChannel}. For all other tasks, channels belong to a server, not to a database, and any
  * client may publish, so a message is only a reason to read the state of the task. A result that is not stored is taken
  * from the message whose digest is in the completion mark. A message can get lost, so the state is also read after each
  * subscription and resubscription, and every 10 seconds.
@@ -41,6 +44,8 @@ export class ResultWaiter {
   readonly #clock: Clock;
   readonly #text = new TextDecoder();
   readonly #waits = new Map<string, Wait>();
+  /** Receives the results of this producer's own tasks. */
+  readonly replies: ReplyChannel;
   #poll: Timer | undefined;
   /** Whether a subscription has ever been confirmed; after that, waiters wait out an outage. */
   #wasSubscribed = false;
@@ -51,12 +56,32 @@ export class ResultWaiter {
     this.#keys = keys;
     this.#binary = binary;
     this.#clock = clock;
+    const own = () => [...this.#waits.keys()].filter((taskId) => this.replies.owns(taskId));
+    this.replies = new ReplyChannel(redis, keys, {
+      clock,
+      events: {
+        hasWaiters: () => this.#waits.size > 0,
+        received: (taskId, result) => this.#received(taskId, result),
+        opened: () => {
+          this.#wasSubscribed = true;
+          for (const taskId of own()) this.#check(taskId);
+        },
+        failed: (reason) => {
+          for (const taskId of own()) this.#failed(taskId, reason);
+        },
+        closed: (reason) => {
+          for (const taskId of own()) this.#fail(taskId, reason);
+        },
+      },
+    });
   }
 
   /** Waits until a task has finished; `null` when the task is unknown, or its result is gone. */
   async wait(taskId: string, signal: AbortSignal | undefined): Promise<Payload | null> {
     signal?.throwIfAborted();
     if (this.#closed) throw this.#closed;
+    const early = this.replies.take(taskId);
+    if (early) return this.#payload(early);
     const wait = this.#waits.get(taskId) ?? this.#listen(taskId);
     const waiter = deferred<Payload | null>();
     wait.waiters.add(waiter);
@@ -76,11 +101,21 @@ export class ResultWaiter {
   /** Rejects present and future waiters. */
   close(reason: Error): void {
     this.#closed ??= reason;
+    this.replies.close();
     for (const taskId of [...this.#waits.keys()]) this.#fail(taskId, reason);
   }
 
   #listen(taskId: string): Wait {
-    const unlisten = this.#redis.listen(this.#keys.channel(taskId), {
+    const wait: Wait = { waiters: new Set(), messages: new Map(), check: "none", unlisten: () => {} };
+    this.#waits.set(taskId, wait);
+    this.#poll ??= this.#clock.timer(pollInterval, () => this.#pollAll());
+    if (!this.replies.owns(taskId)) wait.unlisten = this.#subscribe(taskId, wait);
+    else if (this.replies.open() && !this.replies.expects(taskId)) this.#check(taskId);
+    return wait;
+  }
+
+  #subscribe(taskId: string, wait: Wait): () => void {
+    return this.#redis.listen(this.#keys.channel(taskId), {
       message: (result) => {
         if (wait.messages.size === messageLimit) wait.messages.delete(wait.messages.keys().next().value!);
         wait.messages.set(digestOf(result), result);
@@ -90,15 +125,26 @@ export class ResultWaiter {
         this.#wasSubscribed = true;
         this.#check(taskId);
       },
-      failed: (reason) => {
-        if (!this.#wasSubscribed || adviceFor(reason) === "refused") this.#fail(taskId, reason);
-      },
+      failed: (reason) => this.#failed(taskId, reason),
       closed: (reason) => this.#fail(taskId, reason),
     });
-    const wait: Wait = { waiters: new Set(), messages: new Map(), check: "none", unlisten };
-    this.#waits.set(taskId, wait);
-    this.#poll ??= this.#clock.timer(pollInterval, () => this.#pollAll());
-    return wait;
+  }
+
+  /** A result has arrived on the reply channel; returns whether anything has waited for it. */
+  #received(taskId: string, result: Uint8Array | null): boolean {
+    if (!this.#waits.has(taskId)) return false;
+    if (result) this.#settle(taskId, this.#payload(result));
+    else this.#check(taskId);
+    return true;
+  }
+
+  /** There is no subscription. */
+  #failed(taskId: string, reason: Error): void {
+    if (!this.#wasSubscribed || adviceFor(reason) === "refused") this.#fail(taskId, reason);
+  }
+
+  #payload(result: Uint8Array): Payload {
+    return this.#binary ? result : this.#text.decode(result);
   }
 
   /** Reads the state of a task, once more if it is being read already. */
@@ -134,7 +180,7 @@ export class ResultWaiter {
         // A result is published after it was stored, so these were none.
         for (const message of messages) wait.messages.delete(message);
       } else if (published) {
-        this.#settle(taskId, this.#binary ? published : this.#text.decode(published));
+        this.#settle(taskId, this.#payload(published));
       } else if (mark === null) {
         this.#settle(taskId, null);
       } else {

@@ -47,6 +47,10 @@ export class Producer implements RequestQueue {
     return this.#options.queueName;
   }
 
+  get idPrefix(): string {
+    return this.#options.publishing.idPrefix;
+  }
+
   get inspector(): Inspector {
     return this.#options.inspector;
   }

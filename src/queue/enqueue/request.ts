@@ -13,6 +13,8 @@ import type { UnsentMark, UnsentRequests } from "./unsent_requests.ts";
 
 /** The queue that a request is sent to. */
 export interface RequestQueue {
+  /** Beginning of generated ids. */
+  readonly idPrefix: string;
   readonly name: string;
   readonly inspector: Inspector;
   /** The priority of tasks that name none. */
@@ -101,7 +103,7 @@ export class Request<R> implements EnqueueRequest<R> {
 
   /** The id, for purposes of which the caller learns nothing before the request is sent. */
   get taskId(): string {
-    return this.#id ??= this.#place && this.#place.index > 0 ? this.#idInPipeline(this.#place) : randomId();
+    return this.#id ??= this.#place && this.#place.index > 0 ? this.#idInPipeline(this.#place) : randomId(this.#queue.idPrefix);
   }
 
   get queueName(): string {
@@ -275,6 +277,6 @@ export class Request<R> implements EnqueueRequest<R> {
 
   /** A caller that names the first task of a pipeline can send the whole pipeline again. */
   #idInPipeline({ index }: Place): string {
-    return this.#isNamed ? checkId(`${this.#first.#id}.${index + 1}`) : randomId();
+    return this.#isNamed ? checkId(`${this.#first.#id}.${index + 1}`) : randomId(this.#queue.idPrefix);
   }
 }

@@ -142,7 +142,7 @@ local listed = redis.call('HSCAN', fanOuts, 0, 'COUNT', 100)[2]
 for n = 1, #listed, 2 do
   if left > 0 then handleDependents(listed[n], listed[n + 1]) end
 end
-listRecent()
+announceResults()
 return { released, failed, redis.call('HLEN', fanOuts), unpack(failing) }
 `);
 

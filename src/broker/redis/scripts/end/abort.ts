@@ -57,7 +57,7 @@ if removed == 0 then
   notePriorities(unpack(ARGV, 6))
 end
 storeResult(id, ttl, result, '0', mark, true)
-listRecent()
+announceResults()
 redis.pcall('PUBLISH', ${lua.wake}, 'aborted ' .. id)
 deleteInput(id)
 return 1 + listFanOut(id, '0 ' .. id)

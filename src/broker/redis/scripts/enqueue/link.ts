@@ -174,7 +174,7 @@ for _, row in ipairs(rows) do
     end
   end
 end
-listRecent()
+announceResults()
 notifyEarliest()
 return answers
 `);

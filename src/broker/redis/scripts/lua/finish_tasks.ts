@@ -183,7 +183,7 @@ local function finishTasks(first)
     redis.call('DEL', unpack(records))
     if hasTries then deleteTries(finished) end
     redis.pcall('HDEL', running, unpack(finished))
-    listRecent()
+    announceResults()
     if hasLinks then handleLinks(outputs, groups) end
   end
   return refused, listed

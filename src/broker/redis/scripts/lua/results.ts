@@ -3,6 +3,12 @@ import { lua } from "../../keys.ts";
 /** How long a completion mark is kept, in milliseconds. A result that is kept for less time is stored with one. */
 export const completionMarkTtl = 60_000;
 
+/** Length of the beginning of generated ids by which the producer of a task is found. */
+export const tagLength = 8;
+
+/** Maximum length of a result that is sent to the producer of its task; it looks longer ones up. */
+const longestReply = 4096;
+
 /** Maximum number of results in the list of the most recent ones. */
 export const recentLimit = 10_000;
 
@@ -10,6 +16,9 @@ export const recentLimit = 10_000;
 export const resultFunctions: string = `
 -- Stored results to be listed as the most recent ones, and the longest ttl among them.
 local recentIds, longestTtl = {}, 0
+
+-- Ids and results, in turn, for the producers of the tasks, by the beginning of the ids.
+local repliesByTag, hasProducers = {}, nil
 
 -- Whether a result is kept so briefly that it needs a completion mark.
 local function isBrief(ttl)
@@ -31,13 +40,41 @@ local function keepResult(id, ttl, result)
   end
   -- A hint, which may be forbidden: waiters also look by themselves.
   redis.pcall('PUBLISH', ${lua.channel("id")}, result)
+  if hasProducers == nil then hasProducers = redis.call('EXISTS', ${lua.producers}) == 1 end
+  if hasProducers then
+    local tag = string.sub(id, 1, ${tagLength})
+    local replies = repliesByTag[tag] or {}
+    repliesByTag[tag] = replies
+    replies[#replies + 1], replies[#replies + 2] = id, result
+  end
+end
+
+-- Sends the results to the producers that wait for results of their own tasks: in one message each, for each task the
+-- lengths of its id and of its result, or -1 for a long result, each with a blank behind it; then both.
+local function sendReplies()
+  local tags = {}
+  for tag in pairs(repliesByTag) do tags[#tags + 1] = tag end
+  if #tags == 0 then return end
+  local names = redis.pcall('HMGET', ${lua.producers}, unpack(tags))
+  for n, tag in ipairs(tags) do
+    local replies, parts = repliesByTag[tag], {}
+    for i = 1, names[n] and #replies or 0, 2 do
+      local id, result = replies[i], replies[i + 1]
+      if #result > ${longestReply} then
+        parts[#parts + 1] = #id .. ' -1 ' .. id
+      else
+        parts[#parts + 1] = #id .. ' ' .. #result .. ' ' .. id .. result
+      end
+    end
+    if #parts > 0 then redis.pcall('PUBLISH', ${lua.replies("names[n]")}, table.concat(parts)) end
+  end
 end
 
 local function markEnded(id, ttl, result, success, cause)
   redis.call('SET', ${lua.ended("id")}, completionMark(success, ttl, result, cause), 'PX', ${completionMarkTtl})
 end
 
--- Notes that results were stored, for listRecent.
+-- Notes that results were stored, for announceResults.
 local function noteRecent(ids, ttl)
   if ttl == '0' then return end
   for _, id in ipairs(ids) do recentIds[#recentIds + 1] = id end
@@ -57,8 +94,10 @@ local function isStored(id, ttl, result, success, cause)
     redis.pcall('GET', ${lua.ended("id")}) == completionMark(success, ttl, result, cause)
 end
 
--- Adds the stored results to the list of the most recent ones, which expires together with its longest-lived result.
-local function listRecent()
+-- Must be called after the last result was stored. Sends the results to their producers, and adds them to the list of the
+-- most recent ones, which expires together with its longest-lived result.
+local function announceResults()
+  sendReplies()
   if #recentIds == 0 then return end
   local recent = ${lua.recent}
   local remaining = redis.call('PTTL', recent)

@@ -1,0 +1,193 @@
+import { randomId } from "../../base/id.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
+import type { Listener, RedisClient } from "../../redis/mod.ts";
+import type { Keys } from "./keys.ts";
+import { tagLength } from "./scripts/lua/results.ts";
+
+/** How long producers stay registered without a sign of life, in milliseconds; they renew it three times as often. */
+const registrationTtl = 60_000;
+/** After how many milliseconds without a waiter a producer receives no more results. */
+const idleTime = 10_000;
+/** How often that is looked at, in milliseconds. */
+const watchInterval = 5000;
+/** How long a result is kept that has arrived before anything waits for it, in milliseconds, and how many of these. */
+const earlyReplies = { time: 1000, limit: 1000 };
+/** How many tasks are remembered whose result will arrive. */
+const expectedLimit = 10_000;
+/** Length of a generated id. */
+const idLength = 32;
+const blank = 0x20;
+const decoder = new TextDecoder();
+
+/** A result that has arrived; `null` in place of a long one. */
+type Reply = Uint8Array | null;
+
+/** Events of a {@linkcode ReplyChannel}. */
+export interface ReplyChannelEvents extends Required<Pick<Listener, "failed" | "closed">> {
+  /** Whether anything waits for results. */
+  hasWaiters(): boolean;
+  /** Returns whether anything has waited for the result. */
+  received(taskId: string, result: Reply): boolean;
+  /** Results arrive from now on; those of tasks that have finished before do not. */
+  opened(): void;
+}
+
+/**
+ * The channel on which a producer receives the results of its own tasks, so that it needs neither a subscription nor a
+ * look for each task. The ids of its tasks begin with a tag, and while the producer waits for results, the tag is
+ * registered together with the name of the channel.
+ *
+ * The name of the channel consists of random digits that no id shows, so a result that arrives on it is trusted. The
+ * channel is `closed`, `opening` until it is subscribed to and registered, and then `open`.
+ */
+export class ReplyChannel {
+  /** Beginning of the ids of this producer's tasks. */
+  readonly tag: string = randomId().slice(0, tagLength);
+  readonly #redis: RedisClient;
+  readonly #keys: Keys;
+  readonly #clock: Clock;
+  readonly #events: ReplyChannelEvents;
+  readonly #name = randomId().slice(0, 16);
+  #state: "closed" | "opening" | "open" = "closed";
+  /** Stops listening; `undefined` while the channel is closed. */
+  #unlisten: (() => void) | undefined;
+  #timer: Timer | undefined;
+  /** When the last waiter was there, by the monotonic clock. */
+  #waitTime = 0;
+  /** When the registration was renewed, by the same clock. */
+  #renewTime = 0;
+  /** Tasks that were sent while the channel was open, and whose result has not arrived. */
+  readonly #expected = new Set<string>();
+  readonly #early = new Map<string, { readonly result: Reply; readonly time: number }>();
+
+  constructor(redis: RedisClient, keys: Keys, { clock, events }: { clock: Clock; events: ReplyChannelEvents }) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#clock = clock;
+    this.#events = events;
+  }
+
+  /** Whether an id is one of this producer's. */
+  owns(taskId: string): boolean {
+    return taskId.length === idLength && taskId.startsWith(this.tag);
+  }
+
+  /** Notes tasks that are about to be sent. */
+  expect(tasks: readonly { readonly id: string }[]): void {
+    if (this.#state !== "open") return;
+    for (const { id: taskId } of tasks) {
+      if (!this.owns(taskId)) continue;
+      if (this.#expected.size === expectedLimit) this.#expected.delete(this.#expected.values().next().value!);
+      this.#expected.add(taskId);
+    }
+  }
+
+  /** Notes that the result of a task may not arrive after all. */
+  forget(taskId: string): void {
+    this.#expected.delete(taskId);
+  }
+
+  /** Whether the result of a task will arrive, unless the connection is lost. */
+  expects(taskId: string): boolean {
+    return this.#expected.has(taskId);
+  }
+
+  /** Takes a result that has arrived already; `undefined` if there is none. */
+  take(taskId: string): Uint8Array | undefined {
+    const early = this.#early.get(taskId);
+    if (!early) return undefined;
+    this.#early.delete(taskId);
+    const isRecent = this.#clock.monotonic() < early.time + earlyReplies.time;
+    return isRecent && early.result !== null ? early.result : undefined;
+  }
+
+  /** Opens the channel, or keeps it open: something waits for a result. Returns whether it is open already. */
+  open(): boolean {
+    this.#waitTime = this.#clock.monotonic();
+    if (this.#state !== "closed") return this.#state === "open";
+    this.#state = "opening";
+    this.#unlisten = this.#redis.listen(this.#keys.replies(this.#name), {
+      message: (message) => this.#receive(message),
+      subscribed: () => void this.#register(),
+      failed: (reason) => this.#events.failed(reason),
+      closed: (reason) => this.#events.closed(reason),
+      isPatient: () => !this.#events.hasWaiters(),
+    });
+    return false;
+  }
+
+  /** Closes the channel. */
+  close(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#unlisten?.();
+    this.#unlisten = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#expected.clear();
+    this.#early.clear();
+    // Where this fails, the registration expires.
+    this.#redis.command(["HDEL", this.#keys.producers, this.tag]).catch(() => {});
+  }
+
+  /** After each new subscription, results may have been missed. */
+  async #register(): Promise<void> {
+    this.#state = "opening";
+    this.#expected.clear();
+    const isRegistered = await this.#renew();
+    if (this.#unlisten === undefined) return;
+    if (isRegistered) this.#state = "open";
+    this.#events.opened();
+    this.#timer ??= this.#clock.timer(watchInterval, () => this.#watch(), { ref: false });
+  }
+
+  /** Renews the registration; returns whether that was possible. */
+  async #renew(): Promise<boolean> {
+    const { producers } = this.#keys;
+    try {
+      await Promise.all([
+        this.#redis.command(["HSET", producers, this.tag, this.#name]),
+        this.#redis.command(["PEXPIRE", producers, registrationTtl]),
+      ]);
+      this.#renewTime = this.#clock.monotonic();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #watch(): void {
+    const time = this.#clock.monotonic();
+    this.#timer = undefined;
+    if (this.#events.hasWaiters()) this.#waitTime = time;
+    if (time >= this.#waitTime + idleTime) return this.close();
+    this.#timer = this.#clock.timer(watchInterval, () => this.#watch(), { ref: false });
+    if (this.#state === "opening") void this.#register();
+    else if (time >= this.#renewTime + registrationTtl / 3) void this.#renew();
+  }
+
+  #receive(message: Uint8Array): void {
+    for (const [taskId, result] of repliesIn(message)) {
+      this.#expected.delete(taskId);
+      if (this.#events.received(taskId, result)) continue;
+      if (this.#early.size === earlyReplies.limit) this.#early.delete(this.#early.keys().next().value!);
+      this.#early.set(taskId, { result, time: this.#clock.monotonic() });
+    }
+  }
+}
+
+/** Reads the replies in a message, see `sendReplies`. */
+function* repliesIn(message: Uint8Array): Generator<[taskId: string, result: Reply]> {
+  let place = 0;
+  const number = () => {
+    const end = message.indexOf(blank, place);
+    const value = Number(decoder.decode(message.subarray(place, end)));
+    place = end + 1;
+    return value;
+  };
+  while (place < message.length) {
+    const [idSize, size] = [number(), number()];
+    const taskId = decoder.decode(message.subarray(place, place += idSize));
+    yield [taskId, size < 0 ? null : message.subarray(place, place += size)];
+  }
+}
