@@ -2,7 +2,7 @@ import { randomId } from "../../base/id.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Listener, RedisClient } from "../../redis/mod.ts";
 import type { Keys } from "./keys.ts";
-import { tagLength } from "./scripts/lua/results.ts";
+import { earlyReplyTime, tagLength } from "./scripts/lua/results.ts";
 
 /** How long producers stay registered without a sign of life, in milliseconds; they renew it three times as often. */
 const registrationTtl = 60_000;
@@ -10,8 +10,8 @@ const registrationTtl = 60_000;
 const idleTime = 10_000;
 /** How often that is looked at, in milliseconds. */
 const watchInterval = 5000;
-/** How long a result is kept that has arrived before anything waits for it, in milliseconds, and how many of these. */
-const earlyReplies = { time: 1000, limit: 1000 };
+/** How many results are kept that have arrived before anything waits for them. */
+const earlyLimit = 1000;
 /** How many tasks are remembered whose result will arrive. */
 const expectedLimit = 10_000;
 /** Length of a generated id. */
@@ -97,7 +97,7 @@ export class ReplyChannel {
     const early = this.#early.get(taskId);
     if (!early) return undefined;
     this.#early.delete(taskId);
-    const isRecent = this.#clock.monotonic() < early.time + earlyReplies.time;
+    const isRecent = this.#clock.monotonic() < early.time + earlyReplyTime;
     return isRecent && early.result !== null ? early.result : undefined;
   }
 
@@ -167,17 +167,17 @@ export class ReplyChannel {
   }
 
   #receive(message: Uint8Array): void {
-    for (const [taskId, result] of repliesIn(message)) {
+    for (const { taskId, result, isKept } of repliesIn(message)) {
       this.#expected.delete(taskId);
-      if (this.#events.received(taskId, result)) continue;
-      if (this.#early.size === earlyReplies.limit) this.#early.delete(this.#early.keys().next().value!);
+      if (this.#events.received(taskId, result) || !isKept) continue;
+      if (this.#early.size === earlyLimit) this.#early.delete(this.#early.keys().next().value!);
       this.#early.set(taskId, { result, time: this.#clock.monotonic() });
     }
   }
 }
 
 /** Reads the replies in a message, see `sendReplies`. */
-function* repliesIn(message: Uint8Array): Generator<[taskId: string, result: Reply]> {
+function* repliesIn(message: Uint8Array): Generator<{ taskId: string; result: Reply; isKept: boolean }> {
   let place = 0;
   const number = () => {
     const end = message.indexOf(blank, place);
@@ -186,8 +186,8 @@ function* repliesIn(message: Uint8Array): Generator<[taskId: string, result: Rep
     return value;
   };
   while (place < message.length) {
-    const [idSize, size] = [number(), number()];
+    const [idSize, size, isKept] = [number(), number(), number() === 1];
     const taskId = decoder.decode(message.subarray(place, place += idSize));
-    yield [taskId, size < 0 ? null : message.subarray(place, place += size)];
+    yield { taskId, result: size < 0 ? null : message.subarray(place, place += size), isKept };
   }
 }

@@ -16,7 +16,7 @@ const hour = 3_600_000;
 const ttl = 60_000;
 
 /** What is tested: all but opening a consumer, which sends nothing, and closing. */
-type Method = Exclude<keyof Broker, "unref" | "redis" | "consumer" | "close" | typeof Symbol.asyncDispose>;
+type Method = Exclude<keyof Broker, "unref" | "redis" | "idPrefix" | "consumer" | "close" | typeof Symbol.asyncDispose>;
 
 /** Calls a method, and returns what shows that it has succeeded: a broker without a proxy looks at what is stored. */
 type Call = (broker: Broker, observer: Broker) => Promise<unknown>;

@@ -6,6 +6,9 @@ export const completionMarkTtl = 60_000;
 /** Length of the beginning of generated ids by which the producer of a task is found. */
 export const tagLength = 8;
 
+/** How long a producer keeps a result that has arrived before anything waits for it, in milliseconds. */
+export const earlyReplyTime = 1000;
+
 /** Maximum length of a result that is sent to the producer of its task; it looks longer ones up. */
 const longestReply = 4096;
 
@@ -17,7 +20,7 @@ export const resultFunctions: string = `
 -- Stored results to be listed as the most recent ones, and the longest ttl among them.
 local recentIds, longestTtl = {}, 0
 
--- Ids and results, in turn, for the producers of the tasks, by the beginning of the ids.
+-- Ids, results and whether these are kept, in turn, for the producers of the tasks, by the beginning of the ids.
 local repliesByTag, hasProducers = {}, nil
 
 -- Whether a result is kept so briefly that it needs a completion mark.
@@ -45,12 +48,14 @@ local function keepResult(id, ttl, result)
     local tag = string.sub(id, 1, ${tagLength})
     local replies = repliesByTag[tag] or {}
     repliesByTag[tag] = replies
-    replies[#replies + 1], replies[#replies + 2] = id, result
+    local n, isKept = #replies, ttl == '' or tonumber(ttl) >= ${earlyReplyTime}
+    replies[n + 1], replies[n + 2], replies[n + 3] = id, result, isKept and '1 ' or '0 '
   end
 end
 
--- Sends the results to the producers that wait for results of their own tasks: in one message each, for each task the
--- lengths of its id and of its result, or -1 for a long result, each with a blank behind it; then both.
+-- Sends the results to the producers that wait for results of their own tasks, in one message each. It has for each task
+-- the lengths of its id and of its result, or -1 for a long result, and 1 if the result is kept for a while, else 0, each
+-- with a blank behind it; then id and result.
 local function sendReplies()
   local tags = {}
   for tag in pairs(repliesByTag) do tags[#tags + 1] = tag end
@@ -58,12 +63,12 @@ local function sendReplies()
   local names = redis.pcall('HMGET', ${lua.producers}, unpack(tags))
   for n, tag in ipairs(tags) do
     local replies, parts = repliesByTag[tag], {}
-    for i = 1, names[n] and #replies or 0, 2 do
+    for i = 1, names[n] and #replies or 0, 3 do
       local id, result = replies[i], replies[i + 1]
       if #result > ${longestReply} then
-        parts[#parts + 1] = #id .. ' -1 ' .. id
+        parts[#parts + 1] = #id .. ' -1 ' .. replies[i + 2] .. id
       else
-        parts[#parts + 1] = #id .. ' ' .. #result .. ' ' .. id .. result
+        parts[#parts + 1] = #id .. ' ' .. #result .. ' ' .. replies[i + 2] .. id .. result
       end
     end
     if #parts > 0 then redis.pcall('PUBLISH', ${lua.replies("names[n]")}, table.concat(parts)) end
