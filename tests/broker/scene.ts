@@ -68,7 +68,7 @@ export class Scene {
           dead: [],
           cursors: takeover ? fromBeginning(["normal"]) : new Map<string, string>(),
         };
-        return (await read(redis, keys, consumer(name), ids.length, options)).deliveries;
+        return (await read(redis, keys, consumer(name), Math.max(ids.length, 100), options)).deliveries;
       },
     };
   }

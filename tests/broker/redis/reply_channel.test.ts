@@ -1,0 +1,225 @@
+/** A producer receives the results of its own tasks on one channel, and looks up only what it may have missed. */
+import { describe, it } from "node:test";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { systemClock } from "../../../src/base/clock.ts";
+import { randomId } from "../../../src/base/id.ts";
+import type { Keys } from "../../../src/broker/redis/keys.ts";
+import { RedisBroker } from "../../../src/broker/redis/redis_broker.ts";
+import { finish } from "../../../src/broker/redis/scripts/end/finish.ts";
+import { type CommandArguments, createClient, type RedisClient } from "../../../src/redis/mod.ts";
+import { eventually } from "../../support/poll.ts";
+import { settled } from "../../support/promises.ts";
+import { startProxy } from "../../support/tcp_proxy.ts";
+import { Scene } from "../scene.ts";
+
+const scene = new Scene();
+const ttl = 60_000;
+
+/** A producer with a client of its own, and the names of the commands that it has sent. */
+async function withProducer(
+  use: (all: {
+    producer: RedisBroker;
+    keys: Keys;
+    commands: string[];
+    /** Stores a task, and returns its id. */
+    publish: () => Promise<string>;
+    /** Finishes the tasks that are queued. */
+    finishAll: (options?: { ttl?: number; result?: string }) => Promise<void>;
+  }) => Promise<void>,
+  { url = scene.server.url, binary = false }: { url?: string; binary?: boolean } = {},
+): Promise<void> {
+  const { keys, lease } = await scene.rig([]);
+  await using redis = createClient(url);
+  const commands: string[] = [];
+  const producer = brokerOn(recording(redis, commands), keys, binary);
+  await use({
+    producer,
+    keys,
+    commands,
+    publish: async () => {
+      const id = randomId(producer.idPrefix);
+      await producer.publish([{ id, data: "data", priority: "normal" }]);
+      return id;
+    },
+    finishAll: async (options) => {
+      const deliveries = await lease("worker");
+      const all = deliveries.map((delivery) => ({ delivery, success: true, result: `of ${delivery.taskId}`, ttl }));
+      await finish(scene.redis, keys, "worker", all.map((completion) => ({ ...completion, ...options })));
+    },
+  });
+  await producer.close();
+}
+
+function brokerOn(redis: RedisClient, { prefix }: Keys, binary: boolean): RedisBroker {
+  const reader = { hasSucceeded: () => true, failDependent: () => ({ result: "failed", ttl }) };
+  const options = { priorities: ["normal"], binary, reader, clock: systemClock };
+  return new RedisBroker({ ...options, redis, ownsRedis: false, queueName: prefix.slice("streaq:".length) });
+}
+
+function recording(redis: RedisClient, commands: string[]): RedisClient {
+  return new Proxy(redis, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]) => {
+        if (name === "command") commands.push(String((args[0] as CommandArguments)[0]));
+        if (name === "listen") commands.push("listen");
+        return value.apply(target, args);
+      };
+    },
+  });
+}
+
+/** Waits until the results of tasks that are sent from now on arrive by themselves. */
+async function opened(keys: Keys): Promise<void> {
+  await eventually(async () => await scene.redis.command<number>(["HLEN", keys.producers]) === 1);
+}
+
+describe("a producer", () => {
+  it("sends nothing but the task itself once its reply channel is open", async () => {
+    await withProducer(async ({ producer, keys, commands, publish, finishAll }) => {
+      const first = producer.result(await publish());
+      await opened(keys);
+      await finishAll();
+      await first;
+      commands.length = 0;
+      for (let i = 0; i < 5; i++) {
+        const id = await publish();
+        const result = producer.result(id);
+        await finishAll();
+        assertEquals(await result, `of ${id}`);
+      }
+      assertEquals(commands, ["EVALSHA", "EVALSHA", "EVALSHA", "EVALSHA", "EVALSHA"]);
+    });
+  });
+
+  it("receives results as bytes where records are bytes", async () => {
+    await withProducer(async ({ producer, keys, publish, finishAll }) => {
+      const first = producer.result(await publish());
+      await opened(keys);
+      await finishAll({ result: "first é" });
+      assertEquals(await first, new TextEncoder().encode("first é"));
+      const second = producer.result(await publish());
+      await finishAll({ result: "second é" });
+      assertEquals(await second, new TextEncoder().encode("second é"));
+    }, { binary: true });
+  });
+
+  it("finds results that have arrived before it waits for them, except those that are not kept", async () => {
+    await withProducer(async ({ producer, keys, commands, publish, finishAll }) => {
+      const first = producer.result(await publish());
+      await opened(keys);
+      await finishAll();
+      await first;
+      const gone = await publish();
+      await finishAll({ ttl: 0 });
+      const kept = await publish();
+      await finishAll();
+      const last = producer.result(await publish());
+      await finishAll();
+      // Messages arrive in order.
+      await last;
+      commands.length = 0;
+      assertEquals(await producer.result(kept), `of ${kept}`);
+      assertEquals(commands, []);
+      assertEquals(await producer.result(gone), null);
+    });
+  });
+
+  it("receives results that are not kept, if it waits for them", async () => {
+    await withProducer(async ({ producer, keys, publish, finishAll }) => {
+      const results = [producer.result(await publish())];
+      await opened(keys);
+      results.push(producer.result(await publish()));
+      await finishAll({ ttl: 0, result: "once" });
+      assertEquals(await Promise.all(results), ["once", "once"]);
+    });
+  });
+
+  it("looks up long results", async () => {
+    await withProducer(async ({ producer, keys, publish, finishAll }) => {
+      const first = producer.result(await publish());
+      await opened(keys);
+      await finishAll();
+      await first;
+      const id = await publish();
+      const result = producer.result(id);
+      await finishAll({ result: "é".repeat(5000) });
+      assertEquals(await result, "é".repeat(5000));
+    });
+  });
+
+  it("receives many results in one message, also those of tasks that it has sent before it was ready", async () => {
+    await withProducer(async ({ producer, keys, publish, finishAll }) => {
+      const ids = await Promise.all(Array.from({ length: 50 }, publish));
+      const results = ids.map((id) => producer.result(id));
+      await opened(keys);
+      await finishAll();
+      const late = await Promise.all(results.map((result) => settled(result, 20_000)));
+      assertEquals(new Set(late), new Set(["resolved"]));
+      assertEquals(await Promise.all(results), ids.map((id) => `of ${id}`));
+    });
+  });
+
+  it("does not take a message that was published by hand for a result on any channel whose name shows", async () => {
+    await withProducer(async ({ producer, keys, publish, finishAll }) => {
+      const id = await publish();
+      const result = producer.result(id);
+      await opened(keys);
+      const name = await scene.redis.command<string>(["HGET", keys.producers, producer.idPrefix]);
+      assertMatch(name, /^[0-9a-f]{16}$/);
+      assert(!id.includes(name), "an id does not show the name of the channel");
+      for (const channel of [keys.channel(id), keys.replies(producer.idPrefix), keys.replies(id)]) {
+        await scene.redis.command(["PUBLISH", channel, `32 5 1 ${id}wrong`]);
+      }
+      assertEquals(await settled(result, 100), "pending");
+      await finishAll();
+      assertEquals(await result, `of ${id}`);
+    });
+  });
+
+  it("misses no result while its connection is lost", async () => {
+    await using proxy = await startProxy(scene.server.port);
+    await withProducer(async ({ producer, keys, publish, finishAll }) => {
+      const first = producer.result(await publish());
+      await opened(keys);
+      await finishAll();
+      await first;
+      const id = await publish();
+      const result = producer.result(id);
+      proxy.refuse();
+      proxy.cut();
+      await finishAll();
+      assertEquals(await settled(result, 100), "pending");
+      await proxy.accept();
+      assertEquals(await result, `of ${id}`);
+    }, { url: `redis://127.0.0.1:${proxy.port}` });
+  });
+
+  it("registers again after its registration was lost", async () => {
+    await withProducer(async ({ producer, keys, publish, finishAll }) => {
+      const first = producer.result(await publish());
+      await opened(keys);
+      await finishAll();
+      await first;
+      await scene.redis.command(["DEL", keys.producers]);
+      const id = await publish();
+      const result = producer.result(id);
+      await finishAll();
+      // Every ten seconds it looks up what it waits for.
+      assertEquals(await result, `of ${id}`);
+    });
+  });
+
+  it("deletes its registration when it is closed, and lets it expire when it dies", async () => {
+    await withProducer(async ({ producer, keys, publish, finishAll }) => {
+      const first = producer.result(await publish());
+      await opened(keys);
+      assert(await scene.redis.command<number>(["PTTL", keys.producers]) > 0);
+      await finishAll();
+      await first;
+      await producer.close();
+      await eventually(async () => await scene.redis.command<number>(["EXISTS", keys.producers]) === 0);
+    });
+  });
+});
