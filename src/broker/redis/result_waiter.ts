@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { onAbort } from "../../base/abort.ts";
 import { type Deferred, deferred } from "../../base/async.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { adviceFor, type RedisClient, ReplyError } from "../../redis/mod.ts";
@@ -85,16 +86,16 @@ export class ResultWaiter {
     const wait = this.#waits.get(taskId) ?? this.#listen(taskId);
     const waiter = deferred<Payload | null>();
     wait.waiters.add(waiter);
-    const abort = () => {
+    if (!signal) return await waiter.promise;
+    const forget = onAbort(signal, () => {
       wait.waiters.delete(waiter);
       if (wait.waiters.size === 0) this.#remove(taskId);
-      waiter.reject(signal!.reason);
-    };
-    signal?.addEventListener("abort", abort, { once: true });
+      waiter.reject(signal.reason);
+    });
     try {
       return await waiter.promise;
     } finally {
-      signal?.removeEventListener("abort", abort);
+      forget();
     }
   }
 

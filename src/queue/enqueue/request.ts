@@ -103,7 +103,9 @@ export class Request<R> implements EnqueueRequest<R> {
 
   /** The id, for purposes of which the caller learns nothing before the request is sent. */
   get taskId(): string {
-    return this.#id ??= this.#place && this.#place.index > 0 ? this.#idInPipeline(this.#place) : randomId(this.#queue.idPrefix);
+    return this.#id ??= this.#place && this.#place.index > 0
+      ? this.#idInPipeline(this.#place)
+      : randomId(this.#queue.idPrefix);
   }
 
   get queueName(): string {

@@ -1,3 +1,4 @@
+import { onAbort } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
 import { millisecondsOrNull } from "../../base/duration.ts";
 import { StreaqCancelled, StreaqError, TimeoutError } from "../../base/errors.ts";
@@ -57,24 +58,28 @@ export class Inspector {
   async result(id: string, options: ResultOptions = {}): Promise<TaskResult<unknown>> {
     checkOptionNames(options, resultNames);
     const { timeout = null, signal } = options;
-    const { broker, codec, clock } = this.#options;
+    const { broker, codec } = this.#options;
     const ms = millisecondsOrNull(timeout, "timeout");
+    // Most callers wait without a limit, and are spared a controller and its events.
+    const data = ms === null
+      ? await broker.result(checkId(id), { signal })
+      : await this.#resultWithin(ms, checkId(id), signal);
+    if (data !== null) return codec.decodeResult(id, data);
+    throw new StreaqError(`Cannot read the result of task ${id}: the task is unknown, or its result is gone`);
+  }
+
+  async #resultWithin(ms: number, id: string, signal: AbortSignal | undefined): Promise<Payload | null> {
+    const { broker, clock } = this.#options;
     const waiting = new AbortController();
-    const abort = () => waiting.abort(signal!.reason);
-    const timer = ms === null ? undefined : clock.timer(ms, () => {
+    const timer = clock.timer(ms, () => {
       waiting.abort(new TimeoutError(`Task ${id} did not finish within ${ms} ms`));
     });
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort, { once: true });
+    const forget = signal && onAbort(signal, () => waiting.abort(signal.reason));
     try {
-      const data = await broker.result(checkId(id), { signal: waiting.signal });
-      if (data === null) {
-        throw new StreaqError(`Cannot read the result of task ${id}: the task is unknown, or its result is gone`);
-      }
-      return codec.decodeResult(id, data);
+      return await broker.result(id, { signal: waiting.signal });
     } finally {
-      timer?.cancel();
-      signal?.removeEventListener("abort", abort);
+      timer.cancel();
+      forget?.();
     }
   }
 
