@@ -2,6 +2,7 @@
  * Compares the scripts with a model, over random interleavings of three workers. The workers send scripts twice, act on
  * lost leases, crash and leave, so races for a lease show without any timing.
  */
+import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
 import { createClient, type RedisClient } from "../../src/redis/mod.ts";
@@ -35,7 +36,7 @@ describe("the scripts", () => {
         }
         await rig.drain();
       }),
-      { numRuns: 60 },
+      { numRuns: Number(process.env["STREAQ_RUNS"] ?? 60) },
     );
   });
 });

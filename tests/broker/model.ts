@@ -17,10 +17,11 @@ import { release } from "../../src/broker/redis/scripts/lease/release.ts";
 import { renew } from "../../src/broker/redis/scripts/lease/renew.ts";
 import { retry } from "../../src/broker/redis/scripts/end/retry.ts";
 import { start } from "../../src/broker/redis/scripts/lease/start.ts";
+import { turn } from "../../src/broker/redis/scripts/lease/turn.ts";
 import { otherConsumers } from "./scene.ts";
 import type { RedisClient } from "../../src/redis/mod.ts";
 
-import type { Step } from "./steps.ts";
+import type { Step, TurnRow } from "./steps.ts";
 
 const priorities = ["low", "high"];
 
@@ -100,6 +101,12 @@ export class Rig {
         return await this.#read(this.#workers[step.worker]!, step.count, step.takeover);
       case "wait":
         return await this.#wait(this.#workers[step.worker]!, step.count, step.start);
+      case "turn": {
+        const worker = this.#workers[step.worker]!;
+        const completions = this.#completionsOf(worker, step.rows);
+        for (let time = 0; time < (step.twice ? 2 : 1); time++) await this.#turn(worker, completions, step.count);
+        return;
+      }
       case "renew":
         return await this.#renew(this.#workers[step.worker]!);
       case "crash":
@@ -164,7 +171,11 @@ export class Rig {
     await this.check();
     const stored = [...this.#tasks.keys()].flatMap((id) => [this.#keys.data(id), this.#keys.tries(id)]);
     if (stored.length > 0) assertEquals(await this.#redis.command(["EXISTS", ...stored]), 0);
-    assertEquals(await this.#redis.command(["EXISTS", this.#keys.running, this.#keys.dropped]), 0);
+    const { running, dropped, tried, inputs } = this.#keys;
+    assertEquals(
+      await this.#redis.command(["EXISTS", running, dropped, tried, inputs, this.#keys.output("nobody")]),
+      0,
+    );
   }
 
   async #publish(ids: readonly string[], priority: string): Promise<void> {
@@ -280,15 +291,55 @@ export class Rig {
   }
 
   async #finish(worker: ModelWorker, delivery: Delivery, success: boolean): Promise<void> {
-    const result = `${success} by ${worker.name}`;
-    const completion: Completion = { delivery, success, result, ttl: 60_000 };
-    const { ends: [counts] } = await finish(this.#redis, this.#keys, worker.name, [completion]);
+    const completion: Completion = { delivery, success, result: `${success} by ${worker.name}`, ttl: 60_000 };
+    const { ends } = await finish(this.#redis, this.#keys, worker.name, [completion]);
+    assertEquals(ends, [this.#complete(worker, completion)]);
+  }
+
+  /** Whether a completion is expected to count. */
+  #complete(worker: ModelWorker, { delivery, success, result }: Completion): boolean {
     const task = this.#tasks.get(delivery.taskId)!;
-    if (task.result !== null) return assertEquals(counts, task.result === result);
+    if (task.result !== null) return task.result === result;
     const isPending = task.place === "pending" && task.entryId === delivery.entryId;
-    const expected = success ? isPending : this.#holds(worker, delivery);
-    assertEquals(counts, expected);
-    if (expected) Object.assign(task, { place: "gone", holder: null, run: null, result });
+    const counts = success ? isPending : this.#holds(worker, delivery);
+    if (counts) Object.assign(task, { place: "gone", holder: null, run: null, result });
+    return counts;
+  }
+
+  /** Completions of different entries, as a worker holds none twice. */
+  #completionsOf({ name, leased }: ModelWorker, rows: readonly TurnRow[]): Completion[] {
+    const completions = new Map<string, Completion>();
+    if (leased.length === 0) return [];
+    for (const { which, success, hasOutput, ttl } of rows) {
+      const delivery = leased[which % leased.length]!;
+      const output = hasOutput ? { next: "nobody", input: "output" } : undefined;
+      const result = `${success} by ${name}`;
+      completions.set(`${delivery.priority} ${delivery.entryId}`, { delivery, success, result, ttl, output });
+    }
+    return [...completions.values()];
+  }
+
+  async #turn(worker: ModelWorker, completions: readonly Completion[], count: number): Promise<void> {
+    const options = { name: worker.name, priorities, idleTimeout: 0, binary: false };
+    const { ends, listed, deliveries, starts, broken } = await turn(
+      this.#redis,
+      this.#keys,
+      options,
+      completions,
+      count,
+    );
+    assertEquals(ends, completions.map((completion) => this.#complete(worker, completion)));
+    assertEquals([listed, broken], [0, []]);
+    const waiting = [...this.#tasks.values()].filter(({ place }) => place === "stream").map(({ priority }) => priority);
+    // In alphabetical order, the high ones come first.
+    assertEquals(deliveries.map(({ priority }) => priority), waiting.sort().slice(0, count));
+    for (const delivery of deliveries) {
+      const task = this.#tasks.get(delivery.taskId)!;
+      assertEquals([task.place, delivery.deliveries], ["stream", 1], delivery.taskId);
+      Object.assign(task, { place: "pending", holder: worker.name, deliveries: 1, entryId: delivery.entryId });
+      worker.leased.push(delivery);
+    }
+    assertEquals(starts.map(untimed), deliveries.map((delivery) => this.#begin(worker, delivery)));
   }
 
   async #retry(worker: ModelWorker, delivery: Delivery, again: boolean): Promise<void> {

@@ -19,9 +19,25 @@ export type Step =
     readonly twice: boolean;
   }
   | { readonly do: "wait"; readonly worker: number; readonly count: number; readonly start: number }
+  | {
+    readonly do: "turn";
+    readonly worker: number;
+    readonly rows: readonly TurnRow[];
+    readonly count: number;
+    readonly twice: boolean;
+  }
   | { readonly do: "renew" | "crash" | "leave"; readonly worker: number }
   | { readonly do: "abort"; readonly id: number; readonly twice: boolean }
   | { readonly do: "promote" };
+
+/** A delivery that a turn finishes. */
+export interface TurnRow {
+  readonly which: number;
+  readonly success: boolean;
+  /** Whether another task is to get its output, which none waits for. */
+  readonly hasOutput: boolean;
+  readonly ttl: number | null;
+}
 
 const worker = fc.nat(2);
 const which = fc.nat(5);
@@ -58,6 +74,25 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
       worker,
       count: fc.integer({ min: 1, max: 3 }),
       start: fc.nat(3),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("turn" as const),
+      worker,
+      // More successes than failures: rows of one kind go to Redis as a group.
+      rows: fc.array(
+        fc.record({
+          which: fc.nat(7),
+          success: fc.constantFrom(true, true, false),
+          hasOutput: fc.boolean(),
+          ttl: fc.constantFrom(60_000, 60_000, null),
+        }),
+        { maxLength: 6 },
+      ),
+      count: fc.nat(4),
+      twice,
     }),
   },
   fc.record({ do: fc.constantFrom("renew" as const, "crash" as const, "leave" as const), worker }),

@@ -1,9 +1,10 @@
 import type { Broker } from "../../../src/broker/contract/broker.ts";
+import type { Completion } from "../../../src/broker/contract/completing.ts";
 import type { Consumer } from "../../../src/broker/contract/consumer.ts";
 import type { Delivery, Start } from "../../../src/broker/contract/delivery.ts";
 import type { NewSchedule, Occurrence } from "../../../src/broker/contract/schedule.ts";
 import type { NewTask } from "../../../src/broker/contract/task.ts";
-import type { Kind, Step } from "./steps.ts";
+import type { End, Kind, Step } from "./steps.ts";
 
 const priorities = ["low", "high"];
 /** So short that the leases of other workers have expired at the next takeover. */
@@ -117,6 +118,8 @@ export class BrokerDriver {
         const { lost, aborted } = await consumer.membership.renew(inFlight, status);
         return [lost, aborted].map((all) => all.map(({ taskId, deliveries }) => `${taskId} ${deliveries}`).sort());
       }
+      case "turn":
+        return await this.#turn(step, worker);
       case "crash":
         this.#workers[step.worker] = await this.#newWorker();
         return;
@@ -141,15 +144,39 @@ export class BrokerDriver {
         return await consumer.completing.release([delivery]);
       case "retry":
         return await consumer.completing.retry([{ delivery, tries: delivery.deliveries, until: 0 }]);
-      case "finish": {
-        const result = `${step.success ? "ok" : "no"} ${taskId} ${step.worker} ${delivery.deliveries}`;
-        const output = { next: taskId.replace(/\d$/, (n) => String(Number(n) + 1)), input: `from ${taskId}` };
-        // Only an equal completion counts as one that is sent again.
-        const ttl = this.#ttls.has(delivery) ? this.#ttls.get(delivery)! : step.ttl;
-        this.#ttls.set(delivery, ttl);
-        return await consumer.completing.finish([{ delivery, success: step.success, result, ttl, output }]);
-      }
+      case "finish":
+        return await consumer.completing.finish([this.#completionOf(delivery, step)]);
     }
+  }
+
+  async #turn({ ends, count, twice, ...step }: Extract<Step, { do: "turn" }>, worker: DrivenWorker): Promise<unknown> {
+    const { consumer: { turning }, deliveries: leased } = worker;
+    const chosen = new Map<string, Completion>();
+    for (const end of leased.length > 0 ? ends : []) {
+      const delivery = leased[end.delivery % leased.length]!;
+      // A worker has no entry twice.
+      chosen.set(`${delivery.priority} ${delivery.entryId}`, this.#completionOf(delivery, { ...end, ...step }));
+    }
+    const completions = [...chosen.values()];
+    const answers = [];
+    for (let time = 0; time < (twice ? 2 : 1); time++) {
+      const { ends, deliveries, starts, broken } = await turning.turn(completions, count);
+      answers.push([ends, this.#keep(worker, deliveries), starts.map(withoutTime), broken]);
+    }
+    return answers;
+  }
+
+  #completionOf(
+    delivery: Delivery,
+    { worker, success, ttl: wanted }: Omit<End, "delivery"> & { worker: number },
+  ): Completion {
+    const { taskId, deliveries } = delivery;
+    const result = `${success ? "ok" : "no"} ${taskId} ${worker} ${deliveries}`;
+    const output = { next: taskId.replace(/\d$/, (n) => String(Number(n) + 1)), input: `from ${taskId}` };
+    // Only an equal completion counts as one that is sent again.
+    const ttl = this.#ttls.has(delivery) ? this.#ttls.get(delivery)! : wanted;
+    this.#ttls.set(delivery, ttl);
+    return { delivery, success, result, ttl, output };
   }
 
   async #schedule(name: string, isStatic: boolean, expression: string): Promise<string> {

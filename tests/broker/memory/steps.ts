@@ -13,6 +13,13 @@ export type Step =
     readonly success: boolean;
     readonly ttl: Ttl;
   }
+  | {
+    readonly do: "turn";
+    readonly worker: number;
+    readonly ends: readonly End[];
+    readonly count: number;
+    readonly twice: boolean;
+  }
   | { readonly do: "renew" | "crash" | "leave"; readonly worker: number }
   | { readonly do: "abort"; readonly id: number; readonly ttl: Ttl }
   | { readonly do: "schedule"; readonly name: number; readonly isStatic: boolean; readonly expression: string }
@@ -23,6 +30,13 @@ export type Step =
 export type Kind = "ready" | "delayed" | "dependent" | "pipeline";
 
 type Ttl = number | null;
+
+/** How a delivery is finished. */
+export interface End {
+  readonly delivery: number;
+  readonly success: boolean;
+  readonly ttl: Ttl;
+}
 
 const worker = fc.nat(2);
 const delivery = fc.nat(5);
@@ -65,6 +79,16 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({ do: fc.constant("finish" as const), worker, delivery, success: fc.boolean(), ttl }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("turn" as const),
+      worker,
+      ends: fc.array(fc.record({ delivery: fc.nat(7), success: fc.boolean(), ttl }), { maxLength: 5 }),
+      count: fc.nat(4),
+      twice: fc.boolean(),
+    }),
   },
   fc.record({ do: fc.constantFrom("renew" as const, "crash" as const, "leave" as const), worker }),
   { weight: 2, arbitrary: fc.record({ do: fc.constant("abort" as const), id: fc.nat(6), ttl }) },
