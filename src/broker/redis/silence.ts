@@ -63,8 +63,9 @@ function latest(consumers: readonly ConsumerActivity[]): ReadonlyMap<string, Con
 
 function next(before: Observed | undefined, { activeTime, idle }: ConsumerActivity, time: number): Observed {
   if (!before) return { activeTime, idle, since: time };
-  // Redis shows no negative idle time: after its clock was set back, 0 stands for an activity that lies in the future.
-  if (idle === 0) return { ...before, idle };
+  // Redis shows no negative idle time: after its clock was set back, 0 stands for an activity that lies in the future. Of a
+  // busy worker it stands for an activity in this millisecond.
+  if (idle === 0 && activeTime <= before.activeTime) return { ...before, idle };
   const isSame = Math.abs(activeTime - before.activeTime) <= tolerance;
   return isSame ? { ...before, idle } : { activeTime, idle, since: time };
 }

@@ -38,6 +38,14 @@ describe("Silence", () => {
     }
   });
 
+  it("takes a consumer for alive that was active in the very millisecond of each observation", () => {
+    const silence = new Silence();
+    for (let time = 0; time < 10_000; time += 500) {
+      observe(silence, time, 50_000 + time, 50_000 + time - (time === 0 ? 100 : 0));
+      assertEquals(silence.dead(idleTimeout, time), [], `at ${time}`);
+    }
+  });
+
   it("takes a dead consumer for dead although the server's clock was set back by an hour", () => {
     const silence = new Silence();
     const hour = 3_600_000;
