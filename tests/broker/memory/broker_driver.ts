@@ -225,8 +225,9 @@ export class BrokerDriver {
 
 function newTasks(ids: readonly number[], kind: Kind, high: boolean): NewTask[] {
   const priority = high ? "high" : "low";
-  // Of two tasks of one id that fail at once, brokers may call the second one existing or done.
-  const tasks = (kind === "dependent" ? [...new Set(ids)] : ids).map((id): NewTask => ({
+  // Of two tasks of one id that fail at once, brokers may call the second one existing or done. Redis queues a task without
+  // dependencies, here task 0, before those whose dependencies have finished.
+  const tasks = (kind === "dependent" ? [...new Set(ids)].sort() : ids).map((id): NewTask => ({
     id: `task-${id}`,
     data: `data-${id}`,
     priority,
