@@ -38,7 +38,8 @@ local function lease(priority, stream)
   for _, entry in ipairs(reply[1][2]) do
     local fields = entry[2]
     local isTask = #fields == 4 and fields[1] == 'task_id' and fields[2] ~= '' and fields[3] == 'enqueue_time'
-    if isTask and string.find(fields[4], '^%d+$') then
+    -- A safe integer; whether a longer number is one is left to the client.
+    if isTask and #fields[4] < 16 and string.find(fields[4], '^%d+$') then
       entries[#entries + 1], ids[#ids + 1] = entry[1], fields[2]
       rows[#rows + 1], rows[#rows + 2], rows[#rows + 3] = entry[1], fields[2], fields[4]
     else
