@@ -85,11 +85,12 @@ export class InFlight {
 
   /** Deliveries whose lease the worker keeps alive. */
   leased(): Delivery[] {
-    const leased: Delivery[] = [];
-    for (const executions of this.#byEntry.values()) {
-      for (const { delivery, state } of executions.values()) if (hasLease(state)) leased.push(delivery);
-    }
-    return leased;
+    return this.#deliveriesIn(hasLease);
+  }
+
+  /** Deliveries whose function was called, and whose outcome may still have to be stored. */
+  ran(): Delivery[] {
+    return this.#deliveriesIn((state) => hasLease(state) && hasBegun(state));
   }
 
   /**
@@ -185,6 +186,14 @@ export class InFlight {
     return execution;
   }
 
+  #deliveriesIn(isWanted: (state: ExecutionState) => boolean): Delivery[] {
+    const wanted: Delivery[] = [];
+    for (const executions of this.#byEntry.values()) {
+      for (const { delivery, state } of executions.values()) if (isWanted(state)) wanted.push(delivery);
+    }
+    return wanted;
+  }
+
   #bufferOf({ isTakenOver, delivery: { priority } }: Execution): Set<Execution> {
     return isTakenOver ? this.#takenOver : this.#byPriority.get(priority)!;
   }
@@ -199,6 +208,11 @@ function hasSlot(state: ExecutionState): boolean {
 /** Whether the worker keeps the lease of an execution alive. */
 function hasLease(state: ExecutionState): boolean {
   return state !== "lingering" && state !== "gone";
+}
+
+/** Whether the function of an execution was called, or its outcome was decided without it. */
+function hasBegun(state: ExecutionState): boolean {
+  return state !== "buffered" && state !== "starting" && state !== "preparing";
 }
 
 function mayCrash(state: ExecutionState): boolean {

@@ -124,7 +124,7 @@ export class Run {
 
   async #leave(): Promise<void> {
     const { consumer: { membership }, shutdownClock: clock, logger } = this.#options;
-    const leaving = membership.leave(this.#roles.status(), this.#roles.inFlight.leased());
+    const leaving = membership.leave(this.#roles.status(), this.#roles.inFlight.ran());
     const late = () => new TimeoutError(`Redis did not answer within ${readTimeout} ms`);
     try {
       await within(leaving, readTimeout, { clock, late });
