@@ -41,6 +41,21 @@ describe("the script", () => {
     assertEquals(await redis.command(["EXISTS", keys.data("one"), keys.data("three")]), 0);
   });
 
+  it("finish deletes its entries although another client has left as many behind that it has acknowledged", async () => {
+    const { redis } = scene;
+    const ids = Array.from({ length: 5 }, (_, i) => String(i));
+    const { keys, lease } = await scene.rig([...ids.map((id) => `left-${id}`), "slow", ...ids]);
+    const deliveries = await lease("one");
+    const left = deliveries.slice(0, 5).map(({ entryId }) => entryId);
+    await redis.command(["XACK", keys.stream("normal"), "workers", ...left]);
+    const completions = deliveries.slice(6).map((delivery) => (
+      { delivery, success: true, result: "result", ttl: 60_000 }
+    ));
+    assertEquals((await finish(redis, keys, "one", completions)).ends, completions.map(() => true));
+    const entries = await redis.command<[string, string[]][]>(["XRANGE", keys.stream("normal"), "-", "+"]);
+    assertEquals(entries.map(([, fields]) => fields[1]).filter((id) => !id!.startsWith("left-")), ["slow"]);
+  });
+
   it("leave spends no try of a task that was started behind a read whose reply was lost", async () => {
     const { redis } = scene;
     const { keys, consumer, lease } = await scene.rig(["task"]);

@@ -59,6 +59,19 @@ describe("InFlight", () => {
     assertEquals(slow.state, "gone");
   });
 
+  it("ran() leaves out deliveries whose function was not called", () => {
+    const { inFlight } = newInFlight();
+    const deliveries = ["1", "2", "3", "4", "5", "6"].map((entryId) => deliveryOf(entryId));
+    inFlight.add(deliveries, 0);
+    const [, preparing, called, concluded, settling] = inFlight.start(5);
+    for (const execution of [called, concluded, settling]) inFlight.move(execution!, "running");
+    inFlight.move(preparing!, "preparing");
+    for (const execution of [concluded, settling]) inFlight.conclude(execution!);
+    inFlight.vacate(settling!);
+    assertEquals(inFlight.ran(), deliveries.slice(2, 5));
+    assertEquals(inFlight.leased(), deliveries);
+  });
+
   it("knows whether a quarantined task may still crash the process", () => {
     const { inFlight } = newInFlight();
     inFlight.add([deliveryOf("1", { deliveries: 3, isQuarantined: true }), deliveryOf("2")], 0);

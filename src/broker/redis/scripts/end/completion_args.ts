@@ -48,10 +48,8 @@ function endOfGroup(completions: readonly Completion[], start: number): number {
 }
 
 function entryRange(completions: readonly Completion[], start: number, past: number): [low: string, high: string] {
-  const { delivery: { entryId }, success } = completions[start]!;
+  const { delivery: { entryId } } = completions[start]!;
   let [low, high] = [entryId, entryId];
-  // The leases are looked up only for failures.
-  if (success) return [low, high];
   for (let i = start + 1; i < past; i++) {
     const { entryId } = completions[i]!.delivery;
     if (isBefore(entryId, low)) low = entryId;

@@ -112,13 +112,15 @@ local function handleLinks(first, past)
   redis.pcall('SREM', depended, unpack(finished))
 end
 
--- Deletes acknowledged entries of a stream.
-local function deleteEntries(stream, entries)
-  if #entries >= ${trimmedFrom} then
+-- Deletes acknowledged entries of a stream, the largest of which is high, if it is known.
+local function deleteEntries(stream, entries, high)
+  if high and #entries >= ${trimmedFrom} then
     -- Entries below the first pending one were delivered and acknowledged, and are dead. Trimming them is cheaper than
     -- deleting one by one, unless the first pending one is older than all of these.
     local first = redis.pcall('XPENDING', stream, group, '-', '+', 1)[1]
-    if type(first) == 'table' and redis.pcall('XTRIM', stream, 'MINID', first[1]) == #entries then return end
+    -- What it removes may also be the dead entries of another client.
+    local trimmed = type(first) == 'table' and redis.pcall('XTRIM', stream, 'MINID', first[1])
+    if type(trimmed) == 'number' and trimmed >= #entries and #redis.call('XRANGE', stream, high, high) == 0 then return end
   end
   redis.call('XDEL', stream, unpack(entries))
 end
@@ -160,7 +162,7 @@ local function finishGroup(i, row, refused)
     finished[#finished + 1] = id
     isSuccess[id] = success == '1'
   end
-  if #acknowledged > 0 then deleteEntries(stream, acknowledged) end
+  if #acknowledged > 0 then deleteEntries(stream, acknowledged, not counts and high) end
   return past, row + n
 end
 
