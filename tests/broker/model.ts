@@ -1,7 +1,7 @@
 /** Runs the scripts side by side with a model. */
 import { assertEquals } from "@std/assert";
 import type { Completion } from "../../src/broker/contract/completing.ts";
-import type { Delivery, Start, Started } from "../../src/broker/contract/delivery.ts";
+import type { Delivery } from "../../src/broker/contract/delivery.ts";
 import { Keys } from "../../src/broker/redis/keys.ts";
 import { abort } from "../../src/broker/redis/scripts/end/abort.ts";
 import { begin, begunKey } from "../../src/broker/redis/scripts/lease/begin.ts";
@@ -21,51 +21,10 @@ import { turn } from "../../src/broker/redis/scripts/lease/turn.ts";
 import { otherConsumers } from "./scene.ts";
 import type { RedisClient } from "../../src/redis/mod.ts";
 
+import { leaseOf, type ModelStart, type ModelTask, stateOf, untimed } from "./model_task.ts";
 import type { Step, TurnRow } from "./steps.ts";
 
 const priorities = ["low", "high"];
-
-/** A task in the model. */
-interface ModelTask {
-  readonly priority: string;
-  /** Where its entry is; `delayed` if it waits for a time instead, `gone` if it has neither. */
-  place: "stream" | "pending" | "delayed" | "gone";
-  /** The worker that holds the lease; `null` if it was released. */
-  holder: string | null;
-  deliveries: number;
-  /** The entry that was delivered last. */
-  entryId?: string;
-  /** The lease of the run that is noted. */
-  run: string | null;
-  /** Number of tries spent. */
-  tries: number;
-  /** Number of consecutive runs that ended with the death of their worker. */
-  crashes: number;
-  /** Whether it has run without spending a try. */
-  hasRun: boolean;
-  result: string | null;
-  /** The lease that deferred it last. */
-  retriedBy?: string;
-}
-
-/** Expected outcome of a start, without its time. */
-type ModelStart = Omit<Started, "time"> | "lost" | "ended";
-
-function untimed(start: Start): ModelStart {
-  if (typeof start === "string") return start;
-  const { time: _, ...rest } = start;
-  return rest;
-}
-
-function leaseOf({ holder, entryId, deliveries }: ModelTask): string {
-  return `${holder} ${entryId} ${deliveries}`;
-}
-
-function stateOf({ result, run, place }: ModelTask): string {
-  if (result !== null) return "done";
-  if (run !== null) return "running";
-  return place === "delayed" ? "scheduled" : "queued";
-}
 
 /** A worker, with every delivery that it has ever leased, lost ones included. */
 interface ModelWorker {

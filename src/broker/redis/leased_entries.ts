@@ -1,4 +1,4 @@
-import type { BrokenEntry, Delivery, Read } from "../contract/delivery.ts";
+import type { BrokenEntry, Delivery } from "../contract/delivery.ts";
 import { isBefore } from "./scripts/lease/entry_id.ts";
 
 /** What one consumer has leased so far: the place that it has reached in each stream, and entries to be discarded. */

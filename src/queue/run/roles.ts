@@ -9,7 +9,6 @@ import type { Calendar } from "../schedule/calendar.ts";
 import { ThreadPool } from "../threads/pool.ts";
 import { type Counters, summarize } from "./counters.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { Execution } from "./execution.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
 import { FanOut } from "./fan_out.ts";
 import { InFlight } from "./in_flight.ts";

@@ -136,7 +136,6 @@ export class BrokerDriver {
     const { consumer, deliveries } = worker;
     const delivery = deliveries[step.delivery % deliveries.length];
     if (!delivery) return;
-    const { taskId } = delivery;
     switch (step.do) {
       case "start":
         return (await consumer.leasing.start([delivery])).map(withoutTime);
