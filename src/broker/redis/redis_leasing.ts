@@ -18,6 +18,8 @@ export class RedisLeasing implements Leasing {
   readonly #blocking: BlockingConnection;
   /** Where the search for expired leases continues. */
   #cursors: Cursors = new Map();
+  /** When that search began, by the monotonic clock. */
+  #searchTime = 0;
   /** Outcomes of deliveries that were started in the round trip of their read. */
   readonly #begun = new WeakMap<Delivery, Start>();
 
@@ -39,9 +41,11 @@ export class RedisLeasing implements Leasing {
     if (takeover === "first") {
       await this.#observe();
       this.#cursors = fromBeginning(options.priorities);
+      this.#searchTime = options.clock.monotonic();
     }
     const { idleTimeout, silence, leased } = this.#state;
-    const time = options.clock.monotonic();
+    // What has happened since then was not observed.
+    const time = this.#searchTime;
     const known = [...inFlight, ...leased.broken];
     const search = { known, cursors: this.#cursors, quarantined, dead: silence.dead(idleTimeout, time) };
     const found = await groups.within(() => read(redis, keys, options, count, search));
