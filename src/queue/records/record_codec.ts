@@ -3,7 +3,7 @@ import type { NewSchedule } from "../../broker/contract/schedule.ts";
 import { argumentsFrom } from "../tasks/tuple.ts";
 import { type CommonFields, DraftTemplate } from "./draft.ts";
 import { describeFailure } from "./failure.ts";
-import { packResult, unpackResult } from "./result_record.ts";
+import { packResult, unpackResult, writeSuccess } from "./result_record.ts";
 import { SealedCodec, type SealedCodecOptions } from "./sealed_codec.ts";
 import {
   checkCount,
@@ -128,8 +128,10 @@ export class RecordCodec {
     }
     // JSON has no `undefined`, so a function that returns nothing has the result `null`.
     const value = outcome.value === undefined && this.#codec.isJson ? null : outcome.value;
-    const record = packResult(fields, true, value, dependencies);
-    return this.#codec.encode(record, `the result of task ${fields.fnName}`, resultLabel);
+    const subject = `the result of task ${fields.fnName}`;
+    const text = this.#codec.isJson ? this.#codec.jsonOf(value) : undefined;
+    if (text !== undefined) return this.#codec.seal(writeSuccess(fields, text, dependencies), subject, resultLabel);
+    return this.#codec.encode(packResult(fields, true, value, dependencies), subject, resultLabel);
   }
 
   /** @throws {StreaqError} When the data is not the result of this task. */

@@ -32,6 +32,17 @@ export function packResult(
 }
 
 /**
+ * Writes the record of a success around the JSON text of its value: the same text as that of {@linkcode packResult}, which
+ * takes three times as long.
+ */
+export function writeSuccess(fields: TaskResultFields, value: string, dependencies: readonly string[]): string {
+  const { fnName, createdTime, enqueueTime, startTime, finishTime, tries, workerId, taskId } = fields;
+  const text = `{"f":${JSON.stringify(fnName)},"ct":${createdTime},"et":${enqueueTime},"s":true,"r":${value},` +
+    `"st":${startTime},"ft":${finishTime},"t":${tries},"w":${JSON.stringify(workerId)},"i":${JSON.stringify(taskId)}`;
+  return dependencies.length > 0 ? `${text},"d":${JSON.stringify(dependencies)}}` : `${text}}`;
+}
+
+/**
  * Unpacks the stored object of a result.
  *
  * @throws {StreaqError} When a field is missing or has the wrong type.

@@ -62,6 +62,15 @@ export class SealedCodec {
     }
   }
 
+  /** The text of a value in JSON; `undefined` if it has none, which {@linkcode serialize} explains. */
+  jsonOf(value: unknown): string | undefined {
+    try {
+      return jsonSerializer.serialize(value) as string;
+    } catch {
+      return undefined;
+    }
+  }
+
   /**
    * Restores a copy of a value that {@linkcode serialize} serialised.
    *
