@@ -3,8 +3,8 @@ import type { BrokenEntry, Delivery, Start } from "./delivery.ts";
 
 /** Outcome of a turn. */
 export interface Turn {
-  /** For each completion whether it counts, as of {@linkcode Completing.finish}. */
-  readonly ends: readonly boolean[];
+  /** The answer for each completion, see {@linkcode Completing.finish}. */
+  readonly ends: readonly (boolean | Error)[];
   /** The leased tasks: first those that were started. */
   readonly deliveries: readonly Delivery[];
   /** The starts, in the order of the deliveries. */

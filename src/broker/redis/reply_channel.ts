@@ -176,7 +176,7 @@ export class ReplyChannel {
   }
 }
 
-/** Reads the replies in a message, see `sendReplies`. */
+/** Reads the replies in a message, see `announceResults`. */
 function* repliesIn(message: Uint8Array): Generator<{ taskId: string; result: Reply; isKept: boolean }> {
   let place = 0;
   const number = () => {

@@ -5,7 +5,6 @@ import type { Delivery, Start } from "../../../contract/delivery.ts";
 import type { Payload } from "../../../contract/payload.ts";
 import { group, type Keys, lua } from "../../keys.ts";
 import { startFunction } from "../lua/start_runs.ts";
-import { triesFunctions } from "../lua/tries.ts";
 import { readStarts, type StartReply } from "../reply/start_reply.ts";
 import { textOf } from "../reply/text.ts";
 
@@ -19,7 +18,6 @@ const script = new Script(`
 -- returns  priority and entry of each run, in turn; then what was started, see startRuns
 local prefix, group, consumer, limit = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local running, maxPayload = ${lua.running}, tonumber(ARGV[4]) or math.huge
-${triesFunctions}
 ${startFunction}
 local names = {}
 local broken = prepareStarts()

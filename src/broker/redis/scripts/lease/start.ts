@@ -5,7 +5,6 @@ import type { Delivery, Start } from "../../../contract/delivery.ts";
 import { group, type Keys } from "../../keys.ts";
 import { leaseFunctions } from "../lua/leases.ts";
 import { notStarted, startFunction } from "../lua/start_runs.ts";
-import { triesFunctions } from "../lua/tries.ts";
 import { readStarts, type StartReply } from "../reply/start_reply.ts";
 import { inItemOrder, leaseArgs } from "./lease_args.ts";
 
@@ -20,7 +19,6 @@ const script = new Script(`
 --          lost
 ${leaseFunctions}
 local maxPayload = tonumber(ARGV[3]) or math.huge
-${triesFunctions}
 ${startFunction}
 local broken = prepareStarts()
 if broken then return broken end

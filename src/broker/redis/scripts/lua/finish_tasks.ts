@@ -1,6 +1,6 @@
 import { lua } from "../../keys.ts";
 import { dependencyFunctions } from "./dependencies.ts";
-import { leaseFunctions } from "./leases.ts";
+import { leaseArguments, pendingFunction } from "./leases.ts";
 import { resultFunctions } from "./results.ts";
 import { serverTime } from "./server_time.ts";
 import { triesFunctions } from "./tries.ts";
@@ -17,28 +17,18 @@ const trimmedFrom = 5;
  *
  * Whatever acknowledges an entry deletes it in the same script. So an entry that is still in its stream right after
  * `XACK` was acknowledged by that very command, and the number that a variadic `XACK` answers shows whether all were.
+ *
+ * A script creates each of its functions anew whenever it runs, so what only rare tasks need is inside of the functions
+ * that need it.
  */
 export const finishFunction: string = `
-${leaseFunctions}
+${leaseArguments}
 ${resultFunctions}
-${dependencyFunctions}
-${triesFunctions}
 local listed, finished, isSuccess = 0, {}, {}
-local dropped = ${lua.dropped}
+local dropped, fanOuts = ${lua.dropped}, ${lua.fanOuts}
 -- Whether there are entries whose task was aborted before it started, tasks with a number of tries, and tasks with
 -- dependents or piped input.
 local hasDropped, hasTries, hasLinks = false, false, false
-
--- Whether an entry was acknowledged just now, or would have been if it were still pending: no other script has ended its
--- run.
-local function isOurs(stream, entry, deliveries, id)
-  local found = redis.pcall('XRANGE', stream, entry, entry)
-  if not found.err and #found > 0 then return true end
-  local note = redis.pcall('HGET', running, id)
-  if type(note) ~= 'string' then return false end
-  local lease, owner = string.match(note, '^(%S+ %S+) %d+ [^:]*:(.*)$')
-  return lease == entry .. ' ' .. deliveries and owner == consumer
-end
 
 -- Acknowledges the rows of a success, which counts from whichever worker is first. Returns nil if all rows count, else
 -- which of them do.
@@ -46,8 +36,13 @@ local function acknowledgeAll(stream, entries, deliveries, ids)
   local count = redis.pcall('XACK', stream, group, unpack(entries))
   if count == #entries then return end
   local counts = {}
-  if type(count) == 'number' and count > 0 then
-    for n, entry in ipairs(entries) do counts[n] = isOurs(stream, entry, deliveries[n], ids[n]) end
+  if type(count) ~= 'number' or count == 0 then return counts end
+  -- An entry was acknowledged just now, or would have been if it were still pending, if no other script has ended its run.
+  for n, entry in ipairs(entries) do
+    local found, note = redis.pcall('XRANGE', stream, entry, entry), redis.pcall('HGET', running, ids[n])
+    local lease, owner = string.match(type(note) == 'string' and note or '', '^(%S+ %S+) %d+ [^:]*:(.*)$')
+    local isOwn = lease == entry .. ' ' .. deliveries[n] and owner == consumer
+    counts[n] = (not found.err and #found > 0) or isOwn
   end
   return counts
 end
@@ -55,6 +50,7 @@ end
 -- Acknowledges rows one by one: a failure counts only from the holder of the lease, and an entry whose task was aborted
 -- before it started must not finish the task again.
 local function acknowledgeEach(stream, entries, deliveries, ids, success, low, high)
+  ${pendingFunction}
   local pending = {}
   if success == '0' then
     -- Without a group the consumer has no leases. An error would leave what is already acknowledged half done.
@@ -72,34 +68,35 @@ local function acknowledgeEach(stream, entries, deliveries, ids, success, low, h
   return counts
 end
 
-local releasesLeft, canRelease = ${releaseLimit}, true
-
--- Stores the output of a task for the next one of its pipeline, if that one still waits for it.
-local function pipe(id, next, output)
-  if redis.pcall('SISMEMBER', dependencies .. next, id) ~= 1 then return end
-  if redis.pcall('HEXISTS', waiting, next) ~= 1 then return end
-  -- Without this note the output would never be deleted.
-  if type(redis.pcall('HSET', inputs, next, id)) == 'table' then return end
-  redis.call('SET', ${lua.output("id")}, output)
-end
-
--- Releases the dependents of a task, or lists them if they are too many or are to fail.
-local function handleDependents(id)
-  local count = redis.pcall('SCARD', dependents .. id)
-  if count == 0 then return end
-  if not canRelease or not isSuccess[id] or type(count) == 'table' or count > releasesLeft then
-    listed = listed + listFanOut(id, isSuccess[id] and '1' or '0 ' .. id)
-    return
-  end
-  releasesLeft = releasesLeft - count
-  ${serverTime}
-  local ids = redis.call('SMEMBERS', dependents .. id)
-  redis.call('DEL', dependents .. id)
-  for _, dependent in ipairs(ids) do removeDependency(dependent, id, now) end
-end
-
 -- Handles the outputs, which begin at ARGV[first], and the dependents of the finished tasks.
 local function handleLinks(first, past)
+  ${dependencyFunctions}
+  local releasesLeft, canRelease = ${releaseLimit}, true
+
+  -- Stores the output of a task for the next one of its pipeline, if that one still waits for it.
+  local function pipe(id, next, output)
+    if redis.pcall('SISMEMBER', dependencies .. next, id) ~= 1 then return end
+    if redis.pcall('HEXISTS', waiting, next) ~= 1 then return end
+    -- Without this note the output would never be deleted.
+    if type(redis.pcall('HSET', inputs, next, id)) == 'table' then return end
+    redis.call('SET', ${lua.output("id")}, output)
+  end
+
+  -- Releases the dependents of a task, or lists them if they are too many or are to fail.
+  local function handleDependents(id)
+    local count = redis.pcall('SCARD', dependents .. id)
+    if count == 0 then return end
+    if not canRelease or not isSuccess[id] or type(count) == 'table' or count > releasesLeft then
+      listed = listed + listFanOut(id, isSuccess[id] and '1' or '0 ' .. id)
+      return
+    end
+    releasesLeft = releasesLeft - count
+    ${serverTime}
+    local ids = redis.call('SMEMBERS', dependents .. id)
+    redis.call('DEL', dependents .. id)
+    for _, dependent in ipairs(ids) do removeDependency(dependent, id, now) end
+  end
+
   -- While this key has another type, dependents are only listed.
   canRelease = type(redis.pcall('HLEN', waiting)) ~= 'table'
   for i = first, past - 1, 3 do
@@ -174,6 +171,7 @@ local function finishTasks(first)
   local i = outputs + 3 * ARGV[first]
   local groups = i
   -- Mostly there are none, which one command shows.
+  local tried, depended, inputs = ${lua.tried}, ${lua.depended}, ${lua.inputs}
   if redis.call('EXISTS', dropped, tried, depended, inputs) > 0 then
     hasDropped, hasTries = redis.call('EXISTS', dropped) == 1, redis.call('EXISTS', tried) == 1
     hasLinks = redis.call('EXISTS', depended, inputs) > 0
@@ -183,7 +181,10 @@ local function finishTasks(first)
     local records = {}
     for n, id in ipairs(finished) do records[n] = ${lua.data("id")} end
     redis.call('DEL', unpack(records))
-    if hasTries then deleteTries(finished) end
+    if hasTries then
+      ${triesFunctions}
+      deleteTries(finished)
+    end
     redis.pcall('HDEL', running, unpack(finished))
     announceResults()
     if hasLinks then handleLinks(outputs, groups) end

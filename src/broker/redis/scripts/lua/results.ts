@@ -53,28 +53,6 @@ local function keepResult(id, ttl, result)
   end
 end
 
--- Sends the results to the producers that wait for results of their own tasks, in one message each. It has for each task
--- the lengths of its id and of its result, or -1 for a long result, and 1 if the result is kept for a while, else 0, each
--- with a blank behind it; then id and result.
-local function sendReplies()
-  local tags = {}
-  for tag in pairs(repliesByTag) do tags[#tags + 1] = tag end
-  if #tags == 0 then return end
-  local names = redis.pcall('HMGET', ${lua.producers}, unpack(tags))
-  for n, tag in ipairs(tags) do
-    local replies, parts = repliesByTag[tag], {}
-    for i = 1, names[n] and #replies or 0, 3 do
-      local id, result = replies[i], replies[i + 1]
-      if #result > ${longestReply} then
-        parts[#parts + 1] = #id .. ' -1 ' .. replies[i + 2] .. id
-      else
-        parts[#parts + 1] = #id .. ' ' .. #result .. ' ' .. replies[i + 2] .. id .. result
-      end
-    end
-    if #parts > 0 then redis.pcall('PUBLISH', ${lua.replies("names[n]")}, table.concat(parts)) end
-  end
-end
-
 local function markEnded(id, ttl, result, success, cause)
   redis.call('SET', ${lua.ended("id")}, completionMark(success, ttl, result, cause), 'PX', ${completionMarkTtl})
 end
@@ -102,7 +80,26 @@ end
 -- Must be called after the last result was stored. Sends the results to their producers, and adds them to the list of the
 -- most recent ones, which expires together with its longest-lived result.
 local function announceResults()
-  sendReplies()
+  if next(repliesByTag) then
+    -- To each producer that waits for results of its own tasks goes one message. It has for each task the lengths of its id
+    -- and of its result, or -1 for a long result, and 1 if the result is kept for a while, else 0, each with a blank
+    -- behind it; then id and result.
+    local tags = {}
+    for tag in pairs(repliesByTag) do tags[#tags + 1] = tag end
+    local names = redis.pcall('HMGET', ${lua.producers}, unpack(tags))
+    for n, tag in ipairs(tags) do
+      local replies, parts = repliesByTag[tag], {}
+      for i = 1, names[n] and #replies or 0, 3 do
+        local id, result = replies[i], replies[i + 1]
+        if #result > ${longestReply} then
+          parts[#parts + 1] = #id .. ' -1 ' .. replies[i + 2] .. id
+        else
+          parts[#parts + 1] = #id .. ' ' .. #result .. ' ' .. replies[i + 2] .. id .. result
+        end
+      end
+      if #parts > 0 then redis.pcall('PUBLISH', ${lua.replies("names[n]")}, table.concat(parts)) end
+    end
+  end
   if #recentIds == 0 then return end
   local recent = ${lua.recent}
   local remaining = redis.call('PTTL', recent)

@@ -1,17 +1,17 @@
 import { lua } from "../../keys.ts";
 import { serverTime } from "./server_time.ts";
+import { triesFunctions } from "./tries.ts";
 import { typeFunction } from "./types.ts";
 
 /** Replies in place of a number of tries: another worker holds the lease, or the task had already finished. */
 export const notStarted: { readonly lost: 0; readonly ended: -1 } = { lost: 0, ended: -1 };
 
 /**
- * Lua functions that start runs, for scripts that have `prefix`, `group`, `consumer`, `running` and `maxPayload`, and
- * {@linkcode triesFunctions}. They note each run in `:ts:running` as `<entry> <deliveries> <crashes> <priority>:<consumer>`, where the entry and the number
+ * Lua functions that start runs, for scripts that have `prefix`, `group`, `consumer`, `running` and `maxPayload`. They
+ * note each run in `:ts:running` as `<entry> <deliveries> <crashes> <priority>:<consumer>`, where the entry and the number
  * of deliveries are the lease. Repeated for the same lease, they return the same.
  */
 export const startFunction: string = `
-${typeFunction}
 -- What was started, one after another:
 -- 1. for each run the number of the try, or ${notStarted.ended} when the task had already finished; empty if all are 1;
 -- 2. the records of the started tasks, in order; in place of one with more than maxPayload bytes, their number;
@@ -30,12 +30,21 @@ local function prepareStarts()
   starts[3] = now
   -- When memory is full, a script may write if its first write is a command that is still allowed.
   local cleared = redis.pcall('HDEL', running, '')
-  if type(cleared) == 'table' then return wrongType(running, 'hash') or cleared end
-  local dropped, inputs = ${lua.dropped}, ${lua.inputs}
+  if type(cleared) == 'table' then
+    ${typeFunction}
+    return wrongType(running, 'hash') or cleared
+  end
+  local dropped, inputs, tried = ${lua.dropped}, ${lua.inputs}, ${lua.tried}
   if redis.call('EXISTS', dropped, tried, inputs) > 0 then
     mayBeDropped, mayBeTried = redis.call('EXISTS', dropped) == 1, redis.call('EXISTS', tried) == 1
     mayHaveInput = redis.call('EXISTS', inputs) == 1
   end
+end
+
+-- Spends a try.
+local function spend(id)
+  ${triesFunctions}
+  spendTry(id)
 end
 
 -- Sets the number of a run's try.
@@ -81,7 +90,7 @@ local function startRuns(priority, stream, entries, deliveries, ids)
         -- The note of another lease is a run that never finished; its try is spent.
         if notedLease ~= lease or notedOwner ~= owner then
           crashes[n] = crashes[n] + 1
-          spendTry(id)
+          spend(id)
           mayBeTried = true
         end
         count = crashes[n]
