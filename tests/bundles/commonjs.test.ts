@@ -13,7 +13,8 @@ const program = `
 import { isMainThread } from "node:worker_threads";
 import { Worker } from "@q/streaq";
 
-const worker = new Worker({ redisUrl: "memory://", handleSignals: false, logger: { info() {} } });
+const logger = { debug() {}, info() {}, warn() {}, error() {} };
+const worker = new Worker({ redisUrl: "memory://", handleSignals: false, logger });
 const compute = worker.task((value) => [value * 2, isMainThread], { name: "compute", thread: import.meta.url });
 
 async function run() {
