@@ -111,7 +111,7 @@ export class ReplyChannel {
       subscribed: () => void this.#register(),
       failed: (reason) => this.#events.failed(reason),
       closed: (reason) => this.#events.closed(reason),
-      isPatient: () => !this.#events.hasWaiters(),
+      isIdle: () => !this.#events.hasWaiters(),
     });
     return false;
   }
