@@ -118,7 +118,7 @@ local function deleteEntries(stream, entries, high)
     -- Entries below the first pending one were delivered and acknowledged, and are dead. Trimming them is cheaper than
     -- deleting one by one, unless the first pending one is older than all of these.
     local first = redis.pcall('XPENDING', stream, group, '-', '+', 1)[1]
-    -- What it removes may also be the dead entries of another client.
+    -- The number may include dead entries of another client.
     local trimmed = type(first) == 'table' and redis.pcall('XTRIM', stream, 'MINID', first[1])
     if type(trimmed) == 'number' and trimmed >= #entries and #redis.call('XRANGE', stream, high, high) == 0 then return end
   end
