@@ -8,12 +8,13 @@ import { triesFunctions } from "./tries.ts";
 /** Maximum number of dependents that one call releases itself. */
 const releaseLimit = 500;
 
-/** From how many entries of a stream on it is worth a look whether they can be trimmed. */
+/** The fewest entries of a stream for which trimming, which takes a look first, is cheaper than deleting. */
 const trimmedFrom = 5;
 
 /**
- * A Lua function that finishes tasks: it acknowledges and deletes their entries, stores and publishes results, stores piped
- * output, deletes everything else about the tasks, and releases or lists their dependents. Repeated, it answers the same.
+ * A Lua function that finishes tasks: it acknowledges and deletes their entries, stores and publishes results, stores
+ * piped output, deletes everything else about the tasks, and releases or lists their dependents. Repeated, it returns the
+ * same.
  *
  * Whatever acknowledges an entry deletes it in the same script. So an entry that is still in its stream right after
  * `XACK` was acknowledged by that very command, and the number that a variadic `XACK` answers shows whether all were.
@@ -29,8 +30,8 @@ local dropped = ${lua.dropped}
 -- dependents or piped input.
 local hasDropped, hasTries, hasLinks = false, false, false
 
--- Whether an entry was acknowledged just now, or would have been if it were still pending: no other script has ended its
--- run.
+-- Whether an entry was acknowledged just now, or would have been if it were still pending, because no other script has
+-- finished its task.
 local function isOurs(stream, entry, deliveries, id)
   local found = redis.pcall('XRANGE', stream, entry, entry)
   if not found.err and #found > 0 then return true end
@@ -40,8 +41,8 @@ local function isOurs(stream, entry, deliveries, id)
   return lease == entry .. ' ' .. deliveries and owner == consumer
 end
 
--- Acknowledges the rows of a success, which counts from whichever worker is first. Returns nil if all rows count, else
--- which of them do.
+-- Acknowledges the rows of successes; the first worker to finish a task counts. Returns nil if all rows count, else which
+-- of them do.
 local function acknowledgeAll(stream, entries, deliveries, ids)
   local count = redis.pcall('XACK', stream, group, unpack(entries))
   if count == #entries then return end
@@ -173,7 +174,7 @@ local function finishTasks(first)
   local outputs = first + 1
   local i = outputs + 3 * ARGV[first]
   local groups = i
-  -- Mostly there are none, which one command shows.
+  -- One command shows that there are none, as in most calls.
   if redis.call('EXISTS', dropped, tried, depended, inputs) > 0 then
     hasDropped, hasTries = redis.call('EXISTS', dropped) == 1, redis.call('EXISTS', tried) == 1
     hasLinks = redis.call('EXISTS', depended, inputs) > 0
