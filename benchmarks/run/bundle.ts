@@ -18,7 +18,7 @@ export async function bundleSides(): Promise<void> {
     entryPoints: ["sides/queue.ts", "sides/client.ts", "systems/*.ts", "clients/*.ts"],
     outdir: BUNDLES,
     outbase: ".",
-    // Nothing else tells a runtime that these are modules.
+    // Only this shows a runtime that these are modules.
     outExtension: { ".js": ".mjs" },
     bundle: true,
     splitting: true,

@@ -7,7 +7,7 @@ export interface Gap {
   readonly message: string;
 }
 
-/** What became of one part of a measure, for one subject in one round. */
+/** The outcome of one part of a measure, for one subject in one round. */
 export interface Outcome {
   readonly measure: string;
   /** The key of the part. */

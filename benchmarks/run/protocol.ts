@@ -25,7 +25,7 @@ export interface SideCalls {
   usage(): SideUsage;
 }
 
-/** What a measured process has used since it was started. */
+/** The resources that a measured process has used since it was started. */
 export interface SideUsage {
   /** User and system time, in milliseconds. */
   readonly cpuMs: number;

@@ -1,6 +1,6 @@
 import type { RedisClient } from "../../src/redis/mod.ts";
 
-/** What a server has done since it was started, and the memory that it uses. */
+/** The work of a server since it was started, and the memory that it uses. */
 export interface RedisStats {
   /** User and system time, in milliseconds. */
   readonly cpuMs: number;

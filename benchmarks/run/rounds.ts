@@ -3,7 +3,7 @@ import { type Bench, Cell } from "./cell.ts";
 import type { Gap, Outcome } from "./outcome.ts";
 import { labelOf, type Subject } from "./subject.ts";
 
-/** What to run of a measure. */
+/** The parts of a measure to run. */
 export interface Plan {
   readonly measure: Measure;
   readonly subjects: readonly Subject[];

@@ -15,7 +15,7 @@ export interface Work {
 
 /** A task queue that is measured: what the driver needs to know about it. */
 export interface System extends Subject {
-  /** What it promises about the tasks that were measured. */
+  /** Its guarantees for the measured tasks. */
   readonly guarantees: Guarantees;
   /** How it is set up where that differs from its defaults, and why. */
   readonly setup: string;
@@ -23,15 +23,15 @@ export interface System extends Subject {
   countComplete(redis: RedisClient, queueName: string, total: number): Promise<number>;
 }
 
-/** What a system promises about the tasks that were measured, each in a few words. */
+/** The guarantees of a system for the measured tasks, each in a few words. */
 export interface Guarantees {
   /** How often a task runs when its worker crashes. */
   readonly delivery: string;
-  /** What another worker needs to notice that one has crashed. */
+  /** How another worker notices that one has crashed. */
   readonly recovery: string;
   /** Whether starting and completing a task are each one step in Redis. */
   readonly atomicity: string;
-  /** What is kept of a complete task, and for how long. */
+  /** Which data of a complete task is kept, and for how long. */
   readonly result: string;
   /** How a producer waits for a result, or that it cannot. */
   readonly waiting: string;

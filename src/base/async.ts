@@ -79,7 +79,7 @@ export class Notice {
 
   /** Wakes every caller that is waiting now. */
   notify(): void {
-    // Mostly nobody waits, and each task notifies several times.
+    // Each task notifies several times, mostly while no caller waits.
     if (this.#waiters.size === 0) return;
     const waiters = [...this.#waiters];
     this.#waiters.clear();

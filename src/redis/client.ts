@@ -120,8 +120,8 @@ export interface RedisClient extends AsyncDisposable {
 /**
  * Creates a client. It connects on first use.
  *
- * @param url `redis://user:password@host:6379/0`, `rediss://` for TLS, `valkey://`, `valkeys://`, or `unix:///path/to/socket?db=0`. Everything
- * except the scheme is optional; user name and password are percent-encoded.
+ * @param url `redis://user:password@host:6379/0`, `rediss://` for TLS, `valkey://`, `valkeys://`, or
+ * `unix:///path/to/socket?db=0`. Everything except the scheme is optional; user name and password are percent-encoded.
  * @param options See {@linkcode ClientOptions}.
  * @throws {TypeError} If the URL or an option is invalid.
  * @throws {RangeError} If a number or a duration is out of range.

@@ -17,9 +17,9 @@ export type Step = "probe" | "greeting" | "selection";
 /**
  * The manner in which the connections of a client greet the server, which each attempt to connect may change.
  *
- * A proxy such as twemproxy answers a command that it does not support by closing the connection. So does, to any
- * command, a server that goes down, or a load balancer without one. To tell them apart, the attempt after such a
- * greeting is a `probe`. Only if the server answers its `PING` and then closes the connection is the next one `bare`,
+ * A proxy such as twemproxy closes the connection when it does not support a command. A server that goes down, or a load
+ * balancer without a server, does so at any command. To distinguish the two, the attempt after such a greeting is a
+ * `probe`. Only if the server answers its `PING` and then closes the connection is the next one `bare`,
  * and all further ones for as long as that succeeds.
  */
 export class Dialect {

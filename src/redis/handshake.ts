@@ -18,7 +18,8 @@ export const noGreeting: Greeting = { clientId: 0, isCluster: false };
 
 /**
  * Performs the handshake on a new connection: `HELLO`, or older commands on servers that do not support it, then
- * `SELECT`; see {@linkcode Dialect} for servers that close the connection instead. The final `PING` shows whether the server accepts commands or is still loading.
+ * `SELECT`; see {@linkcode Dialect} for servers that close the connection instead. The final `PING` shows whether the
+ * server accepts commands or is still loading.
  *
  * @param call Sends a command.
  * @param protocol Version of RESP to request.

@@ -27,10 +27,10 @@ export interface Listener {
    */
   failed?(reason: Error): void;
   /**
-   * Returns whether the listener tolerates that a half-open connection is detected after half a minute instead of
-   * seconds, which saves pings. A listener without this method does not.
+   * Whether nothing waits for the listener's messages: a half-open connection may be detected after half a minute instead
+   * of seconds, which saves pings. A listener without this method is never idle.
    */
-  isPatient?(): boolean;
+  isIdle?(): boolean;
   /** Called when no more messages will arrive: the client was closed, or a lost connection is not replaced. */
   closed?(reason: ConnectionError): void;
 }
@@ -163,7 +163,7 @@ export class Subscriber {
   /** Whether a listener needs to know within seconds that the connection is lost. */
   #isUrgent(): boolean {
     for (const { listeners } of this.#channels.values()) {
-      if (listeners.some((listener) => !listener.isPatient?.())) return true;
+      if (listeners.some((listener) => !listener.isIdle?.())) return true;
     }
     return false;
   }

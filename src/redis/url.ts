@@ -8,7 +8,7 @@ export interface Target {
   readonly database: number;
 }
 
-/** What a URL says. */
+/** The parts of a URL. */
 export interface ParsedUrl extends Target {
   readonly password: string | undefined;
 }

@@ -25,7 +25,7 @@ describe("A bundle with the package", () => {
   });
   after(() => app?.[Symbol.dispose]());
 
-  /** Bundles a file; the bundle has the same name unless told otherwise. */
+  /** Bundles a file; the bundle has the same name by default. */
   async function esbuild(file: string, bundle: string = file, options: BuildOptions = {}): Promise<void> {
     await bundleWith({ entryPoints: [file], outfile: join(app.target, bundle), ...options });
   }

@@ -8,7 +8,7 @@ import { Application } from "./application.ts";
 const skip = RUNTIME === "node" ? false : "CommonJS is tried on Node";
 const requires = (process.features as { require_module?: boolean }).require_module === true;
 
-/** What a module in TypeScript or ESM says, before a bundler makes CommonJS of it. */
+/** The source of a module in TypeScript or ESM, from which a bundler makes CommonJS. */
 const program = `
 import { isMainThread } from "node:worker_threads";
 import { Worker } from "@q/streaq";

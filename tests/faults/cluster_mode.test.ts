@@ -90,7 +90,7 @@ describe("a server in cluster mode", () => {
     });
   }
 
-  it("is recognised in RESP2, and tolerated where neither HELLO nor INFO tells", async () => {
+  it("is recognised in RESP2, and tolerated where neither HELLO nor INFO shows it", async () => {
     await using cluster = await startCluster(["--rename-command", "HELLO", ""]);
     const { server: { url }, admin } = cluster;
     const worker = await stage.worker({ redisUrl: url, queueName: "orders" });

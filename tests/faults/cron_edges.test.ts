@@ -227,7 +227,7 @@ describe("a scheduled task", () => {
     const wrong = await stage.worker({ ...options, signingSecret: "w".repeat(32), logger: lines });
     wrong.task(() => {}, { name: "job" });
     const run = running(wrong);
-    await eventually(() => lines.with("cron job mine is left to other workers").length > 0);
+    await eventually(() => lines.with("schedule mine is left to other workers").length > 0);
     assertEquals((await right.schedules()).map(({ id }) => id), ["mine"]);
     assertEquals(runs, 0);
     await run.stop();

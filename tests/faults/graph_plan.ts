@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { TaskResult } from "../../src/queue/records/task_result.ts";
 import type { Note } from "./worker_processes.ts";
 
-/** What a task of a graph does when it runs. A fleeting task expires unless it is started at once. */
+/** The behaviour of a task of a graph when it runs. A fleeting task expires unless it is started at once. */
 export type How = "ok" | "throw" | "retry" | "fleeting";
 
 /** A task of a graph. */
@@ -70,7 +70,7 @@ export interface Fate {
   /** The ids of its dependencies, including the task that is piped into it. */
   readonly after: readonly string[];
   readonly result: TaskResult<unknown>;
-  /** What `abort()` returned; `null` if it was not called. */
+  /** The answer of `abort()`; `null` if it was not called. */
   readonly aborted: boolean | null;
   /** How often its result was published. */
   readonly published: number;

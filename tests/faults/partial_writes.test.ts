@@ -63,7 +63,7 @@ const sortedSets: ReadonlySet<Family> = new Set(
   ["delayed", "scheduleTimes", "registeredJobs", "workers", "pythonResults"] as const,
 );
 
-/** What is lost with a key, or found to be lost later: these facts are not compared. */
+/** Facts that are lost with a key, at once or later, and are not compared. */
 const lost: Partial<Record<Family, RegExp>> = {
   // The occurrence counts as queued, so that its entry is dropped.
   delayed: /:ts:priorities |:ts:dropped /,
@@ -85,7 +85,7 @@ const lost: Partial<Record<Family, RegExp>> = {
 /** Facts that only spare scripts a look: a task too many in these sets harms nothing. */
 const hints = /:ts:depended |:ts:tried /;
 
-/** What belongs together: a task, its dependents and a schedule are done as a whole, or not at all. */
+/** Tasks with their dependents, and a schedule: each group changes as a whole, or not at all. */
 const groups = [["alpha", "gamma"], ["beta"], ["delta"], ["epsilon"]] as const;
 
 /** The groups that have no part in a key of a single member. */

@@ -6,6 +6,7 @@ import { Lines, running, Stage, untilAborted } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
 import { gate } from "../support/promises.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
+import { setBack } from "./clock_set_back.ts";
 
 const stage = new Stage(onRedis);
 
@@ -25,6 +26,29 @@ async function newPair() {
 }
 
 describe("a worker that stalls past its lease", () => {
+  it("loses its task to a worker that starts after the server's clock was set back by an hour", async () => {
+    await using pair = await newPair();
+    const { proxy, stalled, rescuer } = pair;
+    let isRunning = false;
+    stalled.task(async function job() {
+      isRunning = true;
+      await untilAborted(taskContext().signal);
+    });
+    const job = rescuer.task(function job() {
+      return "rescued";
+    });
+    const first = running(stalled);
+    const task = await job.enqueue();
+    await eventually(() => isRunning);
+    proxy.swallow();
+    await setBack(rescuer.redis, `streaq:${rescuer.queueName}:queues:normal`, 3_600_000);
+    const second = running(rescuer);
+    assertEquals(await task.value({ timeout: "10s" }), "rescued");
+    proxy.resume();
+    proxy.cut();
+    await Promise.all([first.stop(), second.stop()]);
+  });
+
   it("loses its task to another worker: the signal is aborted, and a late failure does not count", async () => {
     await using pair = await newPair();
     const { proxy, stalled, rescuer } = pair;

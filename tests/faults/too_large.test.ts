@@ -78,7 +78,9 @@ describe("a record of more than maxPayload bytes", () => {
       await worker.run({ burst: true });
       assertEquals((await good!.result()).success, true);
       const size = maxPayload + 1 + (signingSecret ? 32 : 0);
-      const message = `Cannot run task ${bad!.id}: its record has ${size} bytes, more than maxPayload, ${maxPayload}`;
+      const message = `Cannot run task ${
+        bad!.id
+      }: expected a record of at most ${maxPayload} bytes (maxPayload), got ${size}`;
       const { exception } = await bad!.result();
       assertEquals(exception?.message, message);
     });
@@ -115,7 +117,7 @@ describe("a record that is too large for the heap of the worker's process", () =
     const process = await processes.start();
     const { exception } = await task.result({ timeout: "20s" });
     const limit = 1024 * 1024;
-    const message = `Cannot run task ${task.id}: its record has ${size} bytes, more than maxPayload, ${limit}`;
+    const message = `Cannot run task ${task.id}: expected a record of at most ${limit} bytes (maxPayload), got ${size}`;
     assertEquals(exception?.message, message);
     assert(await sent() - before < limit);
     const next = await worker.enqueueUnsafe("steady", 1);

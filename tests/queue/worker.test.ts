@@ -126,6 +126,9 @@ describe("options", () => {
       new Worker({ [name]: undefined } as object);
     }
     new Worker({ interop: false, history: false } as object);
+    for (const redisUrl of ["redis+sentinel://one,two/mymaster", "redis+cluster://one,two"]) {
+      assertThrows(() => new Worker({ redisUrl }), StreaqError, "it is not supported yet");
+    }
   });
 });
 

@@ -173,7 +173,7 @@ class Flow {
     source.on("close", () => sink.destroyed && clearTimeout(this.#timer));
   }
 
-  /** What has arrived and was not forwarded, as UTF-8. */
+  /** Data that has arrived and was not forwarded, as UTF-8. */
   get held(): string {
     return this.#pieces.map(({ bytes }) => bytes === "end" ? "" : new TextDecoder().decode(bytes)).join("");
   }

@@ -5,8 +5,8 @@ import type { Cancellable } from "../contract/cancellable.ts";
 import type { CommandSender } from "./command_sender.ts";
 
 /**
- * Connects before the first command, and sends none to a server in cluster mode that would refuse the keys of the
- * queue, some of them only after others were written. With a hash tag in its name, a queue has all keys in one slot.
+ * Connects before the first command, and sends none to a server in cluster mode unless the name of the queue has a hash
+ * tag, which puts all its keys in one slot. Such a server would refuse some keys after others were written.
  */
 export class AdmittingClient implements CommandSender {
   readonly #redis: RedisClient;
@@ -37,7 +37,7 @@ export class AdmittingClient implements CommandSender {
     this.#isAdmitted = true;
   }
 
-  /** Checks the server, unless that was done. */
+  /** Connects and checks the server, unless that was done. */
   async admit(options?: Cancellable): Promise<void> {
     if (!this.#isAdmitted) await this.connect(options);
   }

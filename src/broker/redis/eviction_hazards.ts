@@ -1,5 +1,5 @@
 /**
- * Returns a warning if a server may evict keys when its memory is full, which loses tasks.
+ * Returns warnings if a server may evict keys when its memory is full, which loses tasks.
  *
  * @param info The server's reply to `INFO memory`. A policy that it does not contain counts as safe.
  */

@@ -1,7 +1,7 @@
 import type { BrokenEntry, Delivery } from "../contract/delivery.ts";
 import { isBefore } from "./scripts/lease/entry_id.ts";
 
-/** What one consumer has leased so far: the place that it has reached in each stream, and entries to be discarded. */
+/** The record of one consumer's leases: how far it has read each stream, and the entries that it is discarding. */
 export class LeasedEntries {
   readonly #largest = new Map<string, string>();
   readonly #broken = new Set<BrokenEntry>();

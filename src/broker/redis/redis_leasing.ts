@@ -44,7 +44,7 @@ export class RedisLeasing implements Leasing {
       this.#searchTime = options.clock.monotonic();
     }
     const { idleTimeout, silence, leased } = this.#state;
-    // What has happened since then was not observed.
+    // Consumers are dead or alive by the observation at that time; nothing later was observed.
     const time = this.#searchTime;
     const known = [...inFlight, ...leased.broken];
     const search = { known, cursors: this.#cursors, quarantined, dead: silence.dead(idleTimeout, time) };

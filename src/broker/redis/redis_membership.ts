@@ -83,7 +83,7 @@ export class RedisMembership implements Membership {
       message: (message) => notify(readEvent(text.decode(message))),
       subscribed: () => notify({ kind: "connected" }),
       failed: (reason) => notify({ kind: "deaf", reason }),
-      isPatient: () => !state.isBusy,
+      isIdle: () => !state.isBusy,
     });
     return () => {
       state.onEvent = undefined;

@@ -8,11 +8,11 @@ import { earlyReplyTime, tagLength } from "./scripts/lua/results.ts";
 const registrationTtl = 60_000;
 /** After how many milliseconds without a waiter a producer receives no more results. */
 const idleTime = 10_000;
-/** How often that is looked at, in milliseconds. */
+/** How often the channel is checked, in milliseconds. */
 const watchInterval = 5000;
 /** How many results are kept that have arrived before anything waits for them. */
 const earlyLimit = 1000;
-/** How many tasks are remembered whose result will arrive. */
+/** Maximum number of tasks that are remembered because their result will arrive. */
 const expectedLimit = 10_000;
 /** Length of a generated id. */
 const idLength = 32;
@@ -34,7 +34,7 @@ export interface ReplyChannelEvents extends Required<Pick<Listener, "failed" | "
 
 /**
  * The channel on which a producer receives the results of its own tasks, so that it needs neither a subscription nor a
- * look for each task. The ids of its tasks begin with a tag, and while the producer waits for results, the tag is
+ * command for each task. The ids of its tasks begin with a tag, and while the producer waits for results, the tag is
  * registered together with the name of the channel.
  *
  * The name of the channel consists of random digits that no id shows, so a result that arrives on it is trusted. The
@@ -67,7 +67,7 @@ export class ReplyChannel {
     this.#events = events;
   }
 
-  /** Whether an id is one of this producer's. */
+  /** Whether this producer generated an id. */
   owns(taskId: string): boolean {
     return taskId.length === idLength && taskId.startsWith(this.tag);
   }
@@ -111,7 +111,7 @@ export class ReplyChannel {
       subscribed: () => void this.#register(),
       failed: (reason) => this.#events.failed(reason),
       closed: (reason) => this.#events.closed(reason),
-      isPatient: () => !this.#events.hasWaiters(),
+      isIdle: () => !this.#events.hasWaiters(),
     });
     return false;
   }

@@ -33,10 +33,10 @@ interface Wait {
 /**
  * Waits for results, which are published when they are stored.
  *
- * The results of the tasks of this very producer arrive on its {@linkcode ReplyChannel}. For all other tasks, channels belong to a server, not to a database, and any
- * client may publish, so a message is only a reason to read the state of the task. A result that is not stored is taken
- * from the message whose digest is in the completion mark. A message can get lost, so the state is also read after each
- * subscription and resubscription, and every 10 seconds.
+ * The results of this producer's own tasks arrive on its {@linkcode ReplyChannel}. For all other tasks, a message is only a
+ * reason to read the state of the task: channels belong to a server, not to a database, and any client may publish. A
+ * result that is not stored is taken from the message whose digest is in the completion mark. A message can get lost, so
+ * the state is also read after each subscription and resubscription, and every 10 seconds.
  */
 export class ResultWaiter {
   readonly #redis: RedisClient;

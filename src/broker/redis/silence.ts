@@ -10,9 +10,6 @@ interface Observed {
   readonly since: number;
 }
 
-/** How far two readings of the same time may differ, in milliseconds: a script reads the clock a little earlier. */
-const tolerance = 10;
-
 /**
  * Decides which consumers are dead. No wall clock does so alone: a consumer is dead when this process has watched it being
  * silent for an idle timeout by its own monotonic clock, or for half of one while the server has not seen it for a whole one
@@ -63,11 +60,7 @@ function latest(consumers: readonly ConsumerActivity[]): ReadonlyMap<string, Con
 
 function next(before: Observed | undefined, { activeTime, idle }: ConsumerActivity, time: number): Observed {
   if (!before) return { activeTime, idle, since: time };
-  // Redis shows no negative idle time: after its clock was set back, 0 stands for an activity that lies in the future. Of a
-  // busy worker it stands for an activity in this millisecond.
-  if (idle === 0 && activeTime <= before.activeTime) return { ...before, idle };
-  const isSame = Math.abs(activeTime - before.activeTime) <= tolerance;
-  return isSame ? { ...before, idle } : { activeTime, idle, since: time };
+  return activeTime === before.activeTime ? { ...before, idle } : { activeTime, idle, since: time };
 }
 
 function isDead({ idle, since }: Observed, idleTimeout: number, time: number): boolean {

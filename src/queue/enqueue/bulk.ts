@@ -36,7 +36,7 @@ export class Bulk {
     let tasks: NewTask[] | undefined;
     try {
       this.#check();
-      // What may fail is done before anything is sent.
+      // All that can fail comes before the first call.
       tasks = requests.every(isSafe) ? undefined : requests.map(encode);
     } catch (error) {
       return this.#refuseAll(error);

@@ -35,7 +35,7 @@ export interface RegisteredTask<A extends unknown[], R> {
  * A request to enqueue a task: a promise that does nothing until it is awaited. Awaiting it, or calling `then`, `catch` or
  * `finally`, sends it, once, however often that is done, and it resolves to the task.
  *
- * A request that is dropped without being sent is lost. Linters find one that nobody awaits, as it is a `Promise`; when
+ * A request that is dropped without being sent is lost. Linters find one that is not awaited, as it is a `Promise`; when
  * the runtime collects it, a warning is logged, once for each name of a task.
  */
 export interface EnqueueRequest<R> extends Promise<Task<R>> {

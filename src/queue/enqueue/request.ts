@@ -150,7 +150,7 @@ export class Request<R> implements EnqueueRequest<R> {
     return this.#task ??= new TaskHandle<R>(this.taskId, this.isNew, this.#queue.inspector);
   }
 
-  /** Whether another task may have its id. If nobody has set or seen it, it is 128 random bits. */
+  /** Whether another task may have its id, because the caller has set or read it. Otherwise, it is 128 random bits. */
   get isIdKnown(): boolean {
     return this.#isIdSeen || this.#isNamed;
   }
@@ -220,7 +220,7 @@ export class Request<R> implements EnqueueRequest<R> {
     return step;
   }
 
-  /** Notes that it is sent. Many requests may share the promise, which tells which of them have failed. */
+  /** Notes that it is sent. Many requests may share the promise, which resolves to those that have failed. */
   sent(arrival: Promise<Failures>): void {
     this.#arrival = arrival;
     this.#uncount();

@@ -1,14 +1,14 @@
 import type { Logger } from "../../base/log.ts";
 
-/** How many of the requests that were created in one turn for one task are not sent. */
+/** The number of requests of one task, created in one turn of the event loop, that are not sent yet. */
 interface Count {
   readonly fnName: string;
   unsent: number;
 }
 
 /**
- * Referred to by the requests that were created in one turn for one task, each until it is sent. So it is collected
- * after the last of them was dropped.
+ * Shared by the requests of one task that were created in one turn of the event loop. Each refers to it until it is sent,
+ * so the mark is collected after the last unsent one was dropped.
  */
 export class UnsentMark {
   readonly count: Count;
@@ -26,13 +26,13 @@ export class UnsentMark {
 /**
  * Warns of requests that are dropped without being sent, once for each name of a task, when the runtime collects them.
  *
- * To register each request with the runtime would cost more than to create it. Nearly all are sent in the turn of the
- * event loop in which they were created, and cost a counter. Those that are left at its end are registered together, by
- * the mark that they share.
+ * Registering a request with the runtime costs more than creating it. Nearly all requests are sent in the turn of the
+ * event loop in which they were created, and cost only a counter. The others are registered together at the end of that
+ * turn, by the mark that they share.
  */
 export class UnsentRequests {
   readonly #logger: Pick<Logger, "warn">;
-  /** The marks of this turn, by the name of the task. */
+  /** The marks of the current turn of the event loop, by the name of the task. */
   readonly #marks = new Map<string, UnsentMark>();
   readonly #collected = new FinalizationRegistry<Count>((count) => this.#warn(count));
   readonly #warned = new Set<string>();
@@ -53,7 +53,7 @@ export class UnsentRequests {
     return mark;
   }
 
-  /** Registers the marks of this turn whose requests are not all sent. */
+  /** Registers the marks whose requests are not all sent, at the end of a turn of the event loop. */
   #register(): void {
     for (const mark of this.#marks.values()) {
       if (mark.count.unsent > 0) this.#collected.register(mark, mark.count);

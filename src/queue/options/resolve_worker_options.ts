@@ -8,7 +8,7 @@ import type { ClientOptions, RedisClient } from "../../redis/mod.ts";
 import type { Lifespan } from "../context/lifespan.ts";
 import { jsonSerializer } from "../records/json_serializer.ts";
 import type { Serializer } from "../records/serializer.ts";
-import { checkTimeZone } from "../schedule/time_zone.ts";
+import { isTimeZone } from "../schedule/time_zone.ts";
 import type { WorkerOptions } from "./worker_options.ts";
 
 /** {@linkcode WorkerOptions} with all defaults filled in; durations are milliseconds. */
@@ -108,6 +108,7 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     logger,
     clock = systemClock,
   } = options;
+  checkScheme(redisUrl);
   if (clock !== systemClock && !/^memory:/i.test(redisUrl)) {
     throw new TypeError('Cannot use option "clock" with Redis: only a memory:// queue takes a clock');
   }
@@ -161,17 +162,20 @@ function checkOnlyClient(
   throw new TypeError(`Cannot use option "redis" with option "${other}": expected one of them, got both`);
 }
 
+function checkScheme(redisUrl: string): void {
+  const [, scheme] = /^(redis\+(?:sentinel|cluster)):/i.exec(redisUrl) ?? [];
+  if (scheme) throw new StreaqError(`Cannot use option "redisUrl" with scheme ${scheme}: it is not supported yet`);
+}
+
 function checkInteger(option: string, value: number, min: number): number {
   if (Number.isSafeInteger(value) && value >= min) return value;
   throw new RangeError(`Cannot use option "${option}": expected an integer >= ${min}, got ${value}`);
 }
 
-function checkZone(timeZone: string): string {
-  try {
-    return checkTimeZone(timeZone);
-  } catch (cause) {
-    throw new RangeError(`Cannot use option "timeZone": ${(cause as Error).message}`, { cause });
-  }
+function checkZone(timeZone: unknown): string {
+  if (isTimeZone(timeZone)) return timeZone;
+  const shown = typeof timeZone === "string" ? JSON.stringify(timeZone.slice(0, 60)) : String(timeZone);
+  throw new RangeError(`Cannot use option "timeZone": expected an IANA time zone, got ${shown}`);
 }
 
 /** Checks a name. Names are parts of keys, in which `:` separates them. */

@@ -29,7 +29,7 @@ export class DraftTemplate {
   /** Names the arguments in an error. */
   readonly subject: string;
   readonly codec: SealedCodec;
-  /** What the record is, for its signature. */
+  /** The kind of the record, which its signature covers. */
   readonly label: string;
   /** The beginning of each record in JSON. */
   readonly head: string;

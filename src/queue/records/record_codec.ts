@@ -32,7 +32,7 @@ export type TaskOutcome = { readonly success: true; readonly value: unknown } | 
 /** The part of a schedule that its signature covers. */
 export type SignedSchedule = Pick<NewSchedule, "name" | "expression" | "timeZone">;
 
-/** What a signed record is. */
+/** The kinds of signed records. */
 const [taskLabel, resultLabel] = ["task", "result"];
 
 /** Encodes and decodes the stored data of a task: its record, its result, and the input that it pipes on. */

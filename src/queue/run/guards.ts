@@ -17,7 +17,7 @@ export interface GuardOptions {
   readonly maxPayload: number;
 }
 
-/** Fills in what it finds out about an execution; returns why the function is not to be called. */
+/** Notes its findings in the execution; returns an error if the function must not be called. */
 type Guard = (execution: Execution, start: Started, options: GuardOptions) => Error | undefined;
 
 /** After so many runs in a row that were cut off by the death of their worker, a task is given up. */
@@ -58,7 +58,7 @@ function crashed(
   );
 }
 
-/** Such a record was not loaded. */
+/** Refuses a record that was not loaded because of its size. */
 function tooLarge(
   { delivery: { taskId } }: Execution,
   { size }: Started,
@@ -66,7 +66,7 @@ function tooLarge(
 ): Error | undefined {
   if (size === null) return undefined;
   return new StreaqError(
-    `Cannot run task ${taskId}: its record has ${size} bytes, more than maxPayload, ${maxPayload}`,
+    `Cannot run task ${taskId}: expected a record of at most ${maxPayload} bytes (maxPayload), got ${size}`,
   );
 }
 

@@ -8,11 +8,11 @@ import { persist } from "./persist.ts";
 
 /** How many turns that lease tasks may be in flight: while the broker works on one, the worker runs the tasks of the other. */
 const turnLimit = 2;
-/** How many tasks one turn leases at most, as the broker does nothing else meanwhile. */
+/** How many tasks one turn leases at most, because the broker does nothing else meanwhile. */
 const leaseLimit = 50;
 /** How many results one turn stores at most. */
 const completionLimit = 500;
-/** How large the results of one turn may be together, in characters or bytes, unless a single one is larger. */
+/** Maximum total size of the results of one turn, in characters or bytes. A single larger result has a turn of its own. */
 const sizeLimit = 4 * 1024 * 1024;
 
 /** Options of a {@linkcode Pump}. */
@@ -36,8 +36,8 @@ export interface PumpOptions<T extends Completion> {
 }
 
 /**
- * Stores results, those of one turn of the event loop in one call. While there is more to do than the worker can start,
- * each of these calls is a turn, which also leases and starts the next tasks, for free slots only.
+ * Stores results, batched: results that arrive together go in one call. While there is more to do than the worker can
+ * start, each call is a turn, which also leases and starts the next tasks, for free slots only.
  *
  * Two turns are in flight, each for half of the slots, so that worker and broker never wait for each other.
  */
@@ -50,12 +50,12 @@ export class Pump<T extends Completion> {
   #turns = 0;
   /** How many tasks these turns may lease. */
   #reserved = 0;
-  /** Resolves the run in progress: whether every turn has succeeded. */
+  /** Resolved at the end of the current `run()`: whether every turn has succeeded. */
   #run: Deferred<boolean> | undefined;
   #state: "resting" | "pumping" | "stopping" = "resting";
   #hasFailed = false;
   #isFlushing = false;
-  /** Replies that arrived together, to be handled one in each turn of the event loop. */
+  /** Replies that arrived together. One is handled in each iteration of the event loop. */
   readonly #replies = new Fifo<() => void>();
   #isReplying = false;
   #isIdle: Deferred<void> | undefined;
@@ -200,7 +200,7 @@ export class Pump<T extends Completion> {
     this.#endTurn(count, { isLast: true });
   }
 
-  /** Only now are the tasks of the turn in flight, so that a search for expired leases passes over them. */
+  /** Called after the tasks of the turn were admitted, so that a search for expired leases passes over them. */
   #endTurn(count: number, { isLast }: { isLast: boolean }): void {
     this.#turns--;
     this.#reserved -= count;
@@ -216,7 +216,7 @@ export class Pump<T extends Completion> {
     try {
       answers = await persist(operation, { what: "Storing results", clock, logger, signal });
     } catch {
-      // Given up, which the log says.
+      // The log says that it was given up.
     }
     this.#answer(completions, answers);
   }

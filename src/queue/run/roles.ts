@@ -247,6 +247,6 @@ export class Roles {
       case "running":
         execution.abort(new LeaseLostError(`Task ${delivery.taskId} was taken over by another worker`));
     }
-    // Of all others the outcome is on its way: the broker's answer tells whether it counts.
+    // The outcome of any other is on its way: the broker's answer shows whether it counts.
   }
 }

@@ -14,8 +14,8 @@ export interface RunScopeOptions {
 }
 
 /**
- * What user code sees of one run, and the flow that it runs in: what a function does to its asynchronous context is not
- * seen by later tasks.
+ * The contexts of one run, and the asynchronous flow that its user code runs in: later tasks do not see what a function
+ * does to an `AsyncLocalStorage`.
  */
 export class RunScope implements Scope {
   readonly #execution: Execution;
@@ -36,7 +36,7 @@ export class RunScope implements Scope {
     return this.#options.queueName;
   }
 
-  /** Created on first use: most functions never look. */
+  /** Created on first use: most functions never read it. */
   get task(): TaskContext {
     return this.#task ??= taskOf(this.#execution, (listener) => {
       this.#options.callListener(this.#execution, () => this.run(listener));
@@ -72,7 +72,7 @@ function taskOf(execution: Execution, call: CallListener): TaskContext {
 
 /** Calls functions in a thread for one task. */
 function callerIn(thread: Thread, task: TaskContext, queueName: string): Scope["callInThread"] {
-  // Without the signal, which is made only when it is looked at, and cannot go there.
+  // The signal stays out: it is created only when it is read, and cannot be sent to a thread.
   const { fnName, taskId, tries, timeout, ttl } = task;
   const context = { fnName, taskId, tries, timeout, ttl };
   return (module, fnName, args) => thread.call({ module, fnName, args, queueName, context });

@@ -17,8 +17,9 @@ const maxPages = 10;
 type Stored = Pick<ReviewedSchedule, "time" | "expression" | "timeZone">;
 
 /**
- * Puts the next occurrences of schedules right, and signs them again when the secret changes. When the server's clock is set back, an occurrence that was enqueued
- * ahead would be due much later than it should be, and the schedule would be silent until then.
+ * Corrects the next occurrences of schedules, and signs them again when the secret changes. When the server's clock is
+ * set back, an occurrence that was enqueued ahead would be due much later than it should be, and the schedule would be
+ * silent until then.
  */
 export class ScheduleReviewer {
   readonly #options: ScheduleReviewerOptions;

@@ -193,7 +193,7 @@ export class Scheduler {
     const answer = await this.#options.scheduling.tick(ticks);
     for (const [{ name }, error] of answer.refused) {
       refused.add(name);
-      this.#report(name, `Cannot enqueue the next occurrence of cron job ${name}, trying again later: ${error}`);
+      this.#report(name, `Cannot enqueue the next occurrence of schedule ${name}, trying again later: ${error}`);
     }
     return { enqueued: answer.enqueued, refused };
   }
@@ -234,7 +234,7 @@ export class Scheduler {
       return this.#timetable.following(job, job.time, now) ?? "over";
     } catch (error) {
       // Its record may be for workers with another secret, or its expression for another version of the parser.
-      this.#report(name, `cron job ${name} is left to other workers: ${error}`);
+      this.#report(name, `schedule ${name} is left to other workers: ${error}`);
       return "left";
     }
   }

@@ -36,7 +36,7 @@ const sessions = new AsyncLocalStorage<Session<unknown>>();
 export class Session<C> implements Activity {
   readonly #options: SessionOptions<C>;
   readonly #stop = new AbortController();
-  /** Whether it was told to stop, so that it does not end by itself. */
+  /** Whether `stop()` was called. Otherwise the session ends by itself. */
   #isStopped = false;
   /** Set when the lifespan has yielded. */
   #current: { readonly run: Run; readonly context: C } | undefined;

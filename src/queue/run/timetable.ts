@@ -99,8 +99,8 @@ export class Timetable {
 
   /**
    * Signs the records of a schedule and its next occurrence again, if another secret than the first has signed one of
-   * them: that secret may be about to be removed. Those of a cron job of this worker are made from its code, whoever has
-   * signed them.
+   * them: that secret may be about to be removed. Those of a cron job of this worker are made from its code, whatever
+   * secret has signed them.
    *
    * @returns `null` when there is nothing to sign again.
    * @throws {StreaqError} When a record cannot be read.

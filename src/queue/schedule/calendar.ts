@@ -1,6 +1,6 @@
 import { Cron } from "croner";
 import { StreaqError } from "../../base/errors.ts";
-import { checkTimeZone } from "./time_zone.ts";
+import { isTimeZone } from "./time_zone.ts";
 import { WallClock } from "./wall_clock.ts";
 
 /** How many parsed expressions are cached at most. */
@@ -25,7 +25,7 @@ export class Calendar {
    */
   next(expression: string, timeZone: string, after: number): number | null {
     try {
-      this.#checkZone(timeZone);
+      if (!this.#isZone(timeZone)) throw refusal(expression, timeZone, "expected an IANA time zone");
       if (typeof expression !== "string") throw refusal(expression, timeZone, "expected a string");
       if (isFixedTime(expression)) return this.#nextFixed(expression, timeZone, after);
       return this.#parse(expression, timeZone).nextRun(new Date(after))?.getTime() ?? null;
@@ -61,10 +61,12 @@ export class Calendar {
     return null;
   }
 
-  /** @throws {RangeError} When it is not an IANA time zone. */
-  #checkZone(timeZone: string): void {
-    if (this.#zones.has(timeZone)) return;
-    this.#zones.add(checkTimeZone(timeZone));
+  /** See {@linkcode isTimeZone}, which is slow. */
+  #isZone(timeZone: string): boolean {
+    if (this.#zones.has(timeZone)) return true;
+    if (!isTimeZone(timeZone)) return false;
+    this.#zones.add(timeZone);
+    return true;
   }
 
   #wallClock(timeZone: string): WallClock {

@@ -36,7 +36,7 @@ end
 return facts
 `);
 
-/** What a queue stores, in order; times and entry ids are left out, so that two queues can be compared. */
+/** Lists the contents of a queue, in order; times and entry ids are left out, so that two queues can be compared. */
 export async function factsOf(redis: RedisClient, { prefix }: Keys): Promise<string[]> {
   const facts = await script.run<string[]>(redis, [prefix]);
   return facts.map((fact) => fact.replaceAll(prefix, "").replaceAll(/\d{10,}(-\d+)?/g, "#")).sort();

@@ -15,7 +15,7 @@ const scene = new Scene();
 const hour = 3_600_000;
 const ttl = 60_000;
 
-/** What is tested: all but opening a consumer, which sends nothing, and closing. */
+/** The tested methods: all but opening a consumer, which sends nothing, and closing. */
 type Method = Exclude<keyof Broker, "unref" | "redis" | "idPrefix" | "consumer" | "close" | typeof Symbol.asyncDispose>;
 
 /** Calls a method, and returns what shows that it has succeeded: a broker without a proxy looks at what is stored. */

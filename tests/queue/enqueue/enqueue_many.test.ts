@@ -115,7 +115,7 @@ describe("enqueueMany() with failing calls", { skip: !testsUseRedis() }, () => {
     assertEquals([runs.length, new Set(runs).size], [count + 1, count + 1]);
   });
 
-  it("sends no more after a call that fails, tells what is stored, and sends the rest when it is repeated", async () => {
+  it("sends no more after a call that fails, reports the stored tasks, and sends the rest when it is repeated", async () => {
     let calls = 0;
     const { worker, many, runs } = await withFault((run) => {
       return ++calls === 3 ? Promise.reject(new Error("refused")) : run();

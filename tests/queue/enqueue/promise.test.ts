@@ -51,7 +51,7 @@ behaviour("a request", (stage) => {
     assertEquals(runs.sort(), ["listed", "returned"]);
   });
 
-  it("never rejects where nobody handles it, if it is not awaited", async () => {
+  it("never causes an unhandled rejection if it is not awaited", async () => {
     const { note } = await setUp(stage);
     const unhandled: unknown[] = [];
     const listen = (reason: unknown) => unhandled.push(reason);

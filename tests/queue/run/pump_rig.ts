@@ -28,9 +28,9 @@ export class PumpRig {
   readonly unanswered = new Set<SentTurn>();
   /** Results that were stored again, in calls. */
   readonly storedAgain: (readonly Completion[])[] = [];
-  /** What `onStored` was called with. */
+  /** The arguments of each call of `onStored`. */
   readonly stored: [result: string, answer: boolean | Error | undefined][] = [];
-  /** What happened, in order. */
+  /** Events, in order. */
   readonly events: string[] = [];
   readonly giveUp = new AbortController();
   /** Called when tasks were leased. */

@@ -136,7 +136,7 @@ behaviour("a drain", (stage) => {
     const tasks = await urgent;
     const enqueued = order.length;
     await Promise.all(tasks.map((task) => task.result({ timeout })));
-    // What was leased before they were queued may still begin.
+    // Tasks that were leased before these were queued may still begin.
     const begun = order.slice(enqueued, order.lastIndexOf("high"));
     assert(begun.filter((name) => name === "low").length <= 8, begun.join(" "));
     await eventually(() => order.length === 3040, { timeout: 20_000 });

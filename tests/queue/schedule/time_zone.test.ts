@@ -1,8 +1,8 @@
 import { describe, it } from "node:test";
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
 import { Calendar } from "../../../src/queue/schedule/calendar.ts";
-import { checkTimeZone } from "../../../src/queue/schedule/time_zone.ts";
+import { isTimeZone } from "../../../src/queue/schedule/time_zone.ts";
 import { Worker } from "../../../src/queue/worker.ts";
 
 const accepted = ["UTC", "GMT", "Europe/Berlin", "europe/berlin", "Asia/Kolkata", "Etc/GMT+5", "EST5EDT", "US/Pacific"];
@@ -27,14 +27,14 @@ const refused: unknown[] = [
   ["UTC"],
 ];
 
-describe("checkTimeZone()", () => {
+describe("isTimeZone()", () => {
   for (const timeZone of accepted) {
-    it(`accepts ${timeZone}`, () => assertEquals(checkTimeZone(timeZone), timeZone));
+    it(`accepts ${timeZone}`, () => assert(isTimeZone(timeZone)));
   }
 
   for (const timeZone of refused) {
     it(`refuses ${JSON.stringify(timeZone)} on every runtime`, () => {
-      assertThrows(() => checkTimeZone(timeZone), RangeError, "expected an IANA time zone, got ");
+      assert(!isTimeZone(timeZone));
     });
   }
 });
@@ -46,7 +46,7 @@ describe("a time zone that is not an IANA name", () => {
       assertThrows(() => new Worker(options), RangeError, 'Cannot use option "timeZone": expected an IANA time zone');
       const worker = new Worker({ redisUrl: "memory://" });
       const register = () => worker.cron("0 9 * * *", () => {}, { ...options, name: "job" });
-      assertThrows(register, StreaqError, "expected an IANA time zone, got ");
+      assertThrows(register, StreaqError, "expected an IANA time zone");
       assertThrows(() => worker.cron("* * * * *", () => {}, { ...options, name: "job" }), StreaqError);
       assertEquals(worker.registry.size, 0);
     });

@@ -29,8 +29,8 @@ local passedOver, i, hasExpired = 0, 7 + ARGV[6], {}
 for n = 7, i - 1 do hasExpired[ARGV[n]] = true end
 local running = ${lua.running}
 
--- What is leased already must be returned, so the error of a stream concerns this stream alone. The next call that
--- leases nothing returns the error.
+-- An error must not hide entries that are leased already, so it concerns its stream alone. The next call that leases
+-- nothing returns it.
 local failure
 local function fail(stream, err)
   failure = failure or wrongType(stream, 'stream') or err

@@ -15,8 +15,8 @@ const script = new Script(`
 -- Removes remains of dead workers and lost data: names of workers, consumers without entries, notes of runs whose task
 -- is gone, and counts of entries to be dropped when all streams are empty.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, minimum idle time of a removed consumer in ms, cursor of the notes, rank of the first worker, maximum number
---          of either; then priorities
+-- ARGV     group, minimum idle time of a removed consumer in ms, cursor of the notes, rank of the first worker, maximum
+--          number of either; then priorities
 -- returns  the next cursor and rank, or an error that names the key of the notes
 ${typeFunction}
 local prefix, group, idleTimeout = KEYS[1], ARGV[1], tonumber(ARGV[2])

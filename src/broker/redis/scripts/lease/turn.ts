@@ -13,8 +13,8 @@ import { readStarts, type StartReply } from "../reply/start_reply.ts";
 import { textOf } from "../reply/text.ts";
 
 const script = new Script(`
--- One turn of a busy worker: finishes tasks, leases new ones and starts them. Sent twice, it answers the same about the
--- tasks to finish, but leases again.
+-- Finishes tasks, leases new ones and starts them: one turn of a busy worker. Sent twice, it returns the same about the
+-- finished tasks, but leases again.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer, maximum number of tasks to lease, size in bytes of the largest record to load, or '' for
 --          any, number of priorities, priorities, highest first; then what finishTasks reads, see completionArgs
@@ -51,7 +51,7 @@ local function lease(priority, stream)
   return #entries
 end
 
--- What is leased must be started: without the notes of runs, nothing is leased.
+-- A leased task must be started, so nothing is leased while no run can be noted.
 if count > 0 and not prepareStarts() then
   for i = 6, last do counts[i - 5] = count > 0 and lease(ARGV[i], ${lua.stream("ARGV[i]")}) or 0 end
 end

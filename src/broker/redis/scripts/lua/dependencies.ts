@@ -4,9 +4,10 @@ import { lua } from "../../keys.ts";
  * Lua functions about tasks that wait for others, for scripts that have `prefix`.
  *
  * A waiting task has its priority in `:ts:waiting` and a set of the tasks that it still waits for, and is in the set of
- * dependents of each of these, which `:ts:depended` lists: while it is empty, no script looks for dependents. While its dependencies are still being stored, its value in `:ts:waiting` begins with a
- * colon. The dependents of a finished task are released or failed by the script that finishes it, or their set is
- * listed in `:ts:fanouts` with the outcome: `1`, or `0` and the id of the task that failed first.
+ * dependents of each of these. While its own dependencies are still being stored, its value in `:ts:waiting` begins with
+ * a colon. `:ts:depended` lists the tasks that have dependents: while it is empty, no script looks for any. The
+ * dependents of a finished task are released or failed by the script that finishes it, or their set is listed in
+ * `:ts:fanouts` with the outcome: `1`, or `0` and the id of the task that failed first.
  */
 export const dependencyFunctions: string = `
 local waiting, inputs, fanOuts, depended = ${lua.waiting}, ${lua.inputs}, ${lua.fanOuts}, ${lua.depended}

@@ -8,12 +8,13 @@ import { triesFunctions } from "./tries.ts";
 /** Maximum number of dependents that one call releases itself. */
 const releaseLimit = 500;
 
-/** From how many entries of a stream on it is worth a look whether they can be trimmed. */
+/** The fewest entries of a stream for which trimming, which takes a look first, is cheaper than deleting. */
 const trimmedFrom = 5;
 
 /**
- * A Lua function that finishes tasks: it acknowledges and deletes their entries, stores and publishes results, stores piped
- * output, deletes everything else about the tasks, and releases or lists their dependents. Repeated, it answers the same.
+ * A Lua function that finishes tasks: it acknowledges and deletes their entries, stores and publishes results, stores
+ * piped output, deletes everything else about the tasks, and releases or lists their dependents. Repeated, it returns the
+ * same.
  *
  * Whatever acknowledges an entry deletes it in the same script. So an entry that is still in its stream right after
  * `XACK` was acknowledged by that very command, and the number that a variadic `XACK` answers shows whether all were.
@@ -30,14 +31,15 @@ local dropped, fanOuts = ${lua.dropped}, ${lua.fanOuts}
 -- dependents or piped input.
 local hasDropped, hasTries, hasLinks = false, false, false
 
--- Acknowledges the rows of a success, which counts from whichever worker is first. Returns nil if all rows count, else
--- which of them do.
+-- Acknowledges the rows of successes; the first worker to finish a task counts. Returns nil if all rows count, else which
+-- of them do.
 local function acknowledgeAll(stream, entries, deliveries, ids)
   local count = redis.pcall('XACK', stream, group, unpack(entries))
   if count == #entries then return end
   local counts = {}
   if type(count) ~= 'number' or count == 0 then return counts end
-  -- An entry was acknowledged just now, or would have been if it were still pending, if no other script has ended its run.
+  -- An entry was acknowledged just now, or would have been if it were still pending, if no other script has finished its
+  -- task.
   for n, entry in ipairs(entries) do
     local found, note = redis.pcall('XRANGE', stream, entry, entry), redis.pcall('HGET', running, ids[n])
     local lease, owner = string.match(type(note) == 'string' and note or '', '^(%S+ %S+) %d+ [^:]*:(.*)$')
@@ -115,7 +117,7 @@ local function deleteEntries(stream, entries, high)
     -- Entries below the first pending one were delivered and acknowledged, and are dead. Trimming them is cheaper than
     -- deleting one by one, unless the first pending one is older than all of these.
     local first = redis.pcall('XPENDING', stream, group, '-', '+', 1)[1]
-    -- What it removes may also be the dead entries of another client.
+    -- The number may include dead entries of another client.
     local trimmed = type(first) == 'table' and redis.pcall('XTRIM', stream, 'MINID', first[1])
     if type(trimmed) == 'number' and trimmed >= #entries and #redis.call('XRANGE', stream, high, high) == 0 then return end
   end
@@ -170,7 +172,7 @@ local function finishTasks(first)
   local outputs = first + 1
   local i = outputs + 3 * ARGV[first]
   local groups = i
-  -- Mostly there are none, which one command shows.
+  -- One command shows that there are none, as in most calls.
   local tried, depended, inputs = ${lua.tried}, ${lua.depended}, ${lua.inputs}
   if redis.call('EXISTS', dropped, tried, depended, inputs) > 0 then
     hasDropped, hasTries = redis.call('EXISTS', dropped) == 1, redis.call('EXISTS', tried) == 1

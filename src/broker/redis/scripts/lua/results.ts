@@ -9,7 +9,7 @@ export const tagLength = 8;
 /** How long a producer keeps a result that has arrived before anything waits for it, in milliseconds. */
 export const earlyReplyTime = 1000;
 
-/** Maximum length of a result that is sent to the producer of its task; it looks longer ones up. */
+/** Maximum length of a result that is sent to the producer of its task, which reads longer ones itself. */
 const longestReply = 4096;
 
 /** Maximum number of results in the list of the most recent ones. */
@@ -41,7 +41,7 @@ local function keepResult(id, ttl, result)
   elseif ttl ~= '0' then
     redis.call('SET', ${lua.result("id")}, result, 'PX', ttl)
   end
-  -- A hint, which may be forbidden: waiters also look by themselves.
+  -- A hint, which may be forbidden: callers that wait for the result also read it by themselves.
   redis.pcall('PUBLISH', ${lua.channel("id")}, result)
   if hasProducers == nil then hasProducers = redis.call('EXISTS', ${lua.producers}) == 1 end
   if hasProducers then
@@ -81,9 +81,9 @@ end
 -- most recent ones, which expires together with its longest-lived result.
 local function announceResults()
   if next(repliesByTag) then
-    -- To each producer that waits for results of its own tasks goes one message. It has for each task the lengths of its id
-    -- and of its result, or -1 for a long result, and 1 if the result is kept for a while, else 0, each with a blank
-    -- behind it; then id and result.
+    -- Each producer that waits for results of its own tasks receives one message. For each task the message has three
+    -- numbers, each followed by a blank: the length of the id, the length of the result or -1 for a long one, and 1 if the
+    -- result is kept for a while, else 0. The id and the result follow.
     local tags = {}
     for tag in pairs(repliesByTag) do tags[#tags + 1] = tag end
     local names = redis.pcall('HMGET', ${lua.producers}, unpack(tags))

@@ -12,7 +12,7 @@ export const notStarted: { readonly lost: 0; readonly ended: -1 } = { lost: 0, e
  * of deliveries are the lease. Repeated for the same lease, they return the same.
  */
 export const startFunction: string = `
--- What was started, one after another:
+-- The reply about the started runs, in this order:
 -- 1. for each run the number of the try, or ${notStarted.ended} when the task had already finished; empty if all are 1;
 -- 2. the records of the started tasks, in order; in place of one with more than maxPayload bytes, their number;
 -- 3. the time in ms;

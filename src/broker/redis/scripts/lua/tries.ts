@@ -2,7 +2,7 @@ import { lua } from "../../keys.ts";
 
 /**
  * Lua functions that store how many tries of a task are spent, for scripts that have `prefix`. Most tasks succeed at the
- * first try, so the tasks with a number are in a set: while there is none, no script looks for numbers.
+ * first try and have no such number. A set names those that have one: while it is empty, no script reads numbers.
  */
 export const triesFunctions: string = `
 local tried = ${lua.tried}
