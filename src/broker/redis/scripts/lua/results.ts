@@ -9,7 +9,7 @@ export const tagLength = 8;
 /** How long a producer keeps a result that has arrived before anything waits for it, in milliseconds. */
 export const earlyReplyTime = 1000;
 
-/** Maximum length of a result that is sent to the producer of its task; it looks longer ones up. */
+/** Maximum length of a result that is sent to the producer of its task; it looks longer ones up, if they are kept. */
 const longestReply = 4096;
 
 /** Maximum number of results in the list of the most recent ones. */
@@ -54,8 +54,8 @@ local function keepResult(id, ttl, result)
 end
 
 -- Sends the results to the producers that wait for results of their own tasks, in one message each. It has for each task
--- the lengths of its id and of its result, or -1 for a long result, and 1 if the result is kept for a while, else 0, each
--- with a blank behind it; then id and result.
+-- the lengths of its id and of its result, or -1 for a long result that can be looked up, and 1 if the result is kept for
+-- a while, else 0, each with a blank behind it; then id and result.
 local function sendReplies()
   local tags = {}
   for tag in pairs(repliesByTag) do tags[#tags + 1] = tag end
@@ -64,11 +64,11 @@ local function sendReplies()
   for n, tag in ipairs(tags) do
     local replies, parts = repliesByTag[tag], {}
     for i = 1, names[n] and #replies or 0, 3 do
-      local id, result = replies[i], replies[i + 1]
-      if #result > ${longestReply} then
-        parts[#parts + 1] = #id .. ' -1 ' .. replies[i + 2] .. id
+      local id, result, isKept = replies[i], replies[i + 1], replies[i + 2]
+      if #result > ${longestReply} and isKept == '1 ' then
+        parts[#parts + 1] = #id .. ' -1 ' .. isKept .. id
       else
-        parts[#parts + 1] = #id .. ' ' .. #result .. ' ' .. replies[i + 2] .. id .. result
+        parts[#parts + 1] = #id .. ' ' .. #result .. ' ' .. isKept .. id .. result
       end
     end
     if #parts > 0 then redis.pcall('PUBLISH', ${lua.replies("names[n]")}, table.concat(parts)) end
