@@ -14,6 +14,8 @@ const watchInterval = 5000;
 const earlyLimit = 1000;
 /** How many tasks are remembered whose result will arrive. */
 const expectedLimit = 10_000;
+/** How long a producer that closes its channel waits for the answer, in milliseconds. */
+const farewellTimeout = 500;
 /** Length of a generated id. */
 const idLength = 32;
 const blank = 0x20;
@@ -56,6 +58,8 @@ export class ReplyChannel {
   #waitTime = 0;
   /** When the registration was renewed, by the same clock. */
   #renewTime = 0;
+  /** Whether the server may have the registration. */
+  #isRegistered = false;
   /** Tasks that were sent while the channel was open, and whose result has not arrived. */
   readonly #expected = new Set<string>();
   readonly #early = new Map<string, { readonly result: Reply; readonly time: number }>();
@@ -101,23 +105,32 @@ export class ReplyChannel {
     return isRecent && early.result !== null ? early.result : undefined;
   }
 
-  /** Opens the channel, or keeps it open: something waits for a result. Returns whether it is open already. */
+  /**
+   * Opens the channel, or keeps it open: something waits for a result. Returns whether it is open already.
+   *
+   * @throws {ConnectionError} If the client is closed.
+   */
   open(): boolean {
     this.#waitTime = this.#clock.monotonic();
     if (this.#state !== "closed") return this.#state === "open";
-    this.#state = "opening";
     this.#unlisten = this.#redis.listen(this.#keys.replies(this.#name), {
       message: (message) => this.#receive(message),
       subscribed: () => void this.#register(),
       failed: (reason) => this.#events.failed(reason),
-      closed: (reason) => this.#events.closed(reason),
+      closed: (reason) => {
+        // The next waiter is to learn it, too.
+        this.#isRegistered = false;
+        void this.close();
+        this.#events.closed(reason);
+      },
       isPatient: () => !this.#events.hasWaiters(),
     });
+    this.#state = "opening";
     return false;
   }
 
-  /** Closes the channel. */
-  close(): void {
+  /** Closes the channel; resolves when it is no longer registered, or that cannot be known. */
+  async close(): Promise<void> {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#unlisten?.();
@@ -126,8 +139,10 @@ export class ReplyChannel {
     this.#timer = undefined;
     this.#expected.clear();
     this.#early.clear();
+    if (!this.#isRegistered) return;
+    this.#isRegistered = false;
     // Where this fails, the registration expires.
-    this.#redis.command(["HDEL", this.#keys.producers, this.tag]).catch(() => {});
+    await this.#redis.command(["HDEL", this.#keys.producers, this.tag], { timeout: farewellTimeout }).catch(() => {});
   }
 
   /** After each new subscription, results may have been missed. */
@@ -144,6 +159,7 @@ export class ReplyChannel {
   /** Renews the registration; returns whether that was possible. */
   async #renew(): Promise<boolean> {
     const { producers } = this.#keys;
+    this.#isRegistered = true;
     try {
       await Promise.all([
         this.#redis.command(["HSET", producers, this.tag, this.#name]),
@@ -160,7 +176,7 @@ export class ReplyChannel {
     const time = this.#clock.monotonic();
     this.#timer = undefined;
     if (this.#events.hasWaiters()) this.#waitTime = time;
-    if (time >= this.#waitTime + idleTime) return this.close();
+    if (time >= this.#waitTime + idleTime) return void this.close();
     this.#timer = this.#clock.timer(watchInterval, () => this.#watch(), { ref: false });
     if (this.#state === "opening") void this.#register();
     else if (time >= this.#renewTime + registrationTtl / 3) void this.#renew();
