@@ -63,6 +63,25 @@ behaviour("enqueueMany()", (stage) => {
     assertEquals(runs.length, count + 1);
   });
 
+  it("refuses what is not an array of requests, and sends nothing", async () => {
+    const { worker, note } = await setUp(stage);
+    const request = note.enqueue(1);
+    for (
+      const [requests, got] of [
+        [undefined, "an array of requests, got undefined"],
+        [null, "an array of requests, got null"],
+        [new Set([request]), "an array of requests, got a Set"],
+        [request, "an array of requests, got a Request"],
+        [[request, undefined], "a request at index 1, got undefined"],
+        [[request, Promise.resolve()], "a request at index 1, got a Promise"],
+      ] as const
+    ) {
+      await assertRejects(() => worker.enqueueMany(requests as never), TypeError, got);
+    }
+    assertEquals(await worker.queueSize(), 0);
+    assertEquals(await request.status(), "missing");
+  });
+
   it("finds the task of another request that has taken a generated id", async () => {
     const { worker, note, runs } = await setUp(stage);
     const [one, two] = [note.enqueue("one"), note.enqueue("two")];
