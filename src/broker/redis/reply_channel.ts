@@ -14,6 +14,8 @@ const watchInterval = 5000;
 const earlyLimit = 1000;
 /** How many tasks are remembered whose result will arrive. */
 const expectedLimit = 10_000;
+/** At how many registrations a producer looks with each renewal, to delete those of dead producers. */
+const sweepSize = 100;
 /** How long a producer that closes its channel waits for the answer, in milliseconds. */
 const farewellTimeout = 500;
 /** Length of a generated id. */
@@ -179,7 +181,28 @@ export class ReplyChannel {
     if (time >= this.#waitTime + idleTime) return void this.close();
     this.#timer = this.#clock.timer(watchInterval, () => this.#watch(), { ref: false });
     if (this.#state === "opening") void this.#register();
-    else if (time >= this.#renewTime + registrationTtl / 3) void this.#renew();
+    else if (time >= this.#renewTime + registrationTtl / 3) {
+      void this.#renew();
+      // The next renewal tries again.
+      this.#sweep().catch(() => {});
+    }
+  }
+
+  /**
+   * Deletes registrations of producers that died. They expire only together with those of living ones, and some programs
+   * start a producer for each request. A living one that it takes for dead, as it has just lost its connection,
+   * registers again.
+   */
+  async #sweep(): Promise<void> {
+    const { producers } = this.#keys;
+    const tags = await this.#redis.command<string[]>(["HRANDFIELD", producers, sweepSize]);
+    const names = await this.#redis.command<(string | null)[]>(["HMGET", producers, ...tags]);
+    // A message without replies; the answer is how many clients have received it.
+    const receivers = await Promise.all(names.map((name) => {
+      return name === null ? null : this.#redis.command<number>(["PUBLISH", this.#keys.replies(name), ""]);
+    }));
+    const dead = tags.filter((_, i) => receivers[i] === 0);
+    if (dead.length > 0) await this.#redis.command(["HDEL", producers, ...dead]);
   }
 
   #receive(message: Uint8Array): void {

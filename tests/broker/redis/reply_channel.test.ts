@@ -3,7 +3,9 @@ import { describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { systemClock } from "../../../src/base/clock.ts";
 import { randomId } from "../../../src/base/id.ts";
+import { TestClock } from "../../../src/base/test_clock.ts";
 import { Keys } from "../../../src/broker/redis/keys.ts";
+import { ReplyChannel } from "../../../src/broker/redis/reply_channel.ts";
 import { RedisBroker } from "../../../src/broker/redis/redis_broker.ts";
 import { finish } from "../../../src/broker/redis/scripts/end/finish.ts";
 import { type CommandArguments, createClient, type RedisClient } from "../../../src/redis/mod.ts";
@@ -262,5 +264,33 @@ describe("a producer", () => {
       await producer.close();
       await eventually(async () => await scene.redis.command<number>(["EXISTS", keys.producers]) === 0);
     });
+  });
+
+  it("deletes registrations of producers that died, while it renews its own", async () => {
+    const { keys } = await scene.rig([]);
+    await using redis = createClient(scene.server.url);
+    const clock = new TestClock();
+    let isOpen = false;
+    const channel = new ReplyChannel(redis, keys, {
+      clock,
+      events: {
+        hasWaiters: () => true,
+        received: () => false,
+        opened: () => void (isOpen = true),
+        failed: () => {},
+        closed: () => {},
+      },
+    });
+    channel.open();
+    await eventually(() => isOpen);
+    let isListening = false;
+    redis.listen(keys.replies("alive"), { message: () => {}, subscribed: () => void (isListening = true) });
+    await eventually(() => isListening);
+    const registrations = () => scene.redis.command<Map<string, string>>(["HGETALL", keys.producers]);
+    const living = new Map([...await registrations(), ["tag-of-living", "alive"]]);
+    await scene.redis.command(["HSET", keys.producers, ...[...living].flat(), "tag-of-dead", "dead"]);
+    await clock.advance("20s");
+    await eventually(async () => assertEquals(await registrations(), living));
+    await channel.close();
   });
 });
