@@ -30,5 +30,9 @@ describe("a client that was passed to a worker", () => {
     });
     await redis.close();
     assertEquals(await waiting, "rejected");
+    // At every later call, too.
+    for (const id of [task.id, task.id, "other", "other"]) {
+      assertEquals(await settled(worker.resultById(id), 3000), "rejected", id);
+    }
   });
 });

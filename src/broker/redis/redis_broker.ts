@@ -76,11 +76,14 @@ export class RedisBroker implements Broker {
   async publish(tasks: readonly NewTask[], options?: Cancellable): Promise<Published[]> {
     // A result may arrive before the answer.
     this.#results.replies.expect(tasks);
-    const answers = await this.#publishAll(tasks, options);
-    for (let i = 0; i < answers.length; i++) {
-      if (answers[i] !== "created") this.#results.replies.forget(tasks[i]!.id);
+    let answers: readonly Published[] = [];
+    try {
+      return answers = await this.#publishAll(tasks, options);
+    } finally {
+      for (let i = 0; i < tasks.length; i++) {
+        if (answers[i] !== "created") this.#results.replies.forget(tasks[i]!.id);
+      }
     }
-    return answers;
   }
 
   async state(taskId: string): Promise<State> {
@@ -163,7 +166,7 @@ export class RedisBroker implements Broker {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#results.close(new StreaqError("The worker was closed while waiting for a result"));
+    await this.#results.close(new StreaqError("The worker was closed while waiting for a result"));
     if (this.#options.ownsRedis) await this.redis.close();
   }
 

@@ -4,16 +4,20 @@ import type { Listener, RedisClient } from "../../redis/mod.ts";
 import type { Keys } from "./keys.ts";
 import { earlyReplyTime, tagLength } from "./scripts/lua/results.ts";
 
-/** How long producers stay registered without a sign of life, in milliseconds; they renew it three times as often. */
+/** How long producers stay registered without a sign of life, in milliseconds. */
 const registrationTtl = 60_000;
 /** After how many milliseconds without a waiter a producer receives no more results. */
 const idleTime = 10_000;
-/** How often the channel is checked, in milliseconds. */
+/** How often the channel is checked, and its registration renewed, in milliseconds. */
 const watchInterval = 5000;
 /** How many results are kept that have arrived before anything waits for them. */
 const earlyLimit = 1000;
 /** Maximum number of tasks that are remembered because their result will arrive. */
 const expectedLimit = 10_000;
+/** At how many registrations a producer looks with each renewal, to delete those of dead producers. */
+const sweepSize = 100;
+/** How long a producer that closes its channel waits for the answer, in milliseconds. */
+const farewellTimeout = 500;
 /** Length of a generated id. */
 const idLength = 32;
 const blank = 0x20;
@@ -54,8 +58,10 @@ export class ReplyChannel {
   #timer: Timer | undefined;
   /** When the last waiter was there, by the monotonic clock. */
   #waitTime = 0;
-  /** When the registration was renewed, by the same clock. */
-  #renewTime = 0;
+  /** When registrations of dead producers were last looked for, by the same clock. */
+  #sweepTime = 0;
+  /** Whether the server may have the registration. */
+  #isRegistered = false;
   /** Tasks that were sent while the channel was open, and whose result has not arrived. */
   readonly #expected = new Set<string>();
   readonly #early = new Map<string, { readonly result: Reply; readonly time: number }>();
@@ -101,23 +107,32 @@ export class ReplyChannel {
     return isRecent && early.result !== null ? early.result : undefined;
   }
 
-  /** Opens the channel, or keeps it open: something waits for a result. Returns whether it is open already. */
+  /**
+   * Opens the channel, or keeps it open: something waits for a result. Returns whether it is open already.
+   *
+   * @throws {ConnectionError} If the client is closed.
+   */
   open(): boolean {
     this.#waitTime = this.#clock.monotonic();
     if (this.#state !== "closed") return this.#state === "open";
-    this.#state = "opening";
     this.#unlisten = this.#redis.listen(this.#keys.replies(this.#name), {
       message: (message) => this.#receive(message),
       subscribed: () => void this.#register(),
       failed: (reason) => this.#events.failed(reason),
-      closed: (reason) => this.#events.closed(reason),
+      closed: (reason) => {
+        // The next waiter is to learn it, too.
+        this.#isRegistered = false;
+        void this.close();
+        this.#events.closed(reason);
+      },
       isIdle: () => !this.#events.hasWaiters(),
     });
+    this.#state = "opening";
     return false;
   }
 
-  /** Closes the channel. */
-  close(): void {
+  /** Closes the channel; resolves when it is no longer registered, or that cannot be known. */
+  async close(): Promise<void> {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#unlisten?.();
@@ -126,8 +141,10 @@ export class ReplyChannel {
     this.#timer = undefined;
     this.#expected.clear();
     this.#early.clear();
+    if (!this.#isRegistered) return;
+    this.#isRegistered = false;
     // Where this fails, the registration expires.
-    this.#redis.command(["HDEL", this.#keys.producers, this.tag]).catch(() => {});
+    await this.#redis.command(["HDEL", this.#keys.producers, this.tag], { timeout: farewellTimeout }).catch(() => {});
   }
 
   /** After each new subscription, results may have been missed. */
@@ -144,12 +161,15 @@ export class ReplyChannel {
   /** Renews the registration; returns whether that was possible. */
   async #renew(): Promise<boolean> {
     const { producers } = this.#keys;
+    this.#isRegistered = true;
     try {
-      await Promise.all([
-        this.#redis.command(["HSET", producers, this.tag, this.#name]),
+      const [added] = await Promise.all([
+        this.#redis.command<number>(["HSET", producers, this.tag, this.#name]),
         this.#redis.command(["PEXPIRE", producers, registrationTtl]),
       ]);
-      this.#renewTime = this.#clock.monotonic();
+      if (added === 1) this.#expected.clear();
+      // It was lost, and with it the results of tasks that have finished meanwhile.
+      if (added === 1 && this.#state === "open") this.#events.opened();
       return true;
     } catch {
       return false;
@@ -160,10 +180,31 @@ export class ReplyChannel {
     const time = this.#clock.monotonic();
     this.#timer = undefined;
     if (this.#events.hasWaiters()) this.#waitTime = time;
-    if (time >= this.#waitTime + idleTime) return this.close();
+    if (time >= this.#waitTime + idleTime) return void this.close();
     this.#timer = this.#clock.timer(watchInterval, () => this.#watch(), { ref: false });
-    if (this.#state === "opening") void this.#register();
-    else if (time >= this.#renewTime + registrationTtl / 3) void this.#renew();
+    if (this.#state === "opening") return void this.#register();
+    void this.#renew();
+    if (time < this.#sweepTime + registrationTtl / 3) return;
+    this.#sweepTime = time;
+    // The next one tries again.
+    this.#sweep().catch(() => {});
+  }
+
+  /**
+   * Deletes registrations of producers that died. They expire only together with those of living ones, and some programs
+   * start a producer for each request. A living one that it takes for dead, as it has just lost its connection,
+   * registers again.
+   */
+  async #sweep(): Promise<void> {
+    const { producers } = this.#keys;
+    const tags = await this.#redis.command<string[]>(["HRANDFIELD", producers, sweepSize]);
+    const names = await this.#redis.command<(string | null)[]>(["HMGET", producers, ...tags]);
+    // A message without replies; the answer is how many clients have received it.
+    const receivers = await Promise.all(names.map((name) => {
+      return name === null ? null : this.#redis.command<number>(["PUBLISH", this.#keys.replies(name), ""]);
+    }));
+    const dead = tags.filter((_, i) => receivers[i] === 0);
+    if (dead.length > 0) await this.#redis.command(["HDEL", producers, ...dead]);
   }
 
   #receive(message: Uint8Array): void {

@@ -69,6 +69,8 @@ export class ResultWaiter {
         },
         failed: (reason) => {
           for (const taskId of own()) this.#failed(taskId, reason);
+          // The next waiter is to learn it, too.
+          if (own().length === 0) void this.replies.close();
         },
         closed: (reason) => {
           for (const taskId of own()) this.#fail(taskId, reason);
@@ -99,19 +101,22 @@ export class ResultWaiter {
     }
   }
 
-  /** Rejects present and future waiters. */
-  close(reason: Error): void {
+  /** Rejects present and future waiters at once; resolves when no more results are sent here. */
+  async close(reason: Error): Promise<void> {
     this.#closed ??= reason;
-    this.replies.close();
     for (const taskId of [...this.#waits.keys()]) this.#fail(taskId, reason);
+    await this.replies.close();
   }
 
   #listen(taskId: string): Wait {
     const wait: Wait = { waiters: new Set(), messages: new Map(), check: "none", unlisten: () => {} };
+    const isOwn = this.replies.owns(taskId);
+    // Throws if the client is closed; then nothing waits.
+    if (!isOwn) wait.unlisten = this.#subscribe(taskId, wait);
+    const isOpen = isOwn && this.replies.open();
     this.#waits.set(taskId, wait);
     this.#poll ??= this.#clock.timer(pollInterval, () => this.#pollAll());
-    if (!this.replies.owns(taskId)) wait.unlisten = this.#subscribe(taskId, wait);
-    else if (this.replies.open() && !this.replies.expects(taskId)) this.#check(taskId);
+    if (isOpen && !this.replies.expects(taskId)) this.#check(taskId);
     return wait;
   }
 

@@ -1,3 +1,5 @@
+import { onAbort } from "../../base/abort.ts";
+import { deferred } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { NewTask, Published } from "../../broker/contract/task.ts";
 import { checkThreadQueue, encodeRequest } from "./encode_request.ts";
@@ -20,6 +22,9 @@ export class Bulk {
   readonly #options: BulkOptions;
   /** The requests that could not be stored, with the reasons. */
   readonly failures: Map<Request<unknown>, unknown> = new Map();
+  /** The requests without an answer; `undefined` if none has a signal. */
+  #unanswered: Set<Request<unknown>> | undefined;
+  #isAborted = false;
 
   /** @param requests At least one, none of which is part of a pipeline. */
   constructor(requests: readonly Request<unknown>[], options: BulkOptions) {
@@ -27,8 +32,23 @@ export class Bulk {
     this.#options = options;
   }
 
-  /** Sends all requests, or none if one of them cannot be stored as it is. Never rejects. */
+  /**
+   * Sends all requests, or none if one of them cannot be stored as it is, and waits for the answers until one of their
+   * signals is aborted. Never rejects.
+   */
   async send(): Promise<void> {
+    const signals = new Set<AbortSignal>();
+    for (const { signal } of this.#requests) if (signal) signals.add(signal);
+    if (signals.size === 0) return await this.#send();
+    this.#unanswered = new Set(this.#requests);
+    const { promise: aborted, resolve } = deferred<void>();
+    const sending = this.#send();
+    const forget = [...signals].map((signal) => onAbort(signal, () => resolve(this.#abort(signal.reason))));
+    await Promise.race([sending, aborted]);
+    for (const each of forget) each();
+  }
+
+  async #send(): Promise<void> {
     const { clock, publisher } = this.#options;
     const requests = this.#requests;
     const now = clock.now();
@@ -47,7 +67,11 @@ export class Bulk {
     }
     await publisher.publishInSlices(requests, {
       idOf: ({ taskId }) => taskId,
-      encode: (slice, start) => tasks ? tasks.slice(start, start + slice.length) : slice.map(encode),
+      encode: (slice, start) => {
+        // No further slices are sent.
+        if (this.#isAborted) throw new Error("A signal was aborted");
+        return tasks ? tasks.slice(start, start + slice.length) : slice.map(encode);
+      },
       settle: (slice, answers, made) => this.#settle(slice, answers, made),
     });
   }
@@ -59,9 +83,19 @@ export class Bulk {
   }
 
   #refuseAll(reason: unknown): void {
+    this.#unanswered?.clear();
     for (const request of this.#requests) {
       this.failures.set(request, reason);
       request.failed({ wasSent: false });
+    }
+  }
+
+  /** The requests without an answer may be stored or not. */
+  #abort(reason: unknown): void {
+    this.#isAborted = true;
+    for (const request of this.#unanswered!) {
+      this.failures.set(request, reason);
+      request.failed({ wasSent: true });
     }
   }
 
@@ -71,11 +105,12 @@ export class Bulk {
     answers: readonly Published[],
     tasks: readonly NewTask[],
   ): Promise<void> {
+    if (this.#isAborted) return;
     const checks: Promise<void>[] = [];
     for (const [i, request] of requests.entries()) {
       const answer = answers[i]!;
-      if (answer === "created") continue;
-      if (answer instanceof Error) this.#fail(request, answer);
+      if (answer === "created") this.#unanswered?.delete(request);
+      else if (answer instanceof Error) this.#fail(request, answer);
       else checks.push(this.#settleExisting(request, tasks[i]!, answer));
     }
     await Promise.all(checks);
@@ -83,13 +118,18 @@ export class Bulk {
 
   async #settleExisting(request: Request<unknown>, task: NewTask, answer: Published): Promise<void> {
     try {
-      request.isNew = await this.#options.isNew(request, task, answer);
+      const isNew = await this.#options.isNew(request, task, answer);
+      if (this.#isAborted) return;
+      request.isNew = isNew;
+      this.#unanswered?.delete(request);
     } catch (error) {
       this.#fail(request, error);
     }
   }
 
   #fail(request: Request<unknown>, cause: unknown): void {
+    if (this.#isAborted) return;
+    this.#unanswered?.delete(request);
     this.failures.set(request, refusal(request, cause));
     request.failed({ wasSent: true });
   }

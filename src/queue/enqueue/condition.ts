@@ -26,7 +26,10 @@ export function conditionFrom({ delay, schedule, after }: StartOptions): Conditi
   if (after !== undefined) return { after: typeof after === "string" ? [after] : after };
   if (schedule === undefined) return undefined;
   if (typeof schedule === "string") return { expression: schedule };
-  if (schedule instanceof Date && Number.isFinite(schedule.getTime())) return { due: schedule };
+  if (schedule instanceof Date && Number.isFinite(schedule.getTime())) {
+    // A copy, since a Date can be changed before the request is sent.
+    return { due: new Date(schedule) };
+  }
   throw new StreaqError(
     `Cannot use option "schedule": expected a valid Date or a cron expression, got ${schedule}`,
   );

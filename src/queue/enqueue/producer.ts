@@ -6,6 +6,7 @@ import type { NewTask, Published } from "../../broker/contract/task.ts";
 import type { Inspector } from "../inspect/inspector.ts";
 import type { CallArguments, CommonFields, DraftTemplate } from "../records/draft.ts";
 import type { RecordCodec } from "../records/record_codec.ts";
+import { kindOf } from "../records/value_kind.ts";
 import { Bulk } from "./bulk.ts";
 import { checkThreadQueue, encodeRequest } from "./encode_request.ts";
 import { EnqueueError } from "./enqueue_error.ts";
@@ -120,9 +121,12 @@ export class Producer implements RequestQueue {
 
   /** @throws {StreaqError | TypeError} When one of them is part of a pipeline, of another queue, or not a request. */
   #check(requests: readonly EnqueueRequest<unknown>[]): readonly Request<unknown>[] {
+    if (!Array.isArray(requests)) {
+      throw new TypeError(`Cannot enqueue tasks: expected an array of requests, got ${kindOf(requests)}`);
+    }
     for (const [i, request] of requests.entries()) {
       if (!(request instanceof Request)) {
-        throw new TypeError(`Cannot enqueue tasks: expected a request at index ${i}, got ${typeof request}`);
+        throw new TypeError(`Cannot enqueue tasks: expected a request at index ${i}, got ${kindOf(request)}`);
       }
       const { draft: { fnName }, isPiped, queueName } = request;
       if (isPiped) {

@@ -1,9 +1,11 @@
 /** A producer receives the results of its own tasks on one channel, and looks up only what it may have missed. */
 import { describe, it } from "node:test";
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { systemClock } from "../../../src/base/clock.ts";
 import { randomId } from "../../../src/base/id.ts";
-import type { Keys } from "../../../src/broker/redis/keys.ts";
+import { TestClock } from "../../../src/base/test_clock.ts";
+import { Keys } from "../../../src/broker/redis/keys.ts";
+import { ReplyChannel } from "../../../src/broker/redis/reply_channel.ts";
 import { RedisBroker } from "../../../src/broker/redis/redis_broker.ts";
 import { finish } from "../../../src/broker/redis/scripts/end/finish.ts";
 import { type CommandArguments, createClient, type RedisClient } from "../../../src/redis/mod.ts";
@@ -50,10 +52,10 @@ async function withProducer(
   await producer.close();
 }
 
-function brokerOn(redis: RedisClient, { prefix }: Keys, binary: boolean): RedisBroker {
+function brokerOn(redis: RedisClient, { prefix }: Keys, binary: boolean, { ownsRedis = false } = {}): RedisBroker {
   const reader = { hasSucceeded: () => true, failDependent: () => ({ result: "failed", ttl }) };
   const options = { priorities: ["normal"], binary, reader, clock: systemClock };
-  return new RedisBroker({ ...options, redis, ownsRedis: false, queueName: prefix.slice("streaq:".length) });
+  return new RedisBroker({ ...options, redis, ownsRedis, queueName: prefix.slice("streaq:".length) });
 }
 
 function recording(redis: RedisClient, commands: string[]): RedisClient {
@@ -211,6 +213,47 @@ describe("a producer", () => {
     });
   });
 
+  it("looks up the result of a task that it may have failed to send", async () => {
+    await withProducer(async ({ producer, keys, publish, finishAll }) => {
+      const first = producer.result(await publish());
+      await opened(keys);
+      await finishAll();
+      await first;
+      const id = randomId(producer.idPrefix);
+      const signal = AbortSignal.abort(new RangeError("enough"));
+      await assertRejects(() => producer.publish([{ id, data: "data", priority: "normal" }], { signal }), RangeError);
+      const result = producer.result(id);
+      assertEquals(await settled(result, 8000), "resolved", "before it looks up everything that it waits for");
+      assertEquals(await result, null);
+    });
+  });
+
+  it("deletes its registration when it is closed together with its client", async () => {
+    const { keys } = await scene.rig([]);
+    const others = { [randomId()]: "other" };
+    await scene.redis.command(["HSET", keys.producers, ...Object.entries(others).flat()]);
+    const redis = createClient(scene.server.url);
+    const producer = brokerOn(redis, keys, false, { ownsRedis: true });
+    const id = randomId(producer.idPrefix);
+    await producer.publish([{ id, data: "data", priority: "normal" }]);
+    const result = settled(producer.result(id), 20_000);
+    await eventually(async () => await scene.redis.command<number>(["HLEN", keys.producers]) === 2);
+    await producer.close();
+    assertEquals(await result, "rejected");
+    const left = Object.fromEntries(await scene.redis.command<Map<string, string>>(["HGETALL", keys.producers]));
+    assertEquals(left, others);
+  });
+
+  it("rejects each wait when no server can be reached", async () => {
+    const { keys } = await scene.rig([]);
+    await using redis = createClient("redis://127.0.0.1:1", { connectTimeout: 200 });
+    // The hash tag spares the server a check, and the wait its connection.
+    const producer = brokerOn(redis, new Keys(`{${keys.prefix.slice("streaq:".length)}}`), false);
+    const id = randomId(producer.idPrefix);
+    for (let time = 0; time < 3; time++) assertEquals(await settled(producer.result(id), 3000), "rejected");
+    await producer.close();
+  });
+
   it("deletes its registration when it is closed, and lets it expire when it dies", async () => {
     await withProducer(async ({ producer, keys, publish, finishAll }) => {
       const first = producer.result(await publish());
@@ -221,5 +264,33 @@ describe("a producer", () => {
       await producer.close();
       await eventually(async () => await scene.redis.command<number>(["EXISTS", keys.producers]) === 0);
     });
+  });
+
+  it("deletes registrations of producers that died, while it renews its own", async () => {
+    const { keys } = await scene.rig([]);
+    await using redis = createClient(scene.server.url);
+    const clock = new TestClock();
+    let isOpen = false;
+    const channel = new ReplyChannel(redis, keys, {
+      clock,
+      events: {
+        hasWaiters: () => true,
+        received: () => false,
+        opened: () => void (isOpen = true),
+        failed: () => {},
+        closed: () => {},
+      },
+    });
+    channel.open();
+    await eventually(() => isOpen);
+    let isListening = false;
+    redis.listen(keys.replies("alive"), { message: () => {}, subscribed: () => void (isListening = true) });
+    await eventually(() => isListening);
+    const registrations = () => scene.redis.command<Map<string, string>>(["HGETALL", keys.producers]);
+    const living = new Map([...await registrations(), ["tag-of-living", "alive"]]);
+    await scene.redis.command(["HSET", keys.producers, ...[...living].flat(), "tag-of-dead", "dead"]);
+    await clock.advance("20s");
+    await eventually(async () => assertEquals(await registrations(), living));
+    await channel.close();
   });
 });

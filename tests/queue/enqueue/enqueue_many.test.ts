@@ -1,10 +1,11 @@
 import { after, describe, it } from "node:test";
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { testsUseRedis } from "../../../scripts/switches.mjs";
 import { StreaqError } from "../../../src/base/errors.ts";
 import { EnqueueError } from "../../../src/queue/enqueue/enqueue_error.ts";
 import type { WorkerOptions } from "../../../src/queue/options/worker_options.ts";
 import { ConnectionError, createClient, type RedisClient } from "../../../src/redis/mod.ts";
+import { gate } from "../../support/promises.ts";
 import { behaviour } from "../behaviour.ts";
 import { onRedis } from "../brokers.ts";
 import { Stage } from "../stage.ts";
@@ -60,6 +61,25 @@ behaviour("enqueueMany()", (stage) => {
     await worker.run({ burst: true });
     assertEquals(runs.at(-1), "last");
     assertEquals(runs.length, count + 1);
+  });
+
+  it("refuses what is not an array of requests, and sends nothing", async () => {
+    const { worker, note } = await setUp(stage);
+    const request = note.enqueue(1);
+    for (
+      const [requests, got] of [
+        [undefined, "an array of requests, got undefined"],
+        [null, "an array of requests, got null"],
+        [new Set([request]), "an array of requests, got a Set"],
+        [request, "an array of requests, got a Request"],
+        [[request, undefined], "a request at index 1, got undefined"],
+        [[request, Promise.resolve()], "a request at index 1, got a Promise"],
+      ] as const
+    ) {
+      await assertRejects(() => worker.enqueueMany(requests as never), TypeError, got);
+    }
+    assertEquals(await worker.queueSize(), 0);
+    assertEquals(await request.status(), "missing");
   });
 
   it("finds the task of another request that has taken a generated id", async () => {
@@ -128,5 +148,26 @@ describe("enqueueMany() with failing calls", { skip: !testsUseRedis() }, () => {
     assertEquals((await worker.enqueueMany(requests)).length, 3000);
     await worker.drain();
     assertEquals([runs.length, new Set(runs).size], [3000, 3000]);
+  });
+
+  it("waits no longer and sends no more when the signal of a request is aborted", async () => {
+    let calls = 0;
+    const controller = new AbortController();
+    const { open, opened } = gate();
+    const { worker, many, runs } = await withFault(async (run) => {
+      if (++calls === 3) controller.abort(new RangeError("enough"));
+      if (calls >= 3) await opened;
+      return await run();
+    });
+    const requests = many(3000);
+    const last = requests.pop()!.start({ signal: controller.signal });
+    const error = await assertRejects(() => worker.enqueueMany([...requests, last]), EnqueueError, "enough");
+    assertInstanceOf(error.cause, RangeError);
+    assert(error.tasks.length < 2999);
+    await assertRejects(async () => await last, RangeError, "enough");
+    open();
+    assertEquals((await worker.enqueueMany(requests)).length, 2999);
+    await worker.drain();
+    assertEquals([runs.length, new Set(runs).size], [2999, 2999]);
   });
 });

@@ -46,6 +46,20 @@ behaviour("enqueue()", (stage) => {
     });
   }
 
+  it("takes a due time and dependencies as they are when start() is called", async () => {
+    const worker = await stage.worker();
+    const note = worker.task((_value: unknown) => {}, { name: "note" });
+    const first = await note.enqueue(1);
+    const schedule = new Date("2100-01-01T00:00:00Z");
+    const after = [first.id];
+    const requests = [note.enqueue(2).start({ schedule }), note.enqueue(3).start({ after })] as const;
+    schedule.setTime(NaN);
+    after[0] = "unknown";
+    const [later, dependent] = await worker.enqueueMany(requests);
+    assertEquals((await later.info())?.scheduled, new Date("2100-01-01T00:00:00Z"));
+    assertEquals((await dependent.info())?.dependencies, new Set([first.id]));
+  });
+
   it("rejects with the stack of its caller when its arguments cannot be serialised", async () => {
     const worker = await stage.worker();
     const note = worker.task((_value: unknown) => {}, { name: "note" });

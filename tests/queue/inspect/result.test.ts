@@ -96,18 +96,21 @@ behaviour("result()", (stage) => {
   it("resolves for a waiting caller, even if the result is not kept", async () => {
     const worker = await stage.worker();
     const { open, opened } = gate();
-    const brief = worker.task(async function brief() {
+    const brief = worker.task(async function brief(length: number) {
       await opened;
-      return "x";
+      return "x".repeat(length);
     }, { ttl: 0 });
     const other = worker.task(() => "y", { name: "other" });
-    const [task, kept] = await worker.enqueueMany([brief.enqueue(), other.enqueue()]);
+    const lengths = [1, 10_000];
+    const tasks = await worker.enqueueMany(lengths.map((length) => brief.enqueue(length)));
+    const task = tasks[0]!;
+    const kept = await other.enqueue();
     const run = running(worker);
-    const waiting = task.result();
-    // Waits begin in order: once a later one is over, this one has begun.
+    const waiting = Promise.all(tasks.map((task) => task.value()));
+    // Waits begin in order: once a later one is over, these have begun.
     assertEquals((await kept.result()).result, "y");
     open();
-    assertEquals((await waiting).result, "x");
+    assertEquals(await waiting, lengths.map((length) => "x".repeat(length)));
     await run.stop();
     assertEquals(await task.status(), "done");
     await assertRejects(() => task.result(), StreaqError, "its result is gone");

@@ -90,11 +90,11 @@ local function announceResults()
     for n, tag in ipairs(tags) do
       local replies, parts = repliesByTag[tag], {}
       for i = 1, names[n] and #replies or 0, 3 do
-        local id, result = replies[i], replies[i + 1]
-        if #result > ${longestReply} then
-          parts[#parts + 1] = #id .. ' -1 ' .. replies[i + 2] .. id
+        local id, result, isKept = replies[i], replies[i + 1], replies[i + 2]
+        if #result > ${longestReply} and isKept == '1 ' then
+          parts[#parts + 1] = #id .. ' -1 ' .. isKept .. id
         else
-          parts[#parts + 1] = #id .. ' ' .. #result .. ' ' .. replies[i + 2] .. id .. result
+          parts[#parts + 1] = #id .. ' ' .. #result .. ' ' .. isKept .. id .. result
         end
       end
       if #parts > 0 then redis.pcall('PUBLISH', ${lua.replies("names[n]")}, table.concat(parts)) end
