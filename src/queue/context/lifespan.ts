@@ -28,7 +28,7 @@ export async function withLifespan<C>(
 ): Promise<void> {
   // Without a lifespan, C is undefined, the default of the worker's type parameter.
   if (!lifespan) return await body(undefined as C);
-  const generator = lifespan();
+  const generator = generatorOf(lifespan);
   const opened = await generator.next();
   if (opened.done) throw new StreaqError("Cannot use lifespan: expected it to yield a context, got none");
   try {
@@ -41,4 +41,14 @@ export async function withLifespan<C>(
   if ((await generator.next()).done) return;
   await generator.return();
   throw new StreaqError("Cannot use lifespan: expected it to yield once, got a second context");
+}
+
+/** @throws {StreaqError} When it is not a generator function, but for example an async one that returns the context. */
+function generatorOf<C>(lifespan: Lifespan<C>): AsyncGenerator<C, void, unknown> {
+  if (typeof lifespan !== "function") {
+    throw new StreaqError(`Cannot use lifespan: expected an async generator function, got ${typeof lifespan}`);
+  }
+  const generator = lifespan();
+  if (typeof generator?.next === "function") return generator;
+  throw new StreaqError("Cannot use lifespan: expected an async generator function, got one that returns no generator");
 }
