@@ -11,6 +11,9 @@ import { isTransient } from "./resending_client.ts";
 /** How often the states of awaited tasks are read although no message has arrived, in milliseconds. */
 const pollInterval = 10_000;
 
+/** The same while the server refuses subscriptions. */
+const deafPollInterval = 1000;
+
 /** How long a published result may take to arrive, in milliseconds. */
 const messageTimeout = 500;
 
@@ -50,6 +53,8 @@ export class ResultWaiter {
   #poll: Timer | undefined;
   /** Whether a subscription has ever been confirmed; after that, waiters wait out an outage. */
   #wasSubscribed = false;
+  /** Whether the server refuses subscriptions. */
+  #isDeaf = false;
   #closed: Error | undefined;
 
   constructor(redis: RedisClient, keys: Keys, { binary, clock }: { binary: boolean; clock: Clock }) {
@@ -65,6 +70,7 @@ export class ResultWaiter {
         received: (taskId, result) => this.#received(taskId, result),
         opened: () => {
           this.#wasSubscribed = true;
+          this.#isDeaf = false;
           for (const taskId of own()) this.#check(taskId);
         },
         failed: (reason) => {
@@ -115,7 +121,7 @@ export class ResultWaiter {
     if (!isOwn) wait.unlisten = this.#subscribe(taskId, wait);
     const isOpen = isOwn && this.replies.open();
     this.#waits.set(taskId, wait);
-    this.#poll ??= this.#clock.timer(pollInterval, () => this.#pollAll());
+    this.#poll ??= this.#clock.timer(this.#pollInterval, () => this.#pollAll());
     if (isOpen && !this.replies.expects(taskId)) this.#check(taskId);
     return wait;
   }
@@ -129,6 +135,7 @@ export class ResultWaiter {
       },
       subscribed: () => {
         this.#wasSubscribed = true;
+        this.#isDeaf = false;
         this.#check(taskId);
       },
       failed: (reason) => this.#failed(taskId, reason),
@@ -146,7 +153,17 @@ export class ResultWaiter {
 
   /** There is no subscription. */
   #failed(taskId: string, reason: Error): void {
+    if (reason instanceof ReplyError) return this.#becomeDeaf(taskId);
     if (!this.#wasSubscribed || adviceFor(reason) === "refused") this.#fail(taskId, reason);
+  }
+
+  /** The server can be reached, but refuses the subscription: the state is read more often. */
+  #becomeDeaf(taskId: string): void {
+    this.#check(taskId);
+    if (this.#isDeaf) return;
+    this.#isDeaf = true;
+    this.#poll?.cancel();
+    this.#poll = this.#clock.timer(deafPollInterval, () => this.#pollAll());
   }
 
   #payload(result: Uint8Array): Payload {
@@ -201,8 +218,12 @@ export class ResultWaiter {
     }
   }
 
+  get #pollInterval(): number {
+    return this.#isDeaf ? deafPollInterval : pollInterval;
+  }
+
   #pollAll(): void {
-    this.#poll = this.#waits.size > 0 ? this.#clock.timer(pollInterval, () => this.#pollAll()) : undefined;
+    this.#poll = this.#waits.size > 0 ? this.#clock.timer(this.#pollInterval, () => this.#pollAll()) : undefined;
     for (const taskId of this.#waits.keys()) this.#check(taskId);
   }
 
