@@ -212,7 +212,8 @@ export class ReplyChannel {
       this.#expected.delete(taskId);
       if (this.#events.received(taskId, result) || !isKept) continue;
       if (this.#early.size === earlyLimit) this.#early.delete(this.#early.keys().next().value!);
-      this.#early.set(taskId, { result, time: this.#clock.monotonic() });
+      // A copy: the view would keep the whole message.
+      this.#early.set(taskId, { result: result && result.slice(), time: this.#clock.monotonic() });
     }
   }
 }
