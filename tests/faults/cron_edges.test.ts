@@ -26,12 +26,12 @@ describe("a worker with a cron job", () => {
     await eventually(() => low > 0 && high > 0);
     const key = `streaq:${worker.queueName}:queues:delayed:low`;
     await worker.redis.command(["SET", key, "x"]);
-    await eventually(() => lines.with("next occurrence of cron job low-job").some((line) => line.includes(key)));
+    await eventually(() => lines.with("next occurrence of schedule low-job").some((line) => line.includes(key)));
     const before = [low, high] as const;
     await eventually(() => high >= before[1] + 2);
     await worker.redis.command(["DEL", key]);
     await eventually(() => low > before[0]);
-    assertEquals(lines.with("next occurrence of cron job").length, 1);
+    assertEquals(lines.with("next occurrence of schedule").length, 1);
     await run.stop();
   });
 
