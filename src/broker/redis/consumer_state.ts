@@ -31,6 +31,8 @@ export class ConsumerState {
   isBusy = false;
   /** Whether events do not arrive, as the server refuses the subscription or cannot be reached for it. */
   isDeaf = false;
+  /** When the worker was last found not to be recorded as alive although it was, by the monotonic clock. */
+  #forgottenTime = -Infinity;
   #idleTimeout: number;
   /** When the idle timeout was last confirmed, by the monotonic clock. */
   #confirmedTime = 0;
@@ -46,6 +48,19 @@ export class ConsumerState {
   /** The largest idle timeout among the living workers, which applies to all of them. */
   get idleTimeout(): number {
     return this.#idleTimeout;
+  }
+
+  /**
+   * Whether other living workers may not be recorded as alive: the records of all of them expire when the server's clock is
+   * set forward, or are lost with the data, and each worker renews its own within an idle timeout.
+   */
+  get isHealthUnknown(): boolean {
+    return this.options.clock.monotonic() < this.#forgottenTime + this.#idleTimeout;
+  }
+
+  /** Notes that the worker was not recorded as alive although it was. */
+  noteForgotten(): void {
+    this.#forgottenTime = this.options.clock.monotonic();
   }
 
   /** Adopts the largest idle timeout of the queue: a larger one at once, a smaller one after the former has passed. */

@@ -37,9 +37,9 @@ export class RedisCompleting implements Completing {
   }
 
   async handOver(misdeliveries: readonly Misdelivery[]): Promise<boolean[]> {
-    const { redis, keys, groups, options: { name } } = this.#state;
+    const { redis, keys, groups, options: { name }, isHealthUnknown } = this.#state;
     const answers = inChunks(misdeliveries, deliveryLimit).map((chunk) => {
-      return groups.within(() => handOver(redis, keys, name, chunk));
+      return groups.within(() => handOver(redis, keys, name, chunk, { trustsAll: isHealthUnknown }));
     });
     return (await Promise.all(answers)).flat();
   }

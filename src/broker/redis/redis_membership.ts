@@ -26,6 +26,8 @@ export class RedisMembership implements Membership {
   #summary = "";
   /** The names that are stored. */
   #names: readonly string[] = [];
+  /** Whether the worker was recorded as alive before. */
+  #hasJoined = false;
   /** How many heartbeats were sent since the last renewal. */
   #heartbeats = 0;
   /** Where tidying and mending continue. */
@@ -64,7 +66,10 @@ export class RedisMembership implements Membership {
     if (inFlight.length > 0 || isDue) return await this.#renew(inFlight, status);
     const pending = await this.#heartbeat(status);
     // The worker is no longer recorded as alive, so it renews everything.
-    if (pending < 0) return await this.#renew(inFlight, status);
+    if (pending < 0) {
+      this.#state.noteForgotten();
+      return await this.#renew(inFlight, status);
+    }
     return { lost: [], aborted: [], idleTimeout: this.#state.idleTimeout, hasPending: pending > 0 };
   }
 
@@ -124,6 +129,8 @@ export class RedisMembership implements Membership {
     const renewals = await Promise.all(
       inChunks(inFlight, deliveryLimit).map((chunk) => groups.within(() => renew(redis, keys, options, chunk, status))),
     );
+    if (this.#hasJoined && !renewals[0]!.wasAlive) this.#state.noteForgotten();
+    this.#hasJoined = true;
     this.#names = status.names;
     this.#state.adoptIdleTimeout(Math.max(...renewals.map(({ idleTimeout }) => idleTimeout)));
     this.#state.reportFanOuts(Math.max(...renewals.map(({ listed }) => listed)));

@@ -65,6 +65,9 @@ export class Executor {
     execution.startTime = clock.now();
     inFlight.move(execution, "preparing");
     const refusal = refusalOf(execution, start, this.#options);
+    if (refusal && execution.isTakenOver && execution.definition?.options.unique) {
+      return void this.#refuse(execution, refusal);
+    }
     if (refusal) return this.#finish(execution, { kind: "failed", error: refusal });
     if (execution.reason) return this.#finish(execution, interpret(execution, execution.reason));
     const { unique, thread } = execution.definition!.options;
@@ -89,6 +92,18 @@ export class Executor {
     if (isConcluded(execution)) return;
     this.#options.inFlight.conclude(execution);
     this.#options.onOutcome(execution, outcome);
+  }
+
+  /** Fails a task whose earlier run may have left its lock behind, which would expire by the server's clock alone. */
+  async #refuse(execution: Execution, error: Error): Promise<void> {
+    const { locks } = this.#options;
+    try {
+      // The lock of another task stays.
+      if (await locks.take(execution) === undefined) await locks.release(execution);
+    } catch {
+      // The shutdown does not wait for the lock.
+    }
+    this.#finish(execution, { kind: "failed", error });
   }
 
   /** Takes the lock and the thread of a task, runs it, and gives them back. */

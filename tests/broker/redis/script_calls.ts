@@ -213,7 +213,7 @@ export const scriptCalls: readonly ScriptCall[] = [
     before: run,
     call: ({ redis, keys, deliveries }) => {
       const misdeliveries = deliveries.map((delivery) => ({ delivery, fnName: `fn-${delivery.taskId[0]}` }));
-      return handOver(redis, keys, consumer.name, misdeliveries);
+      return handOver(redis, keys, consumer.name, misdeliveries, { trustsAll: false });
     },
   },
   {
@@ -263,7 +263,7 @@ export const scriptCalls: readonly ScriptCall[] = [
     script: "lease/renew.ts",
     title: "renew",
     before: run,
-    call: ({ redis, keys, deliveries }) => renew(redis, keys, consumer, deliveries, status),
+    call: async (all) => ({ ...await renew(all.redis, all.keys, consumer, all.deliveries, status), wasAlive: null }),
   },
   {
     script: "lease/start.ts",

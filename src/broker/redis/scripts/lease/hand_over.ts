@@ -11,10 +11,13 @@ const script = new Script(`
 -- queue and its enqueue time, and the start is undone, at the cost of no try. The new holder finds the entry as one of
 -- its own that it does not have in flight.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer; then rows of leases, each with: name
+-- ARGV     group, consumer, 1 to take every worker for living, else 0; then rows of leases, each with: name
 -- returns  for each row 1, or 0 if no other living worker has registered the name
 ${leaseFunctions}
 ${endRunFunction}
+-- When the server's clock is set forward, the records of all workers expire, that of this one too.
+local self = string.match(consumer, '^(.*)%-%x+$')
+local trustsAll = ARGV[3] == '1' or (self and redis.call('EXISTS', ${lua.health("self")}) == 0)
 local registered = redis.pcall('HGETALL', ${lua.registeredNames})
 -- The consumers that can take a task of a name. A consumer is called after its worker, with 8 hex behind that.
 local function takersOf(name)
@@ -22,7 +25,7 @@ local function takersOf(name)
   for n = 1, registered.err and 0 or #registered, 2 do
     local other, worker = registered[n], string.match(registered[n], '^(.*)%-%x+$')
     if other ~= consumer and worker and string.find(registered[n + 1], ':' .. name .. ':', 1, true) and
-      redis.call('EXISTS', ${lua.health("worker")}) == 1 then
+      (trustsAll or redis.call('EXISTS', ${lua.health("worker")}) == 1) then
       takers[#takers + 1] = other
     end
   end
@@ -30,7 +33,7 @@ local function takersOf(name)
 end
 
 local answers, pending, handed = {}, nil, 0
-forEachLease(3, 4, function(stream, low, high)
+forEachLease(4, 4, function(stream, low, high)
   pending = pendingEntries(stream, low, high)
 end, function(stream, i, priority)
   local entry, deliveries, id, name = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
@@ -51,17 +54,22 @@ if handed > 0 then redis.pcall('PUBLISH', ${lua.wake}, 'released') end
 return answers
 `);
 
-/** Hands deliveries over to workers that have registered their task; `false` where no other living worker has. */
+/**
+ * Hands deliveries over to workers that have registered their task; `false` where no other living worker has.
+ *
+ * @param options.trustsAll Whether to take every worker for living that has registered a name.
+ */
 export async function handOver(
   redis: CommandSender,
   keys: Keys,
   consumer: string,
   misdeliveries: readonly Misdelivery[],
+  { trustsAll }: { trustsAll: boolean },
 ): Promise<boolean[]> {
   const { args, indexes } = leaseArgs(misdeliveries, ({ delivery }) => delivery, (args, { fnName }) => {
     args.push(fnName);
   });
-  const reply = await script.run<number[]>(redis, [keys.prefix], [group, consumer, ...args]);
+  const reply = await script.run<number[]>(redis, [keys.prefix], [group, consumer, trustsAll ? 1 : 0, ...args]);
   const answers = new Array<boolean>(misdeliveries.length);
   indexes.forEach((index, row) => answers[index] = reply[row] === 1);
   return answers;

@@ -16,11 +16,12 @@ const script = new Script(`
 -- Extends the leases of a worker, and records that it is alive.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer, idle timeout in ms, worker id, summary, registered names; then rows of leases
--- returns  largest idle timeout of a living worker in ms; number of listed fan-outs; then the lost rows, counted from 0,
---          as -1 - row where the task was aborted
+-- returns  largest idle timeout of a living worker in ms; number of listed fan-outs; 1 if the worker was recorded as
+--          alive, else 0; then the lost rows, counted from 0, as -1 - row where the task was aborted
 ${leaseFunctions}
 local idleTimeout = tonumber(ARGV[3])
-local answer, row, pending, renewed = { idleTimeout, redis.pcall('HLEN', ${lua.fanOuts}) }, 0, nil, {}
+local wasAlive = redis.call('EXISTS', ${lua.health("ARGV[4]")})
+local answer, row, pending, renewed = { idleTimeout, redis.pcall('HLEN', ${lua.fanOuts}), wasAlive }, 0, nil, {}
 forEachLease(7, 3, function(stream, low, high)
   pending = pendingEntries(stream, low, high)
   renewed[stream] = {}
@@ -69,9 +70,9 @@ export async function renew(
   { name, idleTimeout }: ConsumerOptions,
   deliveries: readonly Delivery[],
   { workerId, summary, names }: WorkerStatus,
-): Promise<Omit<Renewal, "hasPending"> & { listed: number }> {
+): Promise<Omit<Renewal, "hasPending"> & { listed: number; wasAlive: boolean }> {
   const { args, indexes } = leaseArgs(deliveries, (delivery) => delivery);
-  const [longest, listed, ...rows] = await script.run<[number, number, ...number[]]>(
+  const [longest, listed, wasAlive, ...rows] = await script.run<[number, number, number, ...number[]]>(
     redis,
     [keys.prefix],
     [group, name, idleTimeout, workerId, summary, `:${names.join(":")}:`, ...args],
@@ -80,6 +81,7 @@ export async function renew(
   return {
     idleTimeout: longest,
     listed,
+    wasAlive: wasAlive === 1,
     lost: rows.filter((row) => row >= 0).map(deliveryOf),
     aborted: rows.filter((row) => row < 0).map((row) => deliveryOf(-1 - row)),
   };
