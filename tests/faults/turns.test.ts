@@ -64,7 +64,10 @@ describe("a worker whose connections are cut in the middle of turns", () => {
   it("spends no try when it shuts down before the reply of a turn", async () => {
     const { server } = await stage.broker;
     await using proxy = await startProxy(server.port);
-    const { producer, job, workers: [worker], runs, hooks } = await setUp(proxy, { concurrency: 4, gracePeriod: 0 });
+    const { producer, job, workers: [worker], runs, hooks } = await setUp(proxy, {
+      concurrency: 4,
+      gracePeriod: 20_000,
+    });
     const tasks = await producer.enqueueMany(Array.from({ length: 400 }, (_, n) => job.enqueue(n)));
     let shutDown: Promise<void> | undefined;
     const run = running(worker!);

@@ -175,7 +175,9 @@ export class Scheduler {
       const now = clock.monotonic();
       const leftInOrder = due.filter((job) => left.has(job) || refused.has(job.name));
       this.#cursor.advance({ time, left: leftInOrder, last: due.at(-1), hasChanged, unfinished }, now);
-      const waits = [nextDue, this.#cursor.untilFront(now), ...ticks.map(({ next }) => Math.max(0, next.time - time))];
+      // A refused one is looked at again together with those that were left.
+      const ticked = ticks.filter(({ name }) => !refused.has(name));
+      const waits = [nextDue, this.#cursor.untilFront(now), ...ticked.map(({ next }) => Math.max(0, next.time - time))];
       const wait = Math.min(...waits.map((ms) => ms ?? Infinity));
       return { hasChanged, next: unfinished ? 0 : wait === Infinity ? null : wait };
     } catch (error) {
