@@ -132,7 +132,7 @@ export class Rig {
     if (stored.length > 0) assertEquals(await this.#redis.command(["EXISTS", ...stored]), 0);
     const { running, dropped, tried, inputs } = this.#keys;
     assertEquals(
-      await this.#redis.command(["EXISTS", running, dropped, tried, inputs, this.#keys.output("nobody")]),
+      await this.#redis.command(["EXISTS", running, dropped, tried, inputs, this.#keys.output("missing")]),
       0,
     );
   }
@@ -271,7 +271,7 @@ export class Rig {
     if (leased.length === 0) return [];
     for (const { which, success, hasOutput, ttl } of rows) {
       const delivery = leased[which % leased.length]!;
-      const output = hasOutput ? { next: "nobody", input: "output" } : undefined;
+      const output = hasOutput ? { next: "missing", input: "output" } : undefined;
       const result = `${success} by ${name}`;
       completions.set(`${delivery.priority} ${delivery.entryId}`, { delivery, success, result, ttl, output });
     }

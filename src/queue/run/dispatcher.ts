@@ -32,7 +32,7 @@ interface Leased {
   readonly broken: readonly BrokenEntry[];
 }
 
-/** Gives free slots to what is buffered, highest priority first, as many as there are in one call. */
+/** Receives leased tasks, and gives free slots to what is buffered, highest priority first, as many as there are in one call. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   #isScheduled = false;

@@ -4,7 +4,7 @@ import { deferred } from "../../../src/base/async.ts";
 import { taskContext } from "../../../src/queue/context/task_context.ts";
 import { eventually } from "../../support/poll.ts";
 import { behaviour } from "../behaviour.ts";
-import { running, untilAborted } from "../stage.ts";
+import { running, type Stage, untilAborted } from "../stage.ts";
 import { clockedWorkers } from "./clocked_workers.ts";
 
 const setUp = clockedWorkers();
@@ -137,6 +137,19 @@ describe("Worker.drain()", () => {
   });
 });
 
+/** A worker whose sessions do not end before `closed` is resolved; `closing` resolves when one is about to. */
+async function closingWorker(stage: Stage) {
+  const [closing, closed] = [deferred<void>(), deferred<void>()];
+  const worker = await stage.worker({
+    lifespan: async function* () {
+      yield;
+      closing.resolve();
+      await closed.promise;
+    },
+  });
+  return { worker, closing, closed };
+}
+
 /** Waits for a call of `drain()` whose signal was aborted. */
 async function assertAborted(drained: Promise<void>): Promise<void> {
   assertEquals((await assertRejects(() => drained, DOMException)).name, "AbortError");
@@ -220,15 +233,7 @@ behaviour("Worker.drain({ signal })", (stage) => {
   });
 
   it("runs what was enqueued before a call that joins a drain about to end", async () => {
-    const closing = deferred<void>();
-    const closed = deferred<void>();
-    const worker = await stage.worker({
-      lifespan: async function* () {
-        yield;
-        closing.resolve();
-        await closed.promise;
-      },
-    });
+    const { worker, closing, closed } = await closingWorker(stage);
     const noop = worker.task("noop", () => {});
     const first = worker.drain();
     await closing.promise;
@@ -240,15 +245,7 @@ behaviour("Worker.drain({ signal })", (stage) => {
   });
 
   it("starts again after a drain that was stopped, when a call joins it during its shutdown", async () => {
-    const closing = deferred<void>();
-    const closed = deferred<void>();
-    const worker = await stage.worker({
-      lifespan: async function* () {
-        yield;
-        closing.resolve();
-        await closed.promise;
-      },
-    });
+    const { worker, closing, closed } = await closingWorker(stage);
     const stop = new AbortController();
     const long = worker.task("long", async (): Promise<void> => {
       if (stop.signal.aborted) return;

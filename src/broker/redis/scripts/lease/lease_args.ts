@@ -2,7 +2,7 @@ import type { Argument } from "../../../../resp/reply.ts";
 import type { Delivery } from "../../../contract/delivery.ts";
 import { isBefore } from "./entry_id.ts";
 
-/** Maximum number of deliveries in one call: with the six values of a completion, Lua can still unpack them. */
+/** Maximum number of deliveries in one call: Lua unpacks a value for each, and can unpack no more than a few thousand. */
 export const deliveryLimit = 500;
 
 /** Arguments about leases, as `leaseFunctions` read them. */

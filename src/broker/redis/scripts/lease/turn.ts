@@ -1,8 +1,9 @@
 import { Script } from "../../../../redis/mod.ts";
 import type { Completion } from "../../../contract/completing.ts";
 import type { ConsumerOptions } from "../../../contract/consumer.ts";
-import type { BrokenEntry, Delivery, Start } from "../../../contract/delivery.ts";
+import type { Delivery } from "../../../contract/delivery.ts";
 import type { Payload } from "../../../contract/payload.ts";
+import type { Turn } from "../../../contract/turning.ts";
 import type { CommandSender } from "../../command_sender.ts";
 import { group, type Keys, lua } from "../../keys.ts";
 import { completionArgs, readEnds } from "../end/completion_args.ts";
@@ -67,16 +68,10 @@ type TurnReply = [
   ...starts: StartReply,
 ];
 
-/** Outcome of a turn. */
-export interface TurnOutcome {
-  /** For each completion whether it counts. */
-  readonly ends: boolean[];
+/** Outcome of the script. */
+export interface TurnOutcome extends Turn {
   /** How many of the finished tasks have dependents that are still to be handled. */
   readonly listed: number;
-  /** The started deliveries come first. */
-  readonly deliveries: Delivery[];
-  readonly starts: Start[];
-  readonly broken: BrokenEntry[];
 }
 
 /** Finishes tasks, leases up to `count` new ones and starts them, those of the highest priority first. */
