@@ -2,6 +2,7 @@ import type { Completion } from "../contract/completing.ts";
 import type { Turn, Turning } from "../contract/turning.ts";
 import type { ConsumerState } from "./consumer_state.ts";
 import { isPermanent } from "./redis_completing.ts";
+import { finish } from "./scripts/end/finish.ts";
 import { turn, type TurnOutcome } from "./scripts/lease/turn.ts";
 
 /** Stores results and leases tasks of a queue on Redis in one round trip. */
@@ -16,7 +17,9 @@ export class RedisTurning implements Turning {
     const { redis, keys, options, leased } = this.#state;
     let outcome: TurnOutcome;
     try {
-      outcome = await turn(redis, keys, options, completions, count);
+      outcome = count > 0
+        ? await turn(redis, keys, options, completions, count)
+        : { ...await finish(redis, keys, options.name, completions), deliveries: [], starts: [], broken: [] };
     } catch (error) {
       // Of several results, or of a turn that leases too, it is not known what was refused.
       if (!isPermanent(error) || completions.length !== 1 || count > 0) throw error;

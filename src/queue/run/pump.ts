@@ -106,6 +106,16 @@ export class Pump<T extends Completion> {
     if (this.#state === "pumping") this.#flushSoon();
   }
 
+  /** Resolves when the results of what has finished at once were sent. */
+  sent(): Promise<void> {
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        this.#flush();
+        resolve();
+      });
+    });
+  }
+
   /** A microtask would be too early: tasks whose promise chains have different lengths are to end together. */
   #flushSoon(): void {
     if (this.#isFlushing || this.#isReplying) return;

@@ -16,7 +16,7 @@ const quarantineLimit = 1;
 export interface ReaderOptions {
   readonly leasing: Leasing;
   readonly inFlight: InFlight;
-  readonly pump: Pick<Pump<never>, "run" | "stop">;
+  readonly pump: Pick<Pump<never>, "run" | "sent" | "stop">;
   /** How many more tasks may be leased now. */
   readonly room: () => number;
   /** How many tasks can be started right away. */
@@ -75,6 +75,8 @@ export class Reader {
           yield found;
           // The blocking read knows no order among several streams.
           if (size >= count || streams > 1) await this.#pump(signal);
+          // Somebody may wait for the results of this read; for the next one nobody does.
+          await pump.sent();
         } else if (found?.unfinished) continue;
         else if (found && burst && inFlight.isEmpty && this.#confirmTime < Infinity) {
           // Tasks of a worker that seems to have died are left to read.

@@ -4,6 +4,7 @@ import type { ConsumerOptions } from "../../../contract/consumer.ts";
 import type { Delivery, Start } from "../../../contract/delivery.ts";
 import type { Payload } from "../../../contract/payload.ts";
 import { group, type Keys, lua } from "../../keys.ts";
+import { serverTime } from "../lua/server_time.ts";
 import { startFunction } from "../lua/start_runs.ts";
 import { readStarts, type StartReply } from "../reply/start_reply.ts";
 import { textOf } from "../reply/text.ts";
@@ -18,6 +19,40 @@ const script = new Script(`
 -- returns  priority and entry of each run, in turn; then what was started, see startRuns
 local prefix, group, consumer, limit = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local running, maxPayload = ${lua.running}, tonumber(ARGV[4]) or math.huge
+
+-- Broken entries are left to the caller, which reads the reply of the blocking read.
+local function isTask(fields)
+  if not fields or fields[1] ~= 'task_id' or fields[2] == '' then return false end
+  return fields[3] == 'enqueue_time' and string.find(fields[4], '^%d+$') ~= nil
+end
+
+-- Most reads bring a single task, which is new. Returns nil for one that is not so plain.
+local function startOne(priority, low)
+  local stream = ${lua.stream("priority")}
+  local pending = redis.pcall('XPENDING', stream, group, low, '+', 2, consumer)
+  if #pending ~= 1 or pending[1][4] ~= 1 then return end
+  local entry = pending[1][1]
+  local _, fields = unpack(redis.call('XRANGE', stream, entry, entry)[1] or {})
+  if not isTask(fields) or redis.call('EXISTS', ${lua.dropped}, ${lua.tried}, ${lua.inputs}) > 0 then return end
+  local id = fields[2]
+  local record = redis.pcall('GET', ${lua.data("id")})
+  if type(record) ~= 'string' or #record > maxPayload then return end
+  -- The first write, as in prepareStarts.
+  if type(redis.pcall('HDEL', running, '')) == 'table' then return end
+  if redis.call('HSETNX', running, id, entry .. ' 1 0 ' .. priority .. ':' .. consumer) == 0 then return end
+  ${serverTime}
+  return { { priority, entry }, {}, { record }, now, {}, {} }
+end
+
+-- New entries have larger ids than all earlier ones.
+local function after(largest)
+  return largest == '' and '-' or '(' .. largest
+end
+
+if #ARGV == 6 then
+  local answer = startOne(ARGV[5], after(ARGV[6]))
+  if answer then return answer end
+end
 ${startFunction}
 local names = {}
 local broken = prepareStarts()
@@ -25,15 +60,12 @@ if broken then return broken end
 for i = 5, #ARGV, 2 do
   if limit == 0 then break end
   local stream = ${lua.stream("ARGV[i]")}
-  -- New entries have larger ids than all earlier ones.
-  local low = ARGV[i + 1] == '' and '-' or '(' .. ARGV[i + 1]
+  local low = after(ARGV[i + 1])
   local entries, deliveries, ids = {}, {}, {}
   -- A key that is not a stream does not stop the other priorities.
   for _, entry in ipairs(redis.pcall('XPENDING', stream, group, low, '+', limit, consumer)) do
     local _, fields = unpack(redis.call('XRANGE', stream, entry[1], entry[1])[1] or {})
-    -- Broken entries are left to the caller, which reads the reply of the blocking read.
-    local isTask = fields and fields[1] == 'task_id' and fields[2] ~= ''
-    if isTask and fields[3] == 'enqueue_time' and string.match(fields[4], '^%d+$') then
+    if isTask(fields) then
       entries[#entries + 1], deliveries[#deliveries + 1], ids[#ids + 1] = entry[1], entry[4], fields[2]
       names[#names + 1], names[#names + 2] = ARGV[i], entry[1]
     end

@@ -15,8 +15,34 @@ const longestReply = 4096;
 /** Maximum number of results in the list of the most recent ones. */
 export const recentLimit = 10_000;
 
+/** Lua functions that tell of stored results, for scripts that have `prefix`. */
+export const announcementFunctions: string = `
+-- A result in the message to the producer of its task: three numbers, each followed by a blank: the length of the id, the
+-- length of the result or -1 for a long one, and 1 if the result is kept for a while, else 0. The id and the result follow.
+local function replyOf(id, result, isKept)
+  if #result > ${longestReply} and isKept == '1 ' then return #id .. ' -1 ' .. isKept .. id end
+  return #id .. ' ' .. #result .. ' ' .. isKept .. id .. result
+end
+
+-- Adds tasks to the list of the most recent results, which expires together with its longest-lived result.
+local function listRecent(ids, ttl)
+  local recent = ${lua.recent}
+  local remaining = redis.call('PTTL', recent)
+  local length = redis.pcall('LPUSH', recent, unpack(ids))
+  -- An error is a table.
+  if type(length) == 'table' then return end
+  if length > ${recentLimit} then redis.call('LTRIM', recent, 0, ${recentLimit - 1}) end
+  if ttl == math.huge then
+    redis.call('PERSIST', recent)
+  elseif remaining ~= -1 and remaining < ttl then
+    redis.call('PEXPIRE', recent, ttl)
+  end
+end
+`;
+
 /** Lua functions that store results, for scripts that have `prefix`. */
 export const resultFunctions: string = `
+${announcementFunctions}
 -- Stored results to be listed as the most recent ones, and the longest ttl among them.
 local recentIds, longestTtl = {}, 0
 
@@ -77,39 +103,21 @@ local function isStored(id, ttl, result, success, cause)
     redis.pcall('GET', ${lua.ended("id")}) == completionMark(success, ttl, result, cause)
 end
 
--- Must be called after the last result was stored. Sends the results to their producers, and adds them to the list of the
--- most recent ones, which expires together with its longest-lived result.
+-- Must be called after the last result was stored. Each producer that waits for results of its own tasks receives one
+-- message.
 local function announceResults()
   if next(repliesByTag) then
-    -- Each producer that waits for results of its own tasks receives one message. For each task the message has three
-    -- numbers, each followed by a blank: the length of the id, the length of the result or -1 for a long one, and 1 if the
-    -- result is kept for a while, else 0. The id and the result follow.
     local tags = {}
     for tag in pairs(repliesByTag) do tags[#tags + 1] = tag end
     local names = redis.pcall('HMGET', ${lua.producers}, unpack(tags))
     for n, tag in ipairs(tags) do
       local replies, parts = repliesByTag[tag], {}
       for i = 1, names[n] and #replies or 0, 3 do
-        local id, result, isKept = replies[i], replies[i + 1], replies[i + 2]
-        if #result > ${longestReply} and isKept == '1 ' then
-          parts[#parts + 1] = #id .. ' -1 ' .. isKept .. id
-        else
-          parts[#parts + 1] = #id .. ' ' .. #result .. ' ' .. isKept .. id .. result
-        end
+        parts[#parts + 1] = replyOf(replies[i], replies[i + 1], replies[i + 2])
       end
       if #parts > 0 then redis.pcall('PUBLISH', ${lua.replies("names[n]")}, table.concat(parts)) end
     end
   end
-  if #recentIds == 0 then return end
-  local recent = ${lua.recent}
-  local remaining = redis.call('PTTL', recent)
-  -- An error is a table, a length is a number.
-  if type(redis.pcall('LPUSH', recent, unpack(recentIds))) == 'table' then return end
-  redis.call('LTRIM', recent, 0, ${recentLimit - 1})
-  if longestTtl == math.huge then
-    redis.call('PERSIST', recent)
-  elseif remaining ~= -1 and remaining < longestTtl then
-    redis.call('PEXPIRE', recent, longestTtl)
-  end
+  if #recentIds > 0 then listRecent(recentIds, longestTtl) end
 end
 `;
