@@ -20,6 +20,7 @@
 
 // Workers
 export { Worker } from "./src/queue/worker.ts";
+export { QueueClient } from "./src/queue/queue_client.ts";
 export type { WorkerOptions } from "./src/queue/options/worker_options.ts";
 export type { Lifespan } from "./src/queue/context/lifespan.ts";
 export type { Handler, Middleware } from "./src/queue/tasks/middleware.ts";
@@ -45,6 +46,8 @@ export type { TaskInfo } from "./src/queue/inspect/task_info.ts";
 export { TaskStatus } from "./src/queue/inspect/task_status.ts";
 export type { TaskEdge, TaskGraph, TaskNode } from "./src/queue/inspect/task_graph.ts";
 export type { Schedule } from "./src/queue/inspect/schedule.ts";
+export type { Failure } from "./src/queue/failures/failure.ts";
+export type { FailureFilter } from "./src/queue/failures/failure_filter.ts";
 export type { ResultOptions } from "./src/queue/inspect/result_options.ts";
 export type { AbortOptions } from "./src/queue/inspect/abort_options.ts";
 export type { ListOptions } from "./src/queue/inspect/list_options.ts";

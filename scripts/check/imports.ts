@@ -17,12 +17,13 @@ const LAYERS: readonly string[] = ["cli", "web", "queue", "broker", "redis", "re
  */
 const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   queue: {
-    ".": ["run", "threads", "enqueue", "inspect", "records", "options", "schedule", "tasks", "context"],
+    ".": ["run", "threads", "enqueue", "failures", "inspect", "records", "options", "schedule", "tasks", "context"],
     run: ["threads", "records", "options", "schedule", "tasks", "context"],
     threads: ["records", "tasks", "context"],
-    enqueue: ["inspect", "records", "schedule", "tasks", "context"],
+    enqueue: ["failures", "inspect", "records", "schedule", "tasks", "context"],
+    failures: ["records"],
     inspect: ["records", "tasks"],
-    options: ["records", "schedule", "context"],
+    options: ["records", "schedule", "tasks", "context"],
     records: ["tasks"],
     schedule: [],
     tasks: [],

@@ -2,6 +2,7 @@ import type { Broker } from "../broker/contract/broker.ts";
 import { openBroker } from "../broker/open.ts";
 import { isInThread } from "./context/thread_globals.ts";
 import { Producer } from "./enqueue/producer.ts";
+import { FailedTasks } from "./failures/failed_tasks.ts";
 import { Inspector } from "./inspect/inspector.ts";
 import type { ResolvedWorkerOptions } from "./options/resolve_worker_options.ts";
 import { RecordCodec } from "./records/record_codec.ts";
@@ -16,6 +17,7 @@ export interface OpenQueue {
   readonly calendar: Calendar;
   readonly producer: Producer;
   readonly inspector: Inspector;
+  readonly failedTasks: FailedTasks;
 }
 
 /**
@@ -33,6 +35,7 @@ export function openQueue<C>(
   const records = new TolerantCodec({ ...options, codec, definition, workerId: options.id });
   const broker = openBroker({ ...options, binary: codec.binary, reader: records, isInThread: isInThread() });
   const inspector = new Inspector({ ...options, broker, codec, records });
-  const producer = new Producer({ ...options, publishing: broker, codec, calendar, inspector });
-  return { broker, codec, calendar, producer, inspector };
+  const failedTasks = new FailedTasks({ failures: broker.failures, records });
+  const producer = new Producer({ ...options, publishing: broker, codec, calendar, inspector, failedTasks });
+  return { broker, codec, calendar, producer, inspector, failedTasks };
 }

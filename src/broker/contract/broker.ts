@@ -1,6 +1,7 @@
 import type { RedisClient } from "../../redis/mod.ts";
 import type { Cancellable } from "./cancellable.ts";
 import type { Consumer, ConsumerOptions } from "./consumer.ts";
+import type { Failures } from "./failures.ts";
 import type { Payload } from "./payload.ts";
 import type { Cancellation } from "./result.ts";
 import type { NewSchedule, Occurrence, ScheduleAnswer, StoredSchedule } from "./schedule.ts";
@@ -66,6 +67,7 @@ export interface Inspecting {
 export interface Broker extends Publishing, Inspecting, AsyncDisposable {
   /** The connected client. @throws {StreaqError} When the broker has no Redis. */
   readonly redis: RedisClient;
+  readonly failures: Failures;
 
   /** Connects now instead of at the first operation. */
   connect(options?: Cancellable): Promise<void>;

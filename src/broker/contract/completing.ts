@@ -1,9 +1,9 @@
 import type { Delivery } from "./delivery.ts";
 import type { Payload } from "./payload.ts";
-import type { NewResult } from "./result.ts";
+import type { NewFailure } from "./result.ts";
 
 /** The result of a delivery. */
-export interface Completion extends NewResult {
+export interface Completion extends NewFailure {
   readonly delivery: Delivery;
   /** A success counts from whichever worker is first; a failure counts only from the holder of the lease. */
   readonly success: boolean;

@@ -7,6 +7,12 @@ export interface NewResult {
   readonly ttl: number | null;
 }
 
+/** A result to be stored which may be a failure. */
+export interface NewFailure extends NewResult {
+  /** How long a failure is kept so that its task can be retried, in milliseconds; not at all without it. */
+  readonly keep?: number | undefined;
+}
+
 /** The cancellation of a task by a caller outside the workers. */
 export interface Cancellation extends NewResult {
   readonly taskId: string;
@@ -24,5 +30,5 @@ export interface RecordReader {
    * @param data The task's record.
    * @param failedId The task that failed first, possibly several levels up the graph.
    */
-  failDependent(taskId: string, data: Payload, failedId: string): NewResult;
+  failDependent(taskId: string, data: Payload, failedId: string): NewFailure;
 }

@@ -114,7 +114,7 @@ export class Leases {
   /** Stores results; `false` where the task has finished already or another worker holds the lease. */
   finish(completions: readonly Completion[]): boolean[] {
     const allowance = newAllowance();
-    return completions.map(({ delivery, success, result, ttl, output }) => {
+    return completions.map(({ delivery, success, result, ttl, keep, output }) => {
       const { taskId, entryId, deliveries } = delivery;
       const task = this.#queue.task(taskId);
       const by = { failedId: success ? null : taskId, by: entryId, deliveries };
@@ -124,7 +124,7 @@ export class Leases {
       if (success && output) this.#queue.pipe(task, output);
       // Otherwise the task would stay, dropped, until this worker starts it.
       if (task.place === "leased") task.lane.move(task, "running");
-      this.#queue.finish(task, { result, ttl, ...by }, allowance);
+      this.#queue.finish(task, { result, ttl, keep, ...by }, allowance);
       return true;
     });
   }

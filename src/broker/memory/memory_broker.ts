@@ -4,12 +4,14 @@ import type { RedisClient } from "../../redis/mod.ts";
 import type { Broker } from "../contract/broker.ts";
 import type { Cancellable } from "../contract/cancellable.ts";
 import type { Consumer, ConsumerOptions } from "../contract/consumer.ts";
+import type { Failures } from "../contract/failures.ts";
 import type { Payload } from "../contract/payload.ts";
 import type { Cancellation, RecordReader } from "../contract/result.ts";
 import type { NewSchedule, Occurrence, ScheduleAnswer, StoredSchedule } from "../contract/schedule.ts";
 import type { Found, NewTask, OpenState, Published, State } from "../contract/task.ts";
 import type { Lane } from "./lane.ts";
 import { MemoryConsumer } from "./memory_consumer.ts";
+import { failuresOf } from "./memory_failures.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
 import { readPayload, readPayloadOrNull } from "./payload.ts";
@@ -42,6 +44,7 @@ const fanOutTurns = 20;
 export class MemoryBroker implements Broker {
   /** All results have the same way. */
   readonly idPrefix = "";
+  readonly failures: Failures;
   readonly #options: MemoryBrokerOptions;
   readonly #queue: MemoryQueue;
   /** The waits for results through this broker. */
@@ -51,6 +54,7 @@ export class MemoryBroker implements Broker {
   constructor(options: MemoryBrokerOptions) {
     this.#options = options;
     this.#queue = options.queue;
+    this.failures = failuresOf(options.queue, (operation) => this.#answer(operation), options.binary);
   }
 
   get redis(): RedisClient {

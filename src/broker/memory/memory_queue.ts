@@ -4,6 +4,7 @@ import type { Found, NewTask, State } from "../contract/task.ts";
 import { Budget } from "./budget.ts";
 import { type Allowance, Dependencies, type DependencyQueue } from "./dependencies.ts";
 import { EventBus } from "./event_bus.ts";
+import { FailureStore } from "./failure_store.ts";
 import { Lane } from "./lane.ts";
 import { LiveWorkers } from "./live_workers.ts";
 import { LockStore } from "./lock_store.ts";
@@ -28,6 +29,7 @@ export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
   readonly clock: Clock;
   readonly budget: Budget;
   readonly results: ResultStore;
+  readonly failures: FailureStore;
   readonly dependencies: Dependencies;
   readonly schedules: ScheduleStore;
   readonly locks: LockStore;
@@ -43,6 +45,7 @@ export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
     this.clock = clock;
     this.budget = budget;
     this.results = new ResultStore(clock, budget);
+    this.failures = new FailureStore(clock, budget);
     this.dependencies = new Dependencies(this);
     this.schedules = new ScheduleStore(this);
     this.locks = new LockStore(clock);
@@ -124,8 +127,24 @@ export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
   /** Finishes a task in any place. */
   finish(task: MemoryTask, outcome: Outcome, allowance: Allowance = { left: 0 }): void {
     this.#remove(task);
+    this.keepOrDrop(task, task.lane.priority, outcome, task.links?.input);
     this.results.store(task.id, outcome, task.retriedLease);
     this.dependencies.settleDependents(task, outcome.failedId, allowance);
+  }
+
+  /** Keeps the failure of a task, or drops that of an earlier task with its id. */
+  keepOrDrop(
+    { id, data }: Pick<NewTask, "id" | "data">,
+    priority: string,
+    { keep = 0, failedId, result }: Pick<Outcome, "keep" | "failedId" | "result">,
+    input: Payload | null = null,
+  ): void {
+    // A task that failed with another one comes back with that one, so that one must be there.
+    const isKept = keep > 0 && failedId !== null && (failedId === id || this.failures.get(failedId) !== undefined);
+    if (!isKept) return void this.failures.drop(id);
+    const failedWith = failedId === id ? null : failedId;
+    const payloads = { data, input, result: storedPayload(result) };
+    this.failures.keep({ taskId: id, priority, failedWith, ...payloads }, keep);
   }
 
   /** Removes a task as if it had never been stored; its dependents fail. */
@@ -137,10 +156,15 @@ export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
 
   /** Stores the output of a task as the input of the next one, if that one still waits for it. */
   pipe({ id }: MemoryTask, { next, input }: { readonly next: string; readonly input: Payload }): void {
-    const links = this.#tasks.get(next)?.links;
-    if (!links?.dependencies?.has(id)) return;
+    const task = this.#tasks.get(next);
+    if (task?.links?.dependencies?.has(id)) this.setInput(task, storedPayload(input));
+  }
+
+  /** Stores the input of a task. */
+  setInput(task: MemoryTask, input: Payload): void {
+    const links = task.ensureLinks();
     this.budget.add(0, input.length - (links.input?.length ?? 0));
-    links.input = storedPayload(input);
+    links.input = input;
   }
 
   /** Wakes a worker, once, when a task of its priorities is queued; returns a function that stops this. */

@@ -3,6 +3,7 @@ import type { RecordReader } from "../contract/result.ts";
 import type { NewTask, Published } from "../contract/task.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
 import type { MemoryTask } from "./memory_task.ts";
+import { storedPayload } from "./payload.ts";
 
 /**
  * Stores a task together with the pipeline behind it.
@@ -62,9 +63,11 @@ class Publishing {
   }
 
   /** Stores the outcome of a task whose dependency has failed. */
-  #fail({ id, data }: NewTask, failedId: string): void {
-    const result = this.#reader.failDependent(id, data, failedId);
-    this.#queue.results.store(id, { ...result, failedId, by: "", deliveries: 0 });
+  #fail(task: NewTask, failedId: string): void {
+    const { id, data, priority } = task;
+    const outcome = { ...this.#reader.failDependent(id, data, failedId), failedId, by: "", deliveries: 0 };
+    this.#queue.keepOrDrop({ id, data: storedPayload(data) }, priority, outcome);
+    this.#queue.results.store(id, outcome);
   }
 }
 

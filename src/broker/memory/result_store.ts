@@ -2,7 +2,7 @@ import type { Deferred } from "../../base/async.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { Heap, type Heaped } from "../../base/heap.ts";
 import type { Payload } from "../contract/payload.ts";
-import type { NewResult } from "../contract/result.ts";
+import type { NewFailure, NewResult } from "../contract/result.ts";
 import { type Budget, outcomeSize } from "./budget.ts";
 import { storedPayload } from "./payload.ts";
 
@@ -14,7 +14,7 @@ const recentLimit = 10_000;
 const expireLimit = 2000;
 
 /** How a task finished. */
-export interface Outcome extends NewResult {
+export interface Outcome extends NewFailure {
   /** The task that failed first, possibly several levels above; `null` for a success. */
   readonly failedId: string | null;
   /** The cause of its end: the entry of a lease, with its number of deliveries, or the mark of an abort. */
@@ -100,8 +100,14 @@ export class ResultStore {
     return outcome && outcome.resultUntil > this.#clock.monotonic() ? outcome.result : null;
   }
 
+  /** Forgets the outcome of a task that is queued again. */
+  forget(taskId: string): void {
+    const outcome = this.#outcomes.get(taskId);
+    if (outcome) this.#remove(outcome);
+  }
+
   /** Whether the task was finished by exactly this lease or abort, so that the call is a repeated one. */
-  isFinishedBy(taskId: string, { failedId, by, deliveries }: Omit<Outcome, keyof NewResult>): boolean {
+  isFinishedBy(taskId: string, { failedId, by, deliveries }: Omit<Outcome, keyof NewFailure>): boolean {
     const outcome = this.#find(taskId);
     return outcome?.by === by && outcome.deliveries === deliveries && outcome.failedId === failedId;
   }

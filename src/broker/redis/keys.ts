@@ -177,6 +177,31 @@ export abstract class KeyTable {
     return this.key(":ts:ended:", taskId);
   }
 
+  /** Sorted set: the tasks whose failure is kept, by the time of the failure. */
+  get failures(): string {
+    return this.key(":ts:failures");
+  }
+
+  /** The record of a task whose failure is kept. */
+  failedRecord(taskId: string): string {
+    return this.key(":ts:failed:", taskId);
+  }
+
+  /** The input that was piped into such a task. */
+  failedInput(taskId: string): string {
+    return this.key(":ts:failedinput:", taskId);
+  }
+
+  /** A kept failure, see `keepFailure`. */
+  failure(taskId: string): string {
+    return this.key(":ts:failure:", taskId);
+  }
+
+  /** Set: the tasks whose failure is kept that failed with a task. */
+  failedWith(taskId: string): string {
+    return this.key(":ts:failedwith:", taskId);
+  }
+
   /** The lease whose run was the last try of a task that was deferred, for a minute. */
   retried(taskId: string): string {
     return this.key(":ts:retried:", taskId);

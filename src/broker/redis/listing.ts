@@ -5,6 +5,7 @@ import { pages } from "./chunks.ts";
 import type { CommandSender } from "./command_sender.ts";
 import type { Keys } from "./keys.ts";
 import { loadRecords, loadResults, recordsPerCall } from "./load_results.ts";
+import { type ScoreReply, scores } from "./scores.ts";
 import { find } from "./scripts/look/find.ts";
 import { readNote } from "./scripts/schedule/note.ts";
 
@@ -155,13 +156,6 @@ export class Listing {
 }
 
 /** Members with their scores: pairs in RESP3, in turn in RESP2. */
-type ScoreReply = [member: string, score: number][] | string[];
-
-function scores(reply: ScoreReply): [member: string, score: number][] {
-  if (typeof reply[0] !== "string") return reply as [string, number][];
-  return [...pages(reply as string[], 2)].map(([member, score]) => [member!, Number(score)]);
-}
-
 /** The priority in the note of a run: `<entry> <deliveries> <crashes> <priority>:<consumer>`. */
 function priorityOfRun(note: string): string {
   return /^\S+ \S+ \S+ ([^:]*):/.exec(note)?.[1] ?? "";

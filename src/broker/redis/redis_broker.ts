@@ -4,6 +4,7 @@ import type { RedisClient } from "../../redis/mod.ts";
 import type { Broker } from "../contract/broker.ts";
 import type { Cancellable } from "../contract/cancellable.ts";
 import type { Consumer, ConsumerOptions } from "../contract/consumer.ts";
+import type { Failures } from "../contract/failures.ts";
 import type { Payload } from "../contract/payload.ts";
 import type { Cancellation, RecordReader } from "../contract/result.ts";
 import type { NewSchedule, Occurrence, ScheduleAnswer, StoredSchedule } from "../contract/schedule.ts";
@@ -15,6 +16,7 @@ import { Keys } from "./keys.ts";
 import { publishLinked } from "./linking.ts";
 import { Listing } from "./listing.ts";
 import { loadResults } from "./load_results.ts";
+import { RedisFailures } from "./redis_failures.ts";
 import { RedisConsumer } from "./redis_consumer.ts";
 import { ResendingClient } from "./resending_client.ts";
 import { ResultWaiter } from "./result_waiter.ts";
@@ -46,6 +48,7 @@ const fanOutLimit = 50;
 /** A queue on a Redis server. */
 export class RedisBroker implements Broker {
   readonly redis: RedisClient;
+  readonly failures: Failures;
   readonly #options: RedisBrokerOptions;
   readonly #keys: Keys;
   readonly #admitting: AdmittingClient;
@@ -60,9 +63,10 @@ export class RedisBroker implements Broker {
     this.#options = options;
     this.#keys = new Keys(options.queueName);
     this.#admitting = new AdmittingClient(options.redis, options.queueName);
-    this.#sender = new ResendingClient(this.#admitting, options);
+    this.#sender = this.#newSender();
     this.#results = new ResultWaiter(options.redis, this.#keys, options);
     this.#listing = new Listing(this.#sender, this.#keys, options);
+    this.failures = new RedisFailures(() => this.#newSender(), this.#keys, options);
   }
 
   get idPrefix(): string {
@@ -133,7 +137,7 @@ export class RedisBroker implements Broker {
 
   async schedule(definition: NewSchedule, first: Occurrence, { signal }: Cancellable = {}): Promise<ScheduleAnswer> {
     this.#checkOpen();
-    const sender = new ResendingClient(this.#admitting, this.#options);
+    const sender = this.#newSender();
     const answer = answerBy(sender, await schedule(sender, this.#keys, definition, first, { signal }));
     // Withdrawn occurrences may have had dependents.
     if (answer === "changed") await this.#fanOut();
@@ -177,7 +181,7 @@ export class RedisBroker implements Broker {
   async #publishAll(tasks: readonly NewTask[], options?: Cancellable): Promise<Published[]> {
     if (tasks.some(({ after, next }) => next !== undefined || after !== undefined)) {
       this.#checkOpen();
-      const sender = new ResendingClient(this.#admitting, this.#options);
+      const sender = this.#newSender();
       const answers = await publishLinked(tasks, { ...this.#options, ...options, redis: sender, keys: this.#keys });
       return answers.map((answer) => answerBy(sender, answer));
     }
@@ -196,7 +200,7 @@ export class RedisBroker implements Broker {
 
   async #publish(tasks: readonly NewTask[], { signal }: Cancellable = {}): Promise<Published[]> {
     this.#checkOpen();
-    const sender = new ResendingClient(this.#admitting, this.#options);
+    const sender = this.#newSender();
     const answers = await sender.attempt(
       (isFirst) => publish(this.#admitting, this.#keys, tasks, { isFirst, signal }),
       signal,
@@ -213,6 +217,10 @@ export class RedisBroker implements Broker {
       const { unfinished } = await report.catch(() => ({ unfinished: false }));
       if (!unfinished) return;
     }
+  }
+
+  #newSender(): ResendingClient {
+    return new ResendingClient(this.#admitting, this.#options);
   }
 
   #checkOpen(): void {

@@ -3,6 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { StreaqError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { NewTask, Published } from "../../broker/contract/task.ts";
+import type { FailedTasks } from "../failures/failed_tasks.ts";
 import type { Inspector } from "../inspect/inspector.ts";
 import type { CallArguments, CommonFields, DraftTemplate } from "../records/draft.ts";
 import type { RecordCodec } from "../records/record_codec.ts";
@@ -21,6 +22,7 @@ import { UnsentRequests } from "./unsent_requests.ts";
 export interface ProducerOptions extends PublisherOptions {
   readonly queueName: string;
   readonly inspector: Inspector;
+  readonly failedTasks: FailedTasks;
   readonly codec: RecordCodec;
   /** From lowest to highest. */
   readonly priorities: readonly string[];
@@ -54,6 +56,10 @@ export class Producer implements RequestQueue {
 
   get inspector(): Inspector {
     return this.#options.inspector;
+  }
+
+  get failedTasks(): FailedTasks {
+    return this.#options.failedTasks;
   }
 
   /** The priority of tasks that name none. */

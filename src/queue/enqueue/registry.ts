@@ -2,7 +2,7 @@ import { StreaqError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { isInThread, threadRegistry } from "../context/thread_globals.ts";
 import type { CronJob, Definition } from "../tasks/definition.ts";
-import { resolveTaskOptions } from "../tasks/resolve_task_options.ts";
+import { resolveTaskOptions, type TaskDefaults } from "../tasks/resolve_task_options.ts";
 import { taskName } from "../tasks/task_name.ts";
 import type { TaskOptions } from "../tasks/task_options.ts";
 import type { RegisteredTask } from "./registered_task.ts";
@@ -11,6 +11,7 @@ import { createRegistration, type Home, type Registration } from "./registration
 /** Options of a {@linkcode Registry}. */
 export interface RegistryOptions {
   readonly logger: Pick<Logger, "warn">;
+  readonly defaults: TaskDefaults;
   /** Called when tasks were registered. */
   readonly onChange: () => void;
 }
@@ -47,7 +48,8 @@ export class Registry {
   register(fn: unknown, options: TaskOptions = {}, cron?: CronJob): RegisteredTask<unknown[], unknown> {
     const fnName = taskName(fn, options.name);
     this.#checkFree(fnName);
-    const definition = { fnName, fn: fn as Definition["fn"], options: resolveTaskOptions(options), cron };
+    const resolved = resolveTaskOptions(options, this.#options.defaults);
+    const definition = { fnName, fn: fn as Definition["fn"], options: resolved, cron };
     const registration = createRegistration(this.#home, definition, options);
     // A thread imports the module in order to find the function in its registry.
     if (options.thread !== undefined) threadRegistry(options.thread)?.set(fnName, definition.fn);

@@ -1,5 +1,6 @@
 import { StreaqError } from "../../base/errors.ts";
 import { checkId, randomId } from "../../base/id.ts";
+import type { FailedTasks } from "../failures/failed_tasks.ts";
 import type { Inspector } from "../inspect/inspector.ts";
 import type { TaskStatus } from "../inspect/task_status.ts";
 import type { CommonFields, Draft, DraftTemplate } from "../records/draft.ts";
@@ -17,6 +18,7 @@ export interface RequestQueue {
   readonly idPrefix: string;
   readonly name: string;
   readonly inspector: Inspector;
+  readonly failedTasks: FailedTasks;
   /** The priority of tasks that name none. */
   readonly lowestPriority: string;
   readonly unsentRequests: UnsentRequests;
@@ -147,7 +149,7 @@ export class Request<R> implements EnqueueRequest<R> {
 
   /** The task that the request becomes. */
   get task(): Task<R> {
-    return this.#task ??= new TaskHandle<R>(this.taskId, this.isNew, this.#queue.inspector);
+    return this.#task ??= new TaskHandle<R>(this.taskId, this.isNew, this.#queue);
   }
 
   /** Whether another task may have its id, because the caller has set or read it. Otherwise, it is 128 random bits. */

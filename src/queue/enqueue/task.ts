@@ -77,4 +77,12 @@ export interface Task<R> {
    * @returns `true` when that is its result now; `false` when it had finished before, or is unknown.
    */
   abort(options?: AbortOptions): Promise<boolean>;
+
+  /**
+   * Queues the task again after it has failed, with the same arguments, while its failure is kept (`keepFailed`). Its tries
+   * begin again, `result()` then waits for the new result, and tasks that failed with it come back, too.
+   *
+   * @returns `false` when no failure of it is kept, or a task on which it depends has failed.
+   */
+  retry(): Promise<boolean>;
 }

@@ -1,7 +1,7 @@
 import { checkId } from "../../base/id.ts";
 import type { Inspecting } from "../../broker/contract/broker.ts";
 import { type TolerantCodec, unknownRecord } from "../records/tolerant_codec.ts";
-import { checkLimit } from "./check_limit.ts";
+import { checkLimit } from "../../base/check_limit.ts";
 import type { TaskEdge, TaskGraph, TaskNode } from "./task_graph.ts";
 import { TaskStatus } from "./task_status.ts";
 

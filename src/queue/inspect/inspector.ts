@@ -12,7 +12,7 @@ import type { TaskRecord } from "../records/task_record.ts";
 import type { TaskResult } from "../records/task_result.ts";
 import type { TolerantCodec } from "../records/tolerant_codec.ts";
 import type { AbortOptions } from "./abort_options.ts";
-import { checkLimit } from "./check_limit.ts";
+import { checkLimit } from "../../base/check_limit.ts";
 import { explore } from "./explore.ts";
 import type { ListOptions } from "./list_options.ts";
 import type { ResultOptions } from "./result_options.ts";
@@ -108,8 +108,8 @@ export class Inspector {
     if (!found) return false;
     signal?.throwIfAborted();
     const error = new StreaqCancelled(`Task ${id} was aborted`);
-    const result = records.fail(id, records.read(id, found.data), error, found);
-    return await broker.abort({ taskId: id, ...result, mark: randomId() }, { signal });
+    const { result, ttl } = records.fail(id, records.read(id, found.data), error, found);
+    return await broker.abort({ taskId: id, result, ttl, mark: randomId() }, { signal });
   }
 
   async graph(id: string, options: { limit?: number | undefined } = {}): Promise<TaskGraph> {

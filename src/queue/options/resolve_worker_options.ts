@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { milliseconds } from "../../base/duration.ts";
+import { milliseconds, millisecondsOrNull } from "../../base/duration.ts";
 import { StreaqError } from "../../base/errors.ts";
 import { randomId } from "../../base/id.ts";
 import { checkOptionNames, type OptionNames } from "../../base/known_options.ts";
@@ -9,6 +9,7 @@ import type { Lifespan } from "../context/lifespan.ts";
 import { jsonSerializer } from "../records/json_serializer.ts";
 import type { Serializer } from "../records/serializer.ts";
 import { isTimeZone } from "../schedule/time_zone.ts";
+import { defaultKeepFailed } from "../tasks/resolve_task_options.ts";
 import type { WorkerOptions } from "./worker_options.ts";
 
 /** {@linkcode WorkerOptions} with all defaults filled in; durations are milliseconds. */
@@ -29,6 +30,8 @@ export interface ResolvedWorkerOptions<C> {
   readonly handleSignals: boolean;
   readonly idleTimeout: number;
   readonly gracePeriod: number;
+  /** 0 for not at all. */
+  readonly keepFailed: number;
   readonly id: string;
   readonly logger: Logger;
   /** The default logger, whose level can be changed. */
@@ -55,6 +58,7 @@ const names: OptionNames<WorkerOptions<unknown>> = {
   handleSignals: true,
   idleTimeout: true,
   gracePeriod: true,
+  keepFailed: true,
   id: true,
   logger: true,
   clock: true,
@@ -104,6 +108,7 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     handleSignals = true,
     idleTimeout = "60s",
     gracePeriod = "8s",
+    keepFailed = defaultKeepFailed,
     id = randomId().slice(0, 8),
     logger,
     clock = systemClock,
@@ -130,6 +135,7 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     handleSignals,
     idleTimeout: milliseconds(idleTimeout, "idleTimeout"),
     gracePeriod: milliseconds(gracePeriod, "gracePeriod"),
+    keepFailed: millisecondsOrNull(keepFailed, "keepFailed") ?? 0,
     id: checkName("id", id),
     logger: safeLogger(logger ?? ownLogger),
     consoleLogger: ownLogger,

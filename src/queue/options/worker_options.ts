@@ -104,6 +104,13 @@ export interface WorkerOptions<C> {
    * @default {"8s"}
    */
   gracePeriod?: Duration | undefined;
+  /**
+   * How long failures are kept so that their tasks can be retried, at most the newest 10,000; `null` for not at all. A task
+   * may have its own.
+   *
+   * @default {"7d"}
+   */
+  keepFailed?: Duration | null | undefined;
   /** The worker's id in results and logs, a name like `queueName`; 8 random hex digits by default. */
   id?: string | undefined;
   /** Receives log lines; the console by default. */

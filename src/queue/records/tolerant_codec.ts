@@ -1,6 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
-import type { NewResult, RecordReader } from "../../broker/contract/result.ts";
+import type { NewFailure, RecordReader } from "../../broker/contract/result.ts";
 import type { Definition } from "../tasks/definition.ts";
 import { defaultTtl } from "../tasks/resolve_task_options.ts";
 import { withJson } from "./failure.ts";
@@ -13,6 +13,8 @@ export interface TolerantCodecOptions {
   readonly codec: RecordCodec;
   /** Looks up a registered task. */
   readonly definition: (fnName: string) => Definition | undefined;
+  /** How long failures of tasks that are not registered here are kept, in milliseconds. */
+  readonly keepFailed: number;
   /** Named in the results that it builds. */
   readonly workerId: string;
   readonly clock: Clock;
@@ -74,8 +76,8 @@ export class TolerantCodec implements RecordReader {
     record: TaskRecord,
     error: Pick<Error, "name" | "message">,
     { tries }: { tries: number },
-  ): NewResult {
-    const { codec, clock, workerId, definition } = this.#options;
+  ): NewFailure {
+    const { codec, clock, workerId, definition, keepFailed } = this.#options;
     const { fnName, createdTime, dependencies } = record;
     const time = clock.now();
     const times = { createdTime, enqueueTime: createdTime, startTime: time, finishTime: time };
@@ -84,6 +86,7 @@ export class TolerantCodec implements RecordReader {
     return {
       result: codec.encodeResult(fields, { success: false, error }, dependencies),
       ttl: registered ? registered.options.ttl : defaultTtl,
+      keep: registered ? registered.options.keepFailed : keepFailed,
     };
   }
 
@@ -101,7 +104,7 @@ export class TolerantCodec implements RecordReader {
     }
   }
 
-  failDependent(taskId: string, data: Payload, failedId: string): NewResult {
+  failDependent(taskId: string, data: Payload, failedId: string): NewFailure {
     const message = `Task ${taskId} was not run: task ${failedId}, on which it depends, failed`;
     // Without a stack, which would be stored once for each of possibly thousands of dependents.
     const error = { name: "StreaqError", message };

@@ -5,6 +5,7 @@ import { occurrenceId } from "../schedule/occurrence.ts";
 import type { Definition } from "../tasks/definition.ts";
 import type { Execution } from "./execution.ts";
 import { showTries } from "./outcome.ts";
+import { SkippedError } from "./skipped_error.ts";
 
 /** The worker has registered no task of a name. */
 export class UnknownTaskError extends StreaqError {}
@@ -97,7 +98,7 @@ function expired(execution: Execution, { isFirst, time }: Started): Error | unde
   // A producer that does not know the function's options has sent none.
   const expire = record!.expire ?? definition!.options.expire;
   if (!isFirst || expire === null || time - enqueueTime <= expire) return undefined;
-  return new StreaqError(`Task ${record!.fnName} expired: it was not started within ${expire} ms`);
+  return new SkippedError(`Task ${record!.fnName} expired: it was not started within ${expire} ms`);
 }
 
 function missedItsTime(execution: Execution, { isFirst, time }: Started): Error | undefined {
@@ -107,7 +108,7 @@ function missedItsTime(execution: Execution, { isFirst, time }: Started): Error 
   if (!isFirst || drift === null || time - enqueueTime <= drift) return undefined;
   // A task that was enqueued by hand is no occurrence, and has no time of its own.
   if (taskId !== occurrenceId(fnName, enqueueTime)) return undefined;
-  return new StreaqError(`Cron job ${fnName} missed its time by more than ${drift} ms`);
+  return new SkippedError(`Cron job ${fnName} missed its time by more than ${drift} ms`);
 }
 
 function givenUp({ tries, definition }: Execution): Error | undefined {

@@ -38,6 +38,8 @@ export interface RunOptions
   readonly prefetch: number;
   readonly idleTimeout: number;
   readonly gracePeriod: number;
+  /** How long failures of tasks that are not registered here are kept, in milliseconds. */
+  readonly keepFailed: number;
   readonly burst: boolean;
   readonly counters: Counters;
   readonly shutdownClock: Clock;

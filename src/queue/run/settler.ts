@@ -13,10 +13,13 @@ import type { Outbox } from "./outbox.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Pump } from "./pump.ts";
 import { joinCauses, showFailure } from "./show_failure.ts";
+import { SkippedError } from "./skipped_error.ts";
 
 /** Options of a {@linkcode Settler}. */
 export interface SettlerOptions {
   readonly workerId: string;
+  /** How long failures of tasks that are not registered here are kept, in milliseconds. */
+  readonly keepFailed: number;
   readonly inFlight: InFlight;
   readonly outbox: Outbox;
   readonly pump: Pick<Pump<Ending>, "store">;
@@ -165,7 +168,14 @@ export class Settler {
     const { delivery, definition } = execution;
     const { end, result, output } = this.#encode(execution, wanted);
     const ttl = definition ? definition.options.ttl : defaultTtl;
-    this.#options.pump.store({ execution, end, delivery, success: end.success, result, ttl, output });
+    const keep = end.success ? undefined : this.#keepOf(execution, end.error);
+    this.#options.pump.store({ execution, end, delivery, success: end.success, result, ttl, keep, output });
+  }
+
+  /** How long a failure is kept: not at all for a task that was not to run. */
+  #keepOf({ definition }: Execution, error: unknown): number | undefined {
+    if (isInstance(error, SkippedError)) return undefined;
+    return definition ? definition.options.keepFailed : this.#options.keepFailed;
   }
 
   /** The record of a result; a value that cannot be stored makes a failure that says so. */

@@ -1,9 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
-import { StreaqError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Lock, Locking } from "../../broker/contract/locking.ts";
 import type { Execution } from "./execution.ts";
 import { persist } from "./persist.ts";
+import { SkippedError } from "./skipped_error.ts";
 import { randomId } from "../../base/id.ts";
 
 /** Options of {@linkcode UniqueLocks}. */
@@ -42,7 +42,7 @@ export class UniqueLocks {
       return undefined;
     }
     if (answer instanceof Error) return answer;
-    return new StreaqError(`Task ${fnName} is unique: task ${answer} of this name is running`);
+    return new SkippedError(`Task ${fnName} is unique: task ${answer} of this name is running`);
   }
 
   /** Releases the lock of an execution, if it has one. */

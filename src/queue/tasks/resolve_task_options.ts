@@ -1,4 +1,4 @@
-import { millisecondsOrNull } from "../../base/duration.ts";
+import { milliseconds, millisecondsOrNull } from "../../base/duration.ts";
 import { StreaqError } from "../../base/errors.ts";
 import { checkOptionNames, type OptionNames } from "../../base/known_options.ts";
 import type { TaskOptions } from "./task_options.ts";
@@ -6,6 +6,8 @@ import type { TaskOptions } from "./task_options.ts";
 /** {@linkcode TaskOptions} with all defaults filled in; durations are milliseconds. */
 export interface ResolvedTaskOptions {
   readonly expire: number | null;
+  /** 0 for not at all. */
+  readonly keepFailed: number;
   readonly maxTries: number | null;
   readonly silent: boolean;
   readonly timeout: number | null;
@@ -17,6 +19,7 @@ export interface ResolvedTaskOptions {
 /** The names of the options of a task. */
 export const taskOptionNames: OptionNames<TaskOptions> = {
   expire: true,
+  keepFailed: true,
   maxTries: true,
   name: true,
   silent: true,
@@ -29,16 +32,32 @@ export const taskOptionNames: OptionNames<TaskOptions> = {
 /** How long results are kept by default, in milliseconds; also those of tasks that are not registered here. */
 export const defaultTtl = 300_000;
 
+/** How long failures are kept by default. */
+export const defaultKeepFailed = "7d";
+
+/** The options of a worker that are the defaults of its tasks. */
+export type TaskDefaults = Pick<ResolvedTaskOptions, "keepFailed">;
+
+const ownDefaults: TaskDefaults = { keepFailed: milliseconds(defaultKeepFailed, "keepFailed") };
+
 /**
  * Checks options and fills in the defaults.
  *
  * @throws {RangeError | TypeError} When an option is invalid, or there is no such option.
  * @throws {StreaqError} When options contradict each other.
  */
-export function resolveTaskOptions(options: TaskOptions): ResolvedTaskOptions {
+export function resolveTaskOptions(options: TaskOptions, defaults: TaskDefaults = ownDefaults): ResolvedTaskOptions {
   checkOptionNames(options, taskOptionNames);
-  const { expire = null, maxTries = 3, silent = false, timeout = null, ttl = defaultTtl, unique = false, thread } =
-    options;
+  const {
+    expire = null,
+    keepFailed = defaults.keepFailed,
+    maxTries = 3,
+    silent = false,
+    timeout = null,
+    ttl = defaultTtl,
+    unique = false,
+    thread,
+  } = options;
   if (maxTries !== null && !(Number.isSafeInteger(maxTries) && maxTries > 0)) {
     throw new RangeError(`Cannot use option "maxTries": expected an integer >= 1 or null, got ${maxTries}`);
   }
@@ -49,6 +68,7 @@ export function resolveTaskOptions(options: TaskOptions): ResolvedTaskOptions {
   }
   return {
     expire: millisecondsOrNull(expire, "expire"),
+    keepFailed: millisecondsOrNull(keepFailed, "keepFailed") ?? 0,
     maxTries,
     silent,
     timeout: millisecondsOrNull(timeout, "timeout"),

@@ -24,6 +24,11 @@ export interface TaskOptions {
    */
   expire?: Duration | null | undefined;
   /**
+   * How long a failure of the task is kept so that the task can be retried with its arguments; `null` for not at all. The
+   * worker's `keepFailed` by default.
+   */
+  keepFailed?: Duration | null | undefined;
+  /**
    * How many times the task is started at most; `null` for no limit. In any case it fails after five runs in a row that
    * were cut off with their worker.
    *

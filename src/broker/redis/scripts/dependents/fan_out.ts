@@ -1,10 +1,11 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Payload } from "../../../contract/payload.ts";
-import type { NewResult } from "../../../contract/result.ts";
+import type { NewFailure } from "../../../contract/result.ts";
 import { type Keys, lua } from "../../keys.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
 import { dependencyFailureCause } from "../lua/dependency_states.ts";
+import { keptFailureFunctions } from "../lua/kept_failures.ts";
 import { triesFunctions } from "../lua/tries.ts";
 import { resultFunctions } from "../lua/results.ts";
 import { serverTime } from "../lua/server_time.ts";
@@ -31,7 +32,7 @@ export interface FailingDependent {
 }
 
 /** The failure of a dependent, built by the caller. */
-export interface DependentFailure extends Pick<FailingDependent, "taskId" | "dependency">, NewResult {}
+export interface DependentFailure extends Pick<FailingDependent, "taskId" | "dependency">, NewFailure {}
 
 /** Outcome of one call, with the dependents that the next one is to fail. */
 export interface FanOutReply {
@@ -50,7 +51,8 @@ const script = new Script(`
 -- results that the caller has built; their own dependents are listed in turn. Each call continues where any other one
 -- stopped.
 -- KEYS[1]  the queue's prefix
--- ARGV     maximum number of dependents; then for each failure: dependency, id, ttl in ms or '' for ever, result
+-- ARGV     maximum number of dependents; then for each failure: dependency, id, ttl in ms or '' for ever,
+--          for how many ms it is kept or '', result
 -- returns  number of released dependents, of failed dependents and of listed fan-outs; for each dependent that is to
 --          fail: dependency, id, id of the task that failed first, record. Or an error that names the key of the
 --          waiting tasks
@@ -60,6 +62,7 @@ ${resultFunctions}
 ${dependencyFunctions}
 ${typeFunction}
 ${triesFunctions}
+${keptFailureFunctions}
 local data, sets = ${lua.data("")}, ${lua.fanOut("")}
 local released, failed, size, failing = 0, 0, 0, {}
 -- A key that is not a hash lists no fan-outs.
@@ -77,12 +80,18 @@ local function removeEdges(id)
 end
 
 -- Fails a waiting task, unless it has finished meanwhile or its record is gone.
-local function fail(id, dependency, ttl, result)
+local function fail(id, dependency, ttl, keep, result)
   local root = string.match(redis.call('HGET', fanOuts, dependency) or '', '^0 (.*)$') or dependency
+  local priority = redis.pcall('HGET', waiting, id)
   removeEdges(id)
-  if redis.call('DEL', data .. id) == 0 then return end
+  if redis.call('EXISTS', data .. id) == 0 then return end
+  -- It comes back together with the task that failed first, so that one must be there.
+  if keep ~= '' and redis.call('EXISTS', ${lua.failure("root")}) == 1 then
+    keepFailure(priority, id, tonumber(keep), result, root)
+  end
+  redis.call('DEL', data .. id)
   deleteTries({ id })
-  storeResult(id, ttl, result, '0', '${dependencyFailureCause}' .. root, true)
+  storeResult(id, ttl, result, '0', '${dependencyFailureCause}' .. root, true, keep ~= '')
   listFanOut(id, '0 ' .. root)
   failed = failed + 1
 end
@@ -98,10 +107,10 @@ local function isWaitingFor(id, dependency)
   return false
 end
 
-for i = 2, #ARGV, 4 do
+for i = 2, #ARGV, 5 do
   local dependency, id = ARGV[i], ARGV[i + 1]
   if edgesLeft > 0 and redis.pcall('SREM', sets .. dependency, id) == 1 and isWaitingFor(id, dependency) then
-    fail(id, dependency, ARGV[i + 2], ARGV[i + 3])
+    fail(id, dependency, ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
   end
 end
 
@@ -157,7 +166,9 @@ export async function fanOut(
   failures: readonly DependentFailure[],
   { binary }: { binary: boolean },
 ): Promise<FanOutReply> {
-  const args = failures.flatMap(({ dependency, taskId, ttl, result }) => [dependency, taskId, ttl ?? "", result]);
+  const args = failures.flatMap(({ dependency, taskId, ttl, keep, result }) => {
+    return [dependency, taskId, ttl ?? "", keep || "", result];
+  });
   const [released, failed, listed, ...values] = await script.run<[number, number, number, ...Payload[]]>(
     redis,
     [keys.prefix],

@@ -4,6 +4,7 @@ import type { Cancellable } from "../../../contract/cancellable.ts";
 import type { Cancellation } from "../../../contract/result.ts";
 import { group, type Keys, lua } from "../../keys.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
+import { keptFailureFunctions } from "../lua/kept_failures.ts";
 import { triesFunctions } from "../lua/tries.ts";
 import { resultFunctions } from "../lua/results.ts";
 import { priorityFunction } from "../lua/priorities.ts";
@@ -23,6 +24,7 @@ ${priorityFunction}
 ${resultFunctions}
 ${dependencyFunctions}
 ${triesFunctions}
+${keptFailureFunctions}
 -- Only the mark identifies an abort: two of them can have the same result.
 if redis.pcall('GET', ${lua.ended("id")}) == completionMark('0', ttl, result, mark) then
   return redis.pcall('HEXISTS', fanOuts, id) == 1 and 2 or 1
@@ -39,6 +41,8 @@ if broken then return broken end
 -- The first write is a command that is allowed when memory is full.
 redis.call('DEL', ${lua.data("id")})
 deleteTries({ id })
+-- That of an earlier task with this id.
+if redis.call('EXISTS', failures) == 1 then dropFailure(id) end
 local removed = 0
 if entry then
   removed = redis.call('XACK', stream, group, entry)

@@ -5,8 +5,8 @@ import { isBefore } from "../lease/entry_id.ts";
 /**
  * Encodes completions as arguments of `finishTasks`: the number of outputs; for each output the id of its task, the id of
  * the task that it is piped into, and the output; then groups of consecutive completions, each with priority, 1 for
- * successes or 0, ttl in ms or '' for ever, lowest and highest entry id, and number of rows. A row has entry id, number
- * of deliveries, task id and result.
+ * successes, `0` for failures, or `0` and for how many ms they are kept; ttl in ms or '' for ever, lowest and highest entry
+ * id, and number of rows. A row has entry id, number of deliveries, task id and result.
  */
 export function completionArgs(completions: readonly Completion[]): Argument[] {
   const args: Argument[] = [0];
@@ -19,9 +19,9 @@ export function completionArgs(completions: readonly Completion[]): Argument[] {
   args[0] = outputs;
   for (let start = 0; start < completions.length;) {
     const past = endOfGroup(completions, start);
-    const { delivery: { priority }, success, ttl } = completions[start]!;
+    const { delivery: { priority }, success, ttl, keep = 0 } = completions[start]!;
     const [low, high] = entryRange(completions, start, past);
-    args.push(priority, success ? 1 : 0, ttl ?? "", low, high, past - start);
+    args.push(priority, success ? 1 : keep > 0 ? `0 ${keep}` : 0, ttl ?? "", low, high, past - start);
     for (; start < past; start++) {
       const { delivery: { entryId, deliveries, taskId }, result } = completions[start]!;
       args.push(entryId, deliveries, taskId, result);
@@ -38,11 +38,13 @@ export function readEnds(completions: readonly Completion[], refused: readonly n
 }
 
 function endOfGroup(completions: readonly Completion[], start: number): number {
-  const { delivery: { priority }, success, ttl } = completions[start]!;
+  const { delivery: { priority }, success, ttl, keep } = completions[start]!;
   let past = start + 1;
   for (; past < completions.length; past++) {
     const next = completions[past]!;
-    if (next.delivery.priority !== priority || next.success !== success || next.ttl !== ttl) break;
+    if (next.delivery.priority !== priority || next.success !== success || next.ttl !== ttl || next.keep !== keep) {
+      break;
+    }
   }
   return past;
 }

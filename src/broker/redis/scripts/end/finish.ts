@@ -19,6 +19,8 @@ ${announcementFunctions}
 local function finishOne(priority, ttl, entry, id, result)
   if (tonumber(ttl) or 0) < ${completionMarkTtl} then return end
   if redis.call('EXISTS', ${lua.dropped}, ${lua.tried}, ${lua.depended}, ${lua.inputs}) > 0 then return end
+  -- A generated id is never used again, so it has no kept failure.
+  if (#id ~= 32 or string.find(id, '%X')) and redis.call('EXISTS', ${lua.failures}) == 1 then return end
   local stream = ${lua.stream("priority")}
   if redis.pcall('XACK', stream, group, entry) ~= 1 then return end
   redis.call('SET', ${lua.result("id")}, result, 'PX', ttl)

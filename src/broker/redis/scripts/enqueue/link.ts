@@ -1,12 +1,13 @@
 import type { CommandSender } from "../../command_sender.ts";
 import { Script } from "../../../../redis/mod.ts";
 import type { Cancellable } from "../../../contract/cancellable.ts";
-import type { NewResult } from "../../../contract/result.ts";
+import type { NewFailure } from "../../../contract/result.ts";
 import type { NewTask } from "../../../contract/task.ts";
 import { type Keys, lua } from "../../keys.ts";
 import { delayFunctions } from "../lua/delays.ts";
 import { dependencyFunctions } from "../lua/dependencies.ts";
 import { dependencyFailureCause, dependencyStateFunction } from "../lua/dependency_states.ts";
+import { keptFailureFunctions } from "../lua/kept_failures.ts";
 import { resultFunctions } from "../lua/results.ts";
 import { serverTime } from "../lua/server_time.ts";
 import { encodeDestination } from "./destination.ts";
@@ -27,7 +28,7 @@ export interface LinkedTask {
   /** Whether the only dependency is stored in the same call, and piped into this task. */
   readonly isPiped: boolean;
   /** The failure of this task, if a dependency has failed. */
-  readonly failure: (NewResult & { readonly failedId: string }) | undefined;
+  readonly failure: (NewFailure & { readonly failedId: string }) | undefined;
   /** The token of earlier calls that have stored other dependencies. */
   readonly token: string | undefined;
 }
@@ -37,8 +38,8 @@ const script = new Script(`
 -- dependency. A dependency is stored already, or comes before the task in the same call.
 -- KEYS[1]  the queue's prefix
 -- ARGV     for each task: id; destination, as for publish; 1 if a task of this call is piped into it or 0; token of the
---          dependencies that are stored already or ''; record; ttl in ms, result and failed task of its failure, '' if
---          none is passed; number of dependencies; for each of these id and verdict
+--          dependencies that are stored already or ''; record; ttl in ms, for how many ms it is kept or '', result and
+--          failed task of its failure, '' if none is passed; number of dependencies; for each of these id and verdict
 -- returns  for each task that was not stored: its place, counted from 0; the obstacle and its details
 local prefix = KEYS[1]
 ${serverTime}
@@ -61,10 +62,10 @@ end
 -- States of the tasks of this call, as in dependencyState; a 'postponed' one was not stored.
 local ownStates = {}
 while ARGV[i] do
-  local id, token, past = ARGV[i], ARGV[i + 3], i + 9 + 2 * ARGV[i + 8]
+  local id, token, past = ARGV[i], ARGV[i + 3], i + 10 + 2 * ARGV[i + 9]
   local row = {
     place = place, id = id, destination = ARGV[i + 1], token = token, record = ARGV[i + 4],
-    ttl = ARGV[i + 5], failure = ARGV[i + 6], failedId = ARGV[i + 7], open = {}
+    ttl = ARGV[i + 5], keep = ARGV[i + 6], failure = ARGV[i + 7], failedId = ARGV[i + 8], open = {}
   }
   local obstacle = ownStates[id] and { place, ownStates[id].kind == 'postponed' and 'postponed' or 'exists' }
   if not obstacle then
@@ -74,7 +75,7 @@ while ARGV[i] do
   end
   if not obstacle then
     local unread, missing, isPostponed = { place, 'unread' }, nil, false
-    for d = i + 9, past - 1, 2 do
+    for d = i + 10, past - 1, 2 do
       local dependency = ARGV[d]
       local state = ownStates[dependency] or dependencyState(dependency, ARGV[d + 1])
       if state.kind == 'unknown' then
@@ -147,8 +148,14 @@ local function link(row)
 end
 
 local function fail(row)
-  storeResult(row.id, row.ttl, row.failure, '0', '${dependencyFailureCause}' .. row.root, true)
+  storeResult(row.id, row.ttl, row.failure, '0', '${dependencyFailureCause}' .. row.root, true, row.keep ~= '')
   stopWaiting(row.id)
+  -- As in fan_out.
+  if row.keep == '' or redis.call('EXISTS', ${lua.failure("row.root")}) == 0 then return end
+  ${keptFailureFunctions}
+  redis.call('SET', data .. row.id, row.record)
+  keepFailure(string.match(row.destination, '^[^:]*'), row.id, tonumber(row.keep), row.failure, row.root)
+  redis.call('DEL', data .. row.id)
 end
 
 -- Errors by task id: a task is refused together with the one that is piped into it.
@@ -190,7 +197,7 @@ export async function link(
   const args: (string | number | Uint8Array)[] = [];
   for (const { task, after, isPiped, failure, token } of tasks) {
     args.push(task.id, encodeDestination(task), isPiped ? 1 : 0, token ?? "", task.data);
-    args.push(failure?.ttl ?? "", failure?.result ?? "", failure?.failedId ?? "", after.length);
+    args.push(failure?.ttl ?? "", failure?.keep || "", failure?.result ?? "", failure?.failedId ?? "", after.length);
     for (const dependency of after) args.push(dependency, encodeVerdict(verdicts, dependency));
   }
   const obstacles = new Array<Obstacle | undefined>(tasks.length).fill(undefined);

@@ -1,5 +1,6 @@
 import { lua } from "../../keys.ts";
 import { dependencyFunctions } from "./dependencies.ts";
+import { keptFailureFunctions } from "./kept_failures.ts";
 import { leaseArguments, pendingFunction } from "./leases.ts";
 import { resultFunctions } from "./results.ts";
 import { serverTime } from "./server_time.ts";
@@ -70,6 +71,23 @@ local function acknowledgeEach(stream, entries, deliveries, ids, success, low, h
   return counts
 end
 
+-- Keeps failures, by id of their task, for so many ms.
+local function keepFailures(priority, results, keep)
+  ${keptFailureFunctions}
+  for id, result in pairs(results) do keepFailure(priority, id, keep, result, '') end
+end
+
+-- Drops the kept failures of earlier tasks with the same ids. A generated id is never used again.
+local function dropEarlierFailures(ids)
+  local chosen = {}
+  for _, id in ipairs(ids) do
+    if #id ~= 32 or string.find(id, '%X') then chosen[#chosen + 1] = id end
+  end
+  if #chosen == 0 or redis.call('EXISTS', ${lua.failures}) == 0 then return end
+  ${keptFailureFunctions}
+  for _, id in ipairs(chosen) do dropFailure(id) end
+end
+
 -- Handles the outputs, which begin at ARGV[first], and the dependents of the finished tasks.
 local function handleLinks(first, past)
   ${dependencyFunctions}
@@ -129,6 +147,8 @@ end
 local function finishGroup(i, row, refused)
   local stream, success, ttl, low, high = ${lua.stream("ARGV[i]")}, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   local first, past = i + 6, i + 6 + 4 * ARGV[i + 5]
+  local keep = tonumber(string.sub(success, 3))
+  success = string.sub(success, 1, 1)
   local entries, deliveries, ids, n = {}, {}, {}, 0
   for j = first, past - 1, 4 do
     n = n + 1
@@ -141,13 +161,14 @@ local function finishGroup(i, row, refused)
     counts = acknowledgeEach(stream, entries, deliveries, ids, success, low, high)
   end
   local function causeOf(n) return entries[n] .. ' ' .. deliveries[n] .. ' ' .. consumer end
-  local ended, acknowledged, isMarked = ids, entries, isBrief(ttl)
+  local ended, acknowledged, isMarked, kept = ids, entries, isBrief(ttl), {}
   if counts then ended, acknowledged = {}, {} end
   for n, id in ipairs(ids) do
     local result = ARGV[first + 4 * n - 1]
     if not counts or counts[n] then
       if counts then ended[#ended + 1], acknowledged[#acknowledged + 1] = id, entries[n] end
-      keepResult(id, ttl, result)
+      keepResult(id, ttl, result, keep)
+      if keep then kept[id] = result end
       if isMarked then markEnded(id, ttl, result, success, causeOf(n)) end
     elseif not isStored(id, ttl, result, success, causeOf(n)) then
       refused[#refused + 1] = row + n - 1
@@ -161,6 +182,7 @@ local function finishGroup(i, row, refused)
     finished[#finished + 1] = id
     isSuccess[id] = success == '1'
   end
+  if keep then keepFailures(ARGV[i], kept, keep) else dropEarlierFailures(ended) end
   if #acknowledged > 0 then deleteEntries(stream, acknowledged, not counts and high) end
   return past, row + n
 end

@@ -18,7 +18,7 @@ export const recentLimit = 10_000;
 /** Lua functions that tell of stored results, for scripts that have `prefix`. */
 export const announcementFunctions: string = `
 -- A result in the message to the producer of its task: three numbers, each followed by a blank: the length of the id, the
--- length of the result or -1 for a long one, and 1 if the result is kept for a while, else 0. The id and the result follow.
+-- length of the result or -1 for a long one, and 1 if the result stays for a while, else 0. The id and the result follow.
 local function replyOf(id, result, isKept)
   if #result > ${longestReply} and isKept == '1 ' then return #id .. ' -1 ' .. isKept .. id end
   return #id .. ' ' .. #result .. ' ' .. isKept .. id .. result
@@ -60,8 +60,8 @@ local function completionMark(success, ttl, result, cause)
   return success .. ' ' .. (isBrief(ttl) and redis.sha1hex(result) or '-') .. ' ' .. cause
 end
 
--- Stores and publishes a result.
-local function keepResult(id, ttl, result)
+-- Stores and publishes a result. The failure of a task that can be retried may change.
+local function keepResult(id, ttl, result, mayChange)
   if ttl == '' then
     redis.call('SET', ${lua.result("id")}, result)
   elseif ttl ~= '0' then
@@ -74,7 +74,7 @@ local function keepResult(id, ttl, result)
     local tag = string.sub(id, 1, ${tagLength})
     local replies = repliesByTag[tag] or {}
     repliesByTag[tag] = replies
-    local n, isKept = #replies, ttl == '' or tonumber(ttl) >= ${earlyReplyTime}
+    local n, isKept = #replies, not mayChange and (ttl == '' or tonumber(ttl) >= ${earlyReplyTime})
     replies[n + 1], replies[n + 2], replies[n + 3] = id, result, isKept and '1 ' or '0 '
   end
 end
@@ -91,8 +91,8 @@ local function noteRecent(ids, ttl)
 end
 
 -- Stores and publishes a result, with a completion mark if the result is not kept for long, or if requested.
-local function storeResult(id, ttl, result, success, cause, isMarked)
-  keepResult(id, ttl, result)
+local function storeResult(id, ttl, result, success, cause, isMarked, mayChange)
+  keepResult(id, ttl, result, mayChange)
   if isMarked or isBrief(ttl) then markEnded(id, ttl, result, success, cause) end
   noteRecent({ id }, ttl)
 end

@@ -1,0 +1,131 @@
+import { Script } from "../../../../redis/mod.ts";
+import type { Revival, Revived } from "../../../contract/failures.ts";
+import type { CommandSender } from "../../command_sender.ts";
+import { type Keys, lua } from "../../keys.ts";
+import { encodeVerdict, type Verdicts } from "../enqueue/verdict.ts";
+import { dependencyFunctions } from "../lua/dependencies.ts";
+import { dependencyStateFunction } from "../lua/dependency_states.ts";
+import { keptFailureFunctions } from "../lua/kept_failures.ts";
+import { serverTime } from "../lua/server_time.ts";
+import { typeFunction } from "../lua/types.ts";
+
+const script = new Script(`
+-- Queues failed tasks again, or lets them wait for the dependencies that are unfinished. Their failures are kept no longer.
+-- KEYS[1]  the queue's prefix
+-- ARGV     for each task, after those of this call on which it depends: id; id of the task whose output is piped into it or
+--          ''; number of dependencies; for each of these id and verdict
+-- returns  for each task 'queued', 'exists', 'done', 'missing' or 'blocked', see Revived; an error; or the ids of finished
+--          dependencies whose verdict is needed
+local prefix = KEYS[1]
+${serverTime}
+${dependencyStateFunction}
+${dependencyFunctions}
+${keptFailureFunctions}
+${typeFunction}
+local data, outputs = ${lua.data("")}, ${lua.output("")}
+
+-- Returns the dependencies that are unfinished, and those whose verdict is needed; or nil and one that has failed.
+local function openDependencies(first, past)
+  local open, unread = {}, {}
+  for d = first, past - 1, 2 do
+    local dependency = ARGV[d]
+    -- Not cached: an earlier task of this call may be the dependency, which has failed before and is open now.
+    local kind = lookUpState(dependency, ARGV[d + 1]).kind
+    if kind == 'open' then
+      open[#open + 1] = dependency
+    elseif kind == 'failed' or redis.call('EXISTS', ${lua.failedRecord("dependency")}) == 1 then
+      return nil, dependency
+    elseif kind == 'unread' then
+      unread[#unread + 1] = dependency
+    end
+  end
+  return open, unread
+end
+
+-- Whether the task has finished otherwise since its failure was kept.
+local function hasFinishedSince(id, failure)
+  local result, mark = redis.pcall('GET', ${lua.result("id")}), redis.pcall('GET', ${lua.ended("id")})
+  return (type(result) == 'string' and result ~= failure) or (type(mark) == 'string' and string.sub(mark, 1, 1) == '1')
+end
+
+local function revive(id, previous, first, past)
+  if redis.call('EXISTS', data .. id) == 1 then return 'exists' end
+  local record, input = ${lua.failedRecord("id")}, ${lua.failedInput("id")}
+  local priority, root, failure = readFailure(id)
+  if not priority or redis.call('EXISTS', record) == 0 then
+    dropFailure(id)
+    return 'missing'
+  end
+  if hasFinishedSince(id, failure) then
+    dropFailure(id)
+    return 'done'
+  end
+  local open, obstacle = openDependencies(first, past)
+  if not open then
+    -- If the failure of that dependency is kept, the task comes back with it now.
+    if redis.call('EXISTS', ${lua.failedRecord("obstacle")}) == 1 then
+      noteCompanion(obstacle, id, redis.call('PTTL', record))
+    end
+    return 'blocked'
+  end
+  if #obstacle > 0 then return obstacle end
+  local stream = ${lua.stream("priority")}
+  local broken = wrongType(stream, 'stream') or wrongType(waiting, 'hash') or wrongType(inputs, 'hash')
+  if broken then return broken.err end
+
+  redis.call('RENAME', record, data .. id)
+  redis.call('PERSIST', data .. id)
+  if previous ~= '' and redis.call('EXISTS', input) == 1 then
+    redis.call('RENAME', input, outputs .. previous)
+    redis.call('PERSIST', outputs .. previous)
+    redis.call('HSET', inputs, id, previous)
+  end
+  dropFailure(id)
+  redis.call('DEL', ${lua.result("id")}, ${lua.ended("id")}, ${lua.tries("id")}, dependencies .. id)
+  for _, dependency in ipairs(open) do
+    addDependent(dependency, id)
+    redis.call('SADD', dependencies .. id, dependency)
+  end
+  if #open > 0 then
+    redis.call('HSET', waiting, id, priority)
+  else
+    redis.call('XADD', stream, '*', 'task_id', id, 'enqueue_time', string.format('%.0f', now))
+  end
+  return 'queued'
+end
+
+local answers, i = {}, 1
+while ARGV[i] do
+  local past = i + 3 + 2 * ARGV[i + 2]
+  answers[#answers + 1] = revive(ARGV[i], ARGV[i + 1], i + 3, past)
+  i = past
+end
+return answers
+`);
+
+/** Queues failed tasks again; returns the outcome for each, or the ids of dependencies whose verdict is needed. */
+export async function revive(
+  redis: CommandSender,
+  keys: Keys,
+  revivals: readonly Revival[],
+  verdicts: Verdicts,
+): Promise<(Revived | readonly string[])[]> {
+  const args = revivals.flatMap(({ taskId, previous, after }) => {
+    return [taskId, previous ?? "", after.length, ...after.flatMap((id) => [id, encodeVerdict(verdicts, id)])];
+  });
+  const answers = await script.run<(string | string[])[]>(redis, [keys.prefix], args);
+  return answers.map((answer) => typeof answer === "string" ? readAnswer(answer) : answer);
+}
+
+function readAnswer(answer: string): Revived {
+  switch (answer) {
+    case "queued":
+    case "exists":
+    case "done":
+    case "missing":
+    case "blocked":
+      return answer;
+    default:
+      return new Error(answer);
+  }
+}

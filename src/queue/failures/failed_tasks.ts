@@ -1,0 +1,149 @@
+import { StreaqError } from "../../base/errors.ts";
+import { checkLimit } from "../../base/check_limit.ts";
+import { checkId } from "../../base/id.ts";
+import type { Failures, KeptFailure } from "../../broker/contract/failures.ts";
+import type { TolerantCodec } from "../records/tolerant_codec.ts";
+import type { Failure } from "./failure.ts";
+import { checkFilter, type FailureFilter, matches, matchesTime } from "./failure_filter.ts";
+import { revivalsOf } from "./revivals.ts";
+
+/** Options of {@linkcode FailedTasks}. */
+export interface FailedTasksOptions {
+  readonly failures: Failures;
+  readonly records: Pick<TolerantCodec, "read" | "readResult">;
+}
+
+/** Which failures are meant: one or several tasks by id, or a filter. */
+export type WhichFailures = string | readonly string[] | FailureFilter;
+
+/** How many failures are listed at most. */
+const maxListed = 10_000;
+/** How many failures are loaded at once; their records may be large. */
+const loadSize = 50;
+/** How many tasks one call retries, apart from those that failed with them, or purges. */
+const callSize = 500;
+
+/** The failed tasks that a queue keeps: lists them, queues them again, and drops them. */
+export class FailedTasks {
+  readonly #options: FailedTasksOptions;
+
+  constructor(options: FailedTasksOptions) {
+    this.#options = options;
+  }
+
+  /** Lists kept failures that match, the newest first. */
+  async list({ limit = 100, ...filter }: FailureFilter & { limit?: number | undefined }): Promise<Failure[]> {
+    checkLimit(limit, maxListed);
+    const failures: Failure[] = [];
+    for await (const failure of this.#matching(checkFilter(filter))) {
+      failures.push(failure);
+      if (failures.length === limit) break;
+    }
+    return failures;
+  }
+
+  async count(): Promise<number> {
+    return await this.#options.failures.count();
+  }
+
+  /** Queues one failed task again, with those that failed with it; `false` when that is not possible. */
+  async retryOne(id: string): Promise<boolean> {
+    return (await this.#revive([checkId(id)])).has(id);
+  }
+
+  /** Queues failed tasks again, with those that failed with them; returns how many. */
+  async retry(which: WhichFailures): Promise<number> {
+    return await this.#forEachCall(which, "retry", async (ids) => (await this.#revive(ids)).size);
+  }
+
+  /** Drops kept failures; returns how many. */
+  async purge(which: WhichFailures): Promise<number> {
+    return await this.#forEachCall(which, "purge", (ids) => this.#options.failures.purge(ids));
+  }
+
+  /** Calls `operation` with the ids, some at a time; returns the sum of its answers. */
+  async #forEachCall(
+    which: WhichFailures,
+    action: string,
+    operation: (ids: readonly string[]) => Promise<number>,
+  ): Promise<number> {
+    const ids = await this.#idsOf(which, action);
+    let done = 0;
+    for (let i = 0; i < ids.length; i += callSize) {
+      try {
+        done += await operation(ids.slice(i, i + callSize));
+      } catch (error) {
+        if (i === 0) throw error;
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new StreaqError(`Cannot ${action} all failed tasks: ${done} are done, then ${reason}`, { cause: error });
+      }
+    }
+    return done;
+  }
+
+  /** The ids of the tasks that are meant, each once. */
+  async #idsOf(which: WhichFailures, action: string): Promise<string[]> {
+    if (typeof which === "string") return [checkId(which)];
+    if (Array.isArray(which)) return [...new Set(which.map((id) => checkId(id)))];
+    if (typeof which !== "object" || which === null) {
+      throw new TypeError(`Cannot ${action} failed tasks: expected an id, a list of ids or a filter, got ${which}`);
+    }
+    const ids: string[] = [];
+    for await (const { taskId } of this.#matching(checkFilter(which as FailureFilter))) ids.push(taskId);
+    return ids;
+  }
+
+  /** Iterates over the failures that match, the newest first. */
+  async *#matching(filter: FailureFilter): AsyncGenerator<Failure> {
+    const listed = (await this.#options.failures.list()).filter(({ time }) => matchesTime(filter, time));
+    for (let i = 0; i < listed.length; i += loadSize) {
+      const page = listed.slice(i, i + loadSize);
+      const found = await this.#options.failures.load(page.map(({ taskId }) => taskId));
+      for (let n = 0; n < page.length; n++) {
+        // Retried, purged or expired meanwhile.
+        if (found[n] === null) continue;
+        const failure = this.#failureOf(found[n]!, page[n]!.time);
+        if (matches(filter, failure)) yield failure;
+      }
+    }
+  }
+
+  /** Queues tasks again, together with those that failed with them; returns the ids of all that are queued. */
+  async #revive(ids: readonly string[]): Promise<Set<string>> {
+    const { failures, records } = this.#options;
+    const kept: KeptFailure[] = [];
+    for (const page of pagesOf(await this.#withCompanions(ids), loadSize)) {
+      for (const failure of await failures.load(page)) if (failure) kept.push(failure);
+    }
+    const revivals = revivalsOf(kept, records);
+    if (revivals.length === 0) return new Set();
+    const answers = await failures.revive(revivals);
+    const refusal = answers.find((answer) => answer instanceof Error);
+    if (refusal) throw refusal;
+    return new Set(revivals.filter((_, i) => answers[i] === "queued").map(({ taskId }) => taskId));
+  }
+
+  /** The given tasks, those that failed with them, and so on. */
+  async #withCompanions(ids: readonly string[]): Promise<string[]> {
+    const all = new Set(ids);
+    for (let level = ids; level.length > 0;) {
+      const companions = (await this.#options.failures.companions(level)).flat();
+      level = [...new Set(companions)].filter((id) => !all.has(id));
+      level.forEach((id) => all.add(id));
+    }
+    return [...all];
+  }
+
+  #failureOf({ taskId, priority, failedWith, data, result }: KeptFailure, failedTime: number): Failure {
+    const { records } = this.#options;
+    const { args, kwargs } = records.read(taskId, data);
+    const { fnName, tries, workerId, exception } = records.readResult(taskId, result);
+    // A result that is a success is not ours.
+    const error = exception ?? new StreaqError(`Cannot read the failure of task ${taskId}: it is a success`);
+    return { taskId, fnName, args, kwargs, priority, tries, failedTime, workerId, exception: error, failedWith };
+  }
+}
+
+function* pagesOf(ids: readonly string[], size: number): Generator<readonly string[]> {
+  for (let i = 0; i < ids.length; i += size) yield ids.slice(i, i + size);
+}
