@@ -2,7 +2,7 @@ import type { Deferred } from "../../base/async.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { Heap, type Heaped } from "../../base/heap.ts";
 import type { Payload } from "../contract/payload.ts";
-import type { NewFailure, NewResult } from "../contract/result.ts";
+import type { NewFailure } from "../contract/result.ts";
 import { type Budget, outcomeSize } from "./budget.ts";
 import { storedPayload } from "./payload.ts";
 
