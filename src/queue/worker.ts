@@ -49,18 +49,17 @@ export class Worker<C = undefined> extends QueueClient implements AsyncDisposabl
    */
   constructor(options: WorkerOptions<C> = {}) {
     const resolved = resolveWorkerOptions(options);
-    let registry: Registry | undefined;
-    const queue = openQueue(resolved, (fnName) => registry?.definitions.get(fnName));
+    const queue = openQueue(resolved, (fnName) => this.#registry.definitions.get(fnName));
     super(resolved, queue);
     this.#options = resolved;
     this.#queue = queue;
     const onChange = () => this.#lifecycle.registered();
     const home = { worker: this, queue: queue.producer };
-    registry = this.#registry = new Registry(home, { logger: resolved.logger, defaults: resolved, onChange });
+    this.#registry = new Registry(home, { logger: resolved.logger, defaults: resolved, onChange });
     this.#lifecycle = new Lifecycle({
       ...resolved,
       ...queue,
-      registry: registry.definitions,
+      registry: this.#registry.definitions,
       middleware: this.#middleware,
       counters: this.#counters,
     });
