@@ -56,6 +56,8 @@ export type { SizeOptions } from "./src/queue/inspect/size_options.ts";
 // Serializers, errors, time and logs
 export type { Serializer } from "./src/queue/records/serializer.ts";
 export { jsonSerializer } from "./src/queue/records/json_serializer.ts";
+export { encrypted } from "./src/queue/records/encrypted.ts";
+export type { EncryptionKey } from "./src/queue/records/encryption_keys.ts";
 export { type RetryOptions, StreaqCancelled, StreaqError, StreaqRetry, TimeoutError } from "./src/base/errors.ts";
 export type { Clock, Timer } from "./src/base/clock.ts";
 export type { Duration } from "./src/base/duration.ts";

@@ -49,6 +49,11 @@ export class RecordCodec {
     return this.#codec.binary;
   }
 
+  /** How much longer the record of a task is than what `maxPayload` limits, in bytes. */
+  get overhead(): number {
+    return this.#codec.overhead(taskLabel);
+  }
+
   /** @throws {StreaqError} When the arguments cannot be serialised, or are too many or too large. */
   encodeTask(taskId: string, task: NewTaskRecord): Payload {
     return this.#encodeTask(taskId, task, taskLabel);
@@ -63,12 +68,12 @@ export class RecordCodec {
     return this.#encodeTask(schedule.name, task, scheduleLabel(schedule));
   }
 
-  /** Which secret has signed the record of a task; the first, if records are not signed. */
+  /** Which secret and key the record of a task was signed and encrypted with; the first, if records are neither. */
   signerOfTask(data: Payload): Signer {
     return this.#codec.signer(data, taskLabel);
   }
 
-  /** Which secret has signed the record of a schedule; the first, if records are not signed. */
+  /** Which secret and key the record of a schedule was signed and encrypted with; the first, if records are neither. */
   signerOfSchedule(schedule: SignedSchedule, data: Payload): Signer {
     return this.#codec.signer(data, scheduleLabel(schedule));
   }
@@ -78,9 +83,9 @@ export class RecordCodec {
     return new DraftTemplate(task, this.#codec, taskLabel);
   }
 
-  /** The name in a task's record, without decoding the rest; `undefined` when it cannot be found. */
+  /** The name in a task's record, without deserialising the rest; `undefined` when it cannot be found. */
   peekName(data: Payload): string | undefined {
-    return peekName(data);
+    return peekName(this.#codec.peek(data, taskLabel));
   }
 
   /** @throws {StreaqError} When the data is not the record of this task. */

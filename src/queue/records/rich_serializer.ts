@@ -1,29 +1,8 @@
-/**
- * A serializer for values that JSON cannot hold: dates, maps, sets, big integers, bytes, `undefined` and values that
- * contain themselves. It is an entry point of its own, because it needs the package `devalue`.
- *
- * @example
- * ```ts
- * import { Worker } from "@q/streaq";
- * import { richSerializer } from "@q/streaq/serializer";
- *
- * const worker = new Worker({ serializer: richSerializer });
- * const remind = worker.task("remind", (when: Date, whom: Set<string>) => {
- *   return new Map([...whom].map((name) => [name, when]));
- * });
- * await remind.enqueue(new Date(), new Set(["Ada", "Grace"]));
- * ```
- *
- * @module
- */
-
 import { isInstance } from "../../base/is_instance.ts";
 import { defaultParseOperations, parse, stringify, type StringifyOperations } from "devalue";
 import type { Serializer } from "./serializer.ts";
 import { maxDepth, UnserialisableError } from "./unserialisable_error.ts";
 import { hasSymbolKeys, isPlainArray, isPlainObject, kindOf } from "./value_kind.ts";
-
-export type { Serializer } from "./serializer.ts";
 
 /** The longest array that may have holes: a few bytes can claim 2^32 of them. */
 const maxSparseLength = 1_000_000;

@@ -1,47 +1,63 @@
 import { StreaqError } from "../../base/errors.ts";
 import { isInstance } from "../../base/is_instance.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
+import { Cipher } from "./cipher.ts";
+import { EncryptedSerializer } from "./encrypted.ts";
 import { jsonSerializer } from "./json_serializer.ts";
 import type { Serializer } from "./serializer.ts";
-import { Signature, type Signer } from "./signature.ts";
+import { Signature, signatureSize, type Signer } from "./signature.ts";
 import { type RecordKind, unreadable } from "./unreadable.ts";
 import { UnserialisableError } from "./unserialisable_error.ts";
 
 /** Options of a {@linkcode SealedCodec}. */
 export interface SealedCodecOptions {
   readonly serializer: Serializer;
-  /** The largest record, in bytes, without its signature. */
+  /** The largest record, in bytes, before it is encrypted and signed. */
   readonly maxPayload: number;
   /** Secrets that sign and verify records; the first of several signs. Without one, records are not signed. */
   readonly signingSecret?: string | readonly string[] | undefined;
 }
 
+/** A record without signature and encryption, and the place of its key in the list; or the reason why it is refused. */
+type Opened = { readonly bytes: Payload; readonly key: number } | { readonly fault: string };
+
 const encoder = new TextEncoder();
 
-/** Serialises values, limits their size and signs them; verifies the signature before it deserialises them. */
+/**
+ * Serialises values, limits their size, encrypts and signs them; verifies the signature before it decrypts and
+ * deserialises them.
+ */
 export class SealedCodec {
   readonly #serializer: Serializer;
   readonly #maxPayload: number;
+  readonly #cipher: Cipher | null;
   readonly #signature: Signature | null;
-  /** Whether the serializer is the default one. */
+  /** Whether the serializer is the default one, perhaps with encryption. */
   readonly isJson: boolean;
-  /** Whether records are bytes. JSON without a signature stays text, which saves a conversion. */
+  /** Whether records are bytes. JSON that is neither encrypted nor signed stays text, which saves a conversion. */
   readonly binary: boolean;
 
   /** @throws {TypeError} When `signingSecret` is not one. */
   constructor({ serializer, maxPayload, signingSecret }: SealedCodecOptions) {
-    this.#serializer = serializer;
+    const layers = isInstance(serializer, EncryptedSerializer) ? serializer : null;
+    this.#serializer = layers?.inner ?? serializer;
+    this.#cipher = layers?.cipher ?? null;
     this.#maxPayload = maxPayload;
     this.#signature = signingSecret === undefined ? null : new Signature(signingSecret);
-    this.isJson = serializer === jsonSerializer;
-    this.binary = !this.isJson || this.#signature !== null;
+    this.isJson = this.#serializer === jsonSerializer;
+    this.binary = !this.isJson || this.#cipher !== null || this.#signature !== null;
+  }
+
+  /** How much longer a record becomes when it is encrypted and signed under a label, in bytes. */
+  overhead(label: string): number {
+    return (this.#cipher ? Cipher.overhead(label) : 0) + (this.#signature ? signatureSize : 0);
   }
 
   /**
    * Encodes a value.
    *
    * @param subject Names the value in an error.
-   * @param label What the value is. It is signed together with the value, and required again to decode it.
+   * @param label What the value is. It is encrypted and signed with the value, and required again to decode it.
    * @throws {StreaqError} When the value cannot be serialised, or is too large.
    */
   encode(value: unknown, subject: string, label: string): Payload {
@@ -118,23 +134,33 @@ export class SealedCodec {
   /**
    * Decodes a value.
    *
-   * @throws {StreaqError} When the signature is wrong, or the data cannot be deserialised.
+   * @throws {StreaqError} When the signature is wrong, or the data cannot be decrypted or deserialised.
    */
   decode(sealed: Payload, kind: RecordKind, taskId: string, label: string): unknown {
-    const data = this.#open(sealed, label);
-    if (data === null) throw unreadable(kind, taskId, "its signature is missing or wrong");
+    const opened = this.#open(sealed, label);
+    if ("fault" in opened) throw unreadable(kind, taskId, opened.fault);
+    const { bytes } = opened;
     try {
-      return typeof data === "string" ? JSON.parse(data) : this.#serializer.deserialize(data);
+      return typeof bytes === "string" ? JSON.parse(bytes) : this.#serializer.deserialize(bytes);
     } catch {
       // The parser's own message may quote the payload.
       throw unreadable(kind, taskId, "the serializer cannot deserialise it");
     }
   }
 
-  /** Which secret has signed a record; the first, if records are not signed. */
+  /** The serialised value of a record, without a look at its signature; the record itself if it cannot be decrypted. */
+  peek(sealed: Payload, label: string): Payload {
+    if (!this.#cipher || typeof sealed === "string") return sealed;
+    const opened = this.#cipher.open(this.#signature ? sealed.subarray(0, -signatureSize) : sealed, label);
+    return "fault" in opened ? sealed : opened.bytes;
+  }
+
+  /** Which secret and which key a record was signed and encrypted with; the first, if records are neither. */
   signer(sealed: Payload, label: string): Signer {
-    if (!this.#signature) return "first";
-    return typeof sealed === "string" ? "none" : this.#signature.signer(sealed, label);
+    const opened = this.#open(sealed, label);
+    if ("fault" in opened) return "none";
+    if (opened.key > 0) return "other";
+    return this.#signature?.signer(sealed as Uint8Array, label) ?? "first";
   }
 
   /** @throws {TypeError} When the serializer returned something else than it should. */
@@ -148,13 +174,18 @@ export class SealedCodec {
   }
 
   #seal(data: Payload, label: string): Payload {
-    return this.#signature && typeof data !== "string" ? this.#signature.seal(data, label) : data;
+    if (typeof data === "string") return data;
+    const encrypted = this.#cipher?.seal(data, label) ?? data;
+    return this.#signature?.seal(encrypted, label) ?? encrypted;
   }
 
-  /** Returns the data without its signature; `null` when that is missing or wrong. */
-  #open(data: Payload, label: string): Payload | null {
-    if (!this.#signature) return data;
-    return typeof data === "string" ? null : this.#signature.open(data, label);
+  /** Verifies the signature, then decrypts. */
+  #open(sealed: Payload, label: string): Opened {
+    const [signature, cipher] = [this.#signature, this.#cipher];
+    if (!signature && !cipher) return { bytes: sealed, key: 0 };
+    const bytes = typeof sealed === "string" ? null : signature ? signature.open(sealed, label) : sealed;
+    if (bytes === null) return { fault: signature ? "its signature is missing or wrong" : "it is not encrypted" };
+    return cipher ? cipher.open(bytes, label) : { bytes, key: 0 };
   }
 }
 

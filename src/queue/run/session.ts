@@ -8,7 +8,6 @@ import type { Definition } from "../tasks/definition.ts";
 import { withLifespan } from "../context/lifespan.ts";
 import type { Middleware } from "../tasks/middleware.ts";
 import type { RecordCodec } from "../records/record_codec.ts";
-import { signatureSize } from "../records/signature.ts";
 import { randomId } from "../../base/id.ts";
 import { Run } from "./run.ts";
 import { listenForSignals } from "./signals.ts";
@@ -139,14 +138,14 @@ export class Session<C> implements Activity {
   }
 
   #newRun(workerContext: C): Run {
-    const { id, broker, priorities, idleTimeout, maxPayload, signingSecret } = this.#options;
+    const { id, broker, priorities, idleTimeout, maxPayload, codec } = this.#options;
     // A restart under a fixed id must not share a lease with its predecessor.
     const name = `${id}-${randomId().slice(0, 8)}`;
     const consumer = broker.consumer({
       name,
       priorities,
       idleTimeout,
-      maxPayload: maxPayload + (signingSecret === undefined ? 0 : signatureSize),
+      maxPayload: maxPayload + codec.overhead,
     });
     return new Run({ ...this.#options, workerId: id, workerContext, consumer });
   }

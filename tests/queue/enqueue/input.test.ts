@@ -2,11 +2,13 @@ import { describe, it } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { StreaqError } from "../../../src/base/errors.ts";
+import { encrypted } from "../../../src/queue/records/encrypted.ts";
 import { RecordCodec, type RecordCodecOptions } from "../../../src/queue/records/record_codec.ts";
 import { richSerializer } from "../../../src/queue/records/rich_serializer.ts";
 import { jsonSerializer } from "../../../src/queue/records/json_serializer.ts";
 import { Signature } from "../../../src/queue/records/signature.ts";
 import { isTuple, tuple } from "../../../src/queue/tasks/tuple.ts";
+import { keyOf } from "../records/encryption_keys.ts";
 
 const source = { taskId: "id", fnName: "note" };
 const encoder = new TextEncoder();
@@ -20,6 +22,7 @@ const codecs: [string, Partial<RecordCodecOptions>][] = [
   ["richSerializer", { serializer: richSerializer }],
   ["JSON, signed", { signingSecret: "s3cret" }],
   ["richSerializer, signed", { serializer: richSerializer, signingSecret: ["s3cret", "old"] }],
+  ["JSON, encrypted", { serializer: encrypted(jsonSerializer, keyOf("new")) }],
 ];
 for (const [format, options] of codecs) {
   describe(`RecordCodec.encodeInput() with ${format}`, () => {

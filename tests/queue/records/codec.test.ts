@@ -2,11 +2,13 @@ import { describe, it } from "node:test";
 import { deserialize, serialize } from "node:v8";
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { StreaqError } from "../../../src/base/errors.ts";
+import { encrypted } from "../../../src/queue/records/encrypted.ts";
 import { RecordCodec, type RecordCodecOptions } from "../../../src/queue/records/record_codec.ts";
 import { richSerializer } from "../../../src/queue/records/rich_serializer.ts";
 import { jsonSerializer } from "../../../src/queue/records/json_serializer.ts";
 import type { Serializer } from "../../../src/queue/records/serializer.ts";
 import { Signature } from "../../../src/queue/records/signature.ts";
+import { keyOf } from "./encryption_keys.ts";
 
 const structured: Serializer = { serialize: (value) => serialize(value), deserialize: (data) => deserialize(data) };
 const task = {
@@ -44,6 +46,8 @@ const codecs: [string, Partial<RecordCodecOptions>][] = [
   ["bytes", { serializer: structured }],
   ["JSON, signed", { signingSecret: "s3cret" }],
   ["richSerializer, signed", { serializer: richSerializer, signingSecret: ["s3cret", "old"] }],
+  ["JSON, encrypted", { serializer: encrypted(jsonSerializer, [keyOf("new"), keyOf("old")]) }],
+  ["bytes, encrypted and signed", { serializer: encrypted(structured, keyOf("new")), signingSecret: "s3cret" }],
 ];
 for (const [format, options] of codecs) {
   describe(`RecordCodec with ${format}`, () => {

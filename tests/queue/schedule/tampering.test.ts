@@ -1,35 +1,47 @@
 import { it } from "node:test";
 import { assertEquals } from "@std/assert";
+import type { WorkerOptions } from "../../../src/queue/options/worker_options.ts";
+import { encrypted } from "../../../src/queue/records/encrypted.ts";
+import { jsonSerializer } from "../../../src/queue/records/json_serializer.ts";
 import { occurrenceId } from "../../../src/queue/schedule/occurrence.ts";
 import { behaviour } from "../behaviour.ts";
+import { keyOf } from "../records/encryption_keys.ts";
 import { SchedulerRig } from "./scheduler_rig.ts";
 
 const task = { fnName: "pay", args: [100], kwargs: {}, createdTime: 1 };
 const repeated = { isStatic: false, expression: "* * * * * *", timeZone: "UTC", priority: "normal" };
 
-behaviour("a queue whose records are signed", (stage) => {
-  it("enqueues nothing from the signed record of a task that was put in place of a schedule", async () => {
-    const rig = await SchedulerRig.open(stage, { signingSecret: "s3cret" });
-    const time = await rig.broker.time() - 1000;
-    const data = rig.codec.encodeTask("id", task);
-    await rig.broker.schedule({ ...repeated, name: "id", data }, { taskId: "first", data, time });
-    assertEquals((await rig.scheduler.tickDue()).hasChanged, false);
-    assertEquals([(await rig.times()).get("id"), await rig.broker.size({ includeScheduled: true })], [time, 1]);
-    await rig.broker.close();
-  });
+const protections: readonly [string, WorkerOptions<undefined>][] = [
+  ["signed", { signingSecret: "s3cret" }],
+  ["encrypted", { serializer: encrypted(jsonSerializer, keyOf("key")) }],
+];
+for (const [how, options] of protections) {
+  behaviour(`a queue whose records are ${how}`, (stage) => {
+    it("enqueues nothing from the record of a task that was put in place of a schedule", async () => {
+      const rig = await SchedulerRig.open(stage, options);
+      const time = await rig.broker.time() - 1000;
+      const data = rig.codec.encodeTask("id", task);
+      await rig.broker.schedule({ ...repeated, name: "id", data }, { taskId: "first", data, time });
+      assertEquals((await rig.scheduler.tickDue()).hasChanged, false);
+      assertEquals([(await rig.times()).get("id"), await rig.broker.size({ includeScheduled: true })], [time, 1]);
+      await rig.broker.close();
+    });
 
-  it("enqueues nothing by an expression or a time zone that was changed", async () => {
-    const rig = await SchedulerRig.open(stage, { signingSecret: "s3cret" });
-    const time = await rig.broker.time() - 1000;
-    for (const [name, expression, timeZone] of [["a", "@hourly", "UTC"], ["b", "* * * * * *", "Asia/Tokyo"]] as const) {
-      const data = rig.codec.encodeSchedule({ name, expression, timeZone }, task);
-      await rig.broker.schedule({ ...repeated, name, data }, { taskId: `${name}-1`, data, time });
-    }
-    assertEquals((await rig.scheduler.tickDue()).hasChanged, false);
-    assertEquals([...(await rig.times()).values()], [time, time]);
-    await rig.broker.close();
+    it("enqueues nothing by an expression or a time zone that was changed", async () => {
+      const rig = await SchedulerRig.open(stage, options);
+      const time = await rig.broker.time() - 1000;
+      for (
+        const [name, expression, timeZone] of [["a", "@hourly", "UTC"], ["b", "* * * * * *", "Asia/Tokyo"]] as const
+      ) {
+        const data = rig.codec.encodeSchedule({ name, expression, timeZone }, task);
+        await rig.broker.schedule({ ...repeated, name, data }, { taskId: `${name}-1`, data, time });
+      }
+      assertEquals((await rig.scheduler.tickDue()).hasChanged, false);
+      assertEquals([...(await rig.times()).values()], [time, time]);
+      await rig.broker.close();
+    });
   });
-});
+}
 
 for (const signingSecret of [undefined, "s3cret"]) {
   behaviour(`a cron job of a queue ${signingSecret ? "with" : "without"} a secret`, (stage) => {
