@@ -52,8 +52,8 @@ const EXCEPTIONS: readonly string[] = [
 const ABOVE_STORAGE: readonly string[] = ["queue", "web"];
 const STORAGE_TYPES_ONLY: readonly string[] = ["redis", "resp"];
 
-/** Entry points that may import optional peer dependencies. */
-const OPTIONAL: readonly string[] = ["src/queue/records/rich_serializer.ts"];
+/** The entry point that requires optional peer dependencies, and the modules behind it that import them. */
+const OPTIONAL: readonly string[] = ["src/queue/records/serializers.ts", "src/queue/records/rich_serializer.ts"];
 
 interface Import {
   readonly node: ts.Node;
@@ -124,7 +124,9 @@ function findFault(path: string, { specifier, typeOnly }: Import, dependencies: 
   }
   const target = targetOf(path, specifier);
   if (EXCEPTIONS.includes(`${path} -> ${target}`)) return typeOnly ? undefined : "only its type may be imported";
-  if (OPTIONAL.includes(target) && !typeOnly) return "it requires an optional peer dependency";
+  if (OPTIONAL.includes(target) && !OPTIONAL.includes(path) && !typeOnly) {
+    return "it requires an optional peer dependency";
+  }
   const from = layerOf(path);
   const to = layerOf(target);
   if (!LAYERS.includes(from) || !LAYERS.includes(to)) return `both files must be in one of src/{${LAYERS}}`;
