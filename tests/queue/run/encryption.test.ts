@@ -103,6 +103,24 @@ behaviour("a worker whose records are encrypted", (stage) => {
     await stage.assertClean(rotated);
   });
 
+  it("keeps failed tasks, also those without a key, and retries them when the key is back", async () => {
+    const queueName = stage.newQueue();
+    const producer = await stage.worker({ ...withKeys("old"), queueName });
+    const task = await registerStub(producer).enqueue(21);
+    const rotated = await stage.worker({ ...withKeys("new"), queueName });
+    registerDouble(rotated);
+    await rotated.run({ burst: true });
+    const both = await stage.worker({ ...withKeys("new", "old"), queueName });
+    const [failure] = await both.failures();
+    assertEquals([failure?.taskId, failure?.args], [task.id, [21]]);
+    assertMatch(failure!.exception.message, /^Cannot read the record of task /);
+    assertEquals(await both.retryFailed(task.id), 1);
+    registerDouble(both);
+    await both.run({ burst: true });
+    const { result } = await both.resultById(task.id);
+    assertEquals([result, await both.countFailures()], [42, 0]);
+  });
+
   it("fails a task alone that another producer has encrypted with another key, or not at all", async () => {
     const queueName = stage.newQueue();
     const [foreign, plain, worker] = await Promise.all(
