@@ -17,16 +17,17 @@ export class EncryptedSerializer implements Serializer {
     this.cipher = cipher;
   }
 
-  serialize(value: unknown): Uint8Array {
+  // Properties, so that the functions work by themselves, like those of the other serializers.
+  readonly serialize: Serializer["serialize"] = (value) => {
     const data = this.inner.serialize(value);
     return this.cipher.seal(typeof data === "string" ? encoder.encode(data) : data, "");
-  }
+  };
 
-  deserialize(data: Uint8Array): unknown {
+  readonly deserialize: Serializer["deserialize"] = (data) => {
     const opened = this.cipher.open(data);
     if ("fault" in opened) throw undecipherable(opened.fault);
     return this.inner.deserialize(opened.bytes);
-  }
+  };
 }
 
 /**

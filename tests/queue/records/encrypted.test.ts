@@ -1,6 +1,7 @@
 import { describe, it } from "node:test";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
+import { inspect } from "node:util";
 import { deserialize, serialize } from "node:v8";
 import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import * as core from "../../../mod.ts";
@@ -14,6 +15,7 @@ import { keyOf } from "./encryption_keys.ts";
 
 const structured: Serializer = { serialize: (value) => serialize(value), deserialize: (data) => deserialize(data) };
 const [newKey, oldKey] = [keyOf("new"), keyOf("old")];
+const encodings = ["hex", "base64"] as const;
 const changed = "it was changed after it was encrypted, or truncated";
 
 function bytesOf(serializer: Serializer, value: unknown): Uint8Array {
@@ -97,6 +99,16 @@ describe("encrypted()", () => {
       assertEquals(encrypted(jsonSerializer, same).deserialize(data), value);
       assertEquals(encrypted(jsonSerializer, [oldKey, same]).deserialize(data), value);
     }
+  });
+
+  it("shows no key when it is logged, and has functions that work by themselves", () => {
+    const serializer = encrypted(jsonSerializer, newKey);
+    const shown = inspect(serializer, { depth: 10, showHidden: true });
+    for (const text of [...encodings.map((encoding) => Buffer.from(newKey).toString(encoding)), newKey.join(", ")]) {
+      assert(!shown.includes(text.slice(0, 12)), shown);
+    }
+    const { serialize, deserialize } = { ...serializer };
+    assertEquals(deserialize(serialize(value) as Uint8Array), value);
   });
 
   it("keeps a copy of the keys", () => {
