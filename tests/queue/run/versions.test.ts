@@ -170,6 +170,18 @@ behaviour("a task of a version that no living worker has registered any more", (
     await broker.close();
   });
 
+  it("is kept when it has failed, and runs when it is retried where its version is registered", async () => {
+    const { workers: [one, two], tasks: [, second] } = await open(stage);
+    const task = await second.enqueue(7);
+    await one.run({ burst: true });
+    assertEquals((await one.failures()).map(({ args, exception }) => [args, exception.message]), [
+      [[7], messageFor(2, 1)],
+    ]);
+    assertEquals(await task.retry(), true);
+    await two.run({ burst: true });
+    assertEquals(await task.value(), 7);
+  });
+
   it("fails where the name is not registered at all", async () => {
     const { workers: [, two], tasks: [, second] } = await open(stage);
     const third = await stage.worker({ queueName: two.queueName });
