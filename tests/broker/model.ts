@@ -341,7 +341,7 @@ export class Rig {
 
   async #renew(worker: ModelWorker): Promise<void> {
     const options = { name: worker.name, priorities, idleTimeout: 60_000 };
-    const status = { workerId: worker.name, summary: "", names: [] };
+    const status = { workerId: worker.name, summary: "", versions: new Map() };
     // Reads adopt the largest idle timeout; here it must stay 0, so that every lease is always expired.
     const { lost } = await renew(this.#redis, this.#keys, options, worker.leased, status);
     await this.#redis.command(["DEL", this.#keys.workers]);

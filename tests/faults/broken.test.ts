@@ -77,6 +77,9 @@ describe("a task with an invalid record", () => {
       '{"f":"job","a":' + "[".repeat(10_000) + "]".repeat(10_000) + ',"k":{},"t":1,"i":"OTHER"}',
     ],
     ["belongs to another id", '{"f":"job","a":["s3cret"],"k":{},"t":1,"i":"OTHER"}'],
+    ...["0", "-1", "1.5", '"2"', "1e300", "null"].map((version): [string, string] => {
+      return [`has version ${version}`, `{"f":"job","a":["s3cret"],"k":{},"t":1,"i":"ID","v":${version}}`];
+    }),
     ["names a property of Object.prototype", '{"f":"constructor","a":["s3cret"],"k":{},"t":1,"i":"ID"}'],
   ];
   for (const [flaw, record] of records) {

@@ -41,7 +41,7 @@ function consumerOf(broker: Broker, name: string) {
 /** Finishes the only queued task, and returns whether that counted. */
 async function finish(broker: Broker, result: string, resultTtl: number): Promise<unknown> {
   const { leasing, completing, membership } = consumerOf(broker, "worker");
-  await membership.join({ workerId: "worker", summary: "", names: [] });
+  await membership.join({ workerId: "worker", summary: "", versions: new Map() });
   const read = { takeover: "none", inFlight: [], quarantined: 1 } as const;
   const { deliveries: [delivery] } = await leasing.read(1, read);
   await leasing.start([delivery!]);

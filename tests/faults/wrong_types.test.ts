@@ -269,7 +269,7 @@ describe("a key of the wrong type", () => {
     const queueName = keys.prefix.slice("streaq:".length);
     await using broker = new RedisBroker({ ...options, redis, ownsRedis: false, queueName });
     const { membership } = broker.consumer({ name, priorities, idleTimeout: 60_000 });
-    const join = () => membership.join({ workerId: name, summary: "", names: [] });
+    const join = () => membership.join({ workerId: name, summary: "", versions: new Map() });
     assertStringIncludes(String(await assertRejects(join)), keys.stream("low"));
   });
 

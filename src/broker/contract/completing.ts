@@ -20,10 +20,11 @@ export interface Deferral {
   readonly until: number | Date;
 }
 
-/** A delivery of a task that its worker has not registered. */
+/** A delivery of a task that its worker has not registered, or not in its version. */
 export interface Misdelivery {
   readonly delivery: Delivery;
   readonly fnName: string;
+  readonly version: number;
 }
 
 /** Outcome of releasing or failing dependents of finished tasks. */
@@ -50,8 +51,8 @@ export interface Completing {
   /** Releases deliveries: any worker may take them at once, and no try is spent. */
   release(deliveries: readonly Delivery[]): Promise<void>;
   /**
-   * Hands deliveries over to workers that have registered their task, at the cost of no try; `false` where no other living
-   * worker has.
+   * Hands deliveries over to workers that have registered their task in its version or a later one, at the cost of no try;
+   * `false` where no other living worker has.
    */
   handOver(misdeliveries: readonly Misdelivery[]): Promise<boolean[]>;
   /** Releases or fails a bounded number of dependents of tasks that have finished. */

@@ -6,8 +6,8 @@ export interface WorkerStatus {
   readonly workerId: string;
   /** A line for humans. */
   readonly summary: string;
-  /** The names of the tasks that it can run. */
-  readonly names: readonly string[];
+  /** The tasks that it can run, up to their versions, by name. */
+  readonly versions: ReadonlyMap<string, number>;
 }
 
 /** Outcome of a heartbeat. */

@@ -1,5 +1,6 @@
 import type { Completion, Deferral, Misdelivery } from "../contract/completing.ts";
 import type { Delivery, Read, Start } from "../contract/delivery.ts";
+import type { WorkerStatus } from "../contract/membership.ts";
 import { newAllowance } from "./dependencies.ts";
 import type { Lane } from "./lane.ts";
 import type { MemoryQueue } from "./memory_queue.ts";
@@ -36,8 +37,8 @@ export interface TakeoverOptions {
 export class Leases {
   readonly #queue: MemoryQueue;
   readonly #holder: Holder;
-  /** The names of the tasks that the worker can run. */
-  names: readonly string[] = [];
+  /** The tasks that the worker can run. */
+  versions: WorkerStatus["versions"] = new Map();
 
   constructor(queue: MemoryQueue, holder: Holder) {
     this.#queue = queue;
@@ -196,12 +197,12 @@ export class Leases {
   /** Releases deliveries for workers that have registered their task; `false` where no living worker has. */
   handOver(misdeliveries: readonly Misdelivery[]): boolean[] {
     let isReleased = false;
-    const answers = misdeliveries.map(({ delivery, fnName }) => {
+    const answers = misdeliveries.map(({ delivery, ...requirement }) => {
       const task = this.#findLeased(delivery);
       if (!task) return true;
-      if (!this.#queue.liveWorkers.hasRegistered(fnName)) return false;
+      if (!this.#queue.liveWorkers.hasRegistered(requirement)) return false;
       if (this.#isRunOf(task, delivery)) task.run = null;
-      task.reservedFor = fnName;
+      task.reservedFor = requirement;
       this.#release(task);
       return isReleased = true;
     });
@@ -237,11 +238,12 @@ export class Leases {
    * in the order of the queue.
    */
   #available(lane: Lane, limit: number, idleTimeout: number, excluded: ReadonlySet<number>): MemoryTask[] {
-    const latest = this.#queue.clock.monotonic() - idleTimeout;
+    const { clock, liveWorkers } = this.#queue;
+    const latest = clock.monotonic() - idleTimeout;
     const available: MemoryTask[] = [];
     let [left, found] = [limit, 0];
     for (const task of lane.released) {
-      if (excluded.has(task.sequence) || this.#isReservedForOthers(task)) continue;
+      if (excluded.has(task.sequence) || liveWorkers.isReserved(task.reservedFor, this.versions)) continue;
       available.push(task);
       if (!isQuarantined(task) && --left === 0) break;
     }
@@ -253,12 +255,6 @@ export class Leases {
       if (!isQuarantined(task)) found++;
     }
     return available.sort((a, b) => a.sequence - b.sequence);
-  }
-
-  /** Whether a task is reserved for workers that have registered its name, and this one has not. */
-  #isReservedForOthers({ reservedFor }: MemoryTask): boolean {
-    return reservedFor !== null && !this.names.includes(reservedFor) &&
-      this.#queue.liveWorkers.hasRegistered(reservedFor);
   }
 
   /** Queues a task again in its old position, for any worker to take over. */

@@ -6,8 +6,13 @@ interface LiveWorker {
   readonly idleTimeout: number;
   /** Until when it counts as living, by the monotonic clock. */
   readonly until: number;
-  /** The names of the tasks that it can run. */
-  readonly names: readonly string[];
+  readonly versions: WorkerStatus["versions"];
+}
+
+/** A task as a worker must have registered it: in this version, or a later one. */
+export interface Requirement {
+  readonly fnName: string;
+  readonly version: number;
 }
 
 /** The living workers of a queue: those that sent a heartbeat within their idle timeout. */
@@ -21,15 +26,20 @@ export class LiveWorkers {
   }
 
   /** Records a heartbeat. */
-  heartbeat({ workerId, names }: WorkerStatus, idleTimeout: number): void {
-    this.#workers.set(workerId, { idleTimeout, until: this.#clock.monotonic() + idleTimeout, names });
+  heartbeat({ workerId, versions }: WorkerStatus, idleTimeout: number): void {
+    this.#workers.set(workerId, { idleTimeout, until: this.#clock.monotonic() + idleTimeout, versions });
   }
 
-  /** Whether a living worker has registered a task of a name. */
-  hasRegistered(fnName: string): boolean {
+  /** Whether a living worker has registered a task. */
+  hasRegistered(task: Requirement): boolean {
     this.removeExpired();
-    for (const { names } of this.#workers.values()) if (names.includes(fnName)) return true;
+    for (const { versions } of this.#workers.values()) if (fulfils(versions, task)) return true;
     return false;
+  }
+
+  /** Whether a worker with these versions has to leave a task to others, of which a living one has registered it. */
+  isReserved(task: Requirement | null, versions: WorkerStatus["versions"]): boolean {
+    return task !== null && !fulfils(versions, task) && this.hasRegistered(task);
   }
 
   /** Removes a worker that has left. */
@@ -50,4 +60,9 @@ export class LiveWorkers {
     const time = this.#clock.monotonic();
     for (const [id, { until }] of this.#workers) if (until <= time) this.#workers.delete(id);
   }
+}
+
+/** Whether a worker with these versions can run a task. */
+function fulfils(versions: WorkerStatus["versions"], { fnName, version }: Requirement): boolean {
+  return (versions.get(fnName) ?? 0) >= version;
 }

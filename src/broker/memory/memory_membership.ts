@@ -56,7 +56,7 @@ export class MemoryMembership implements Membership {
   #renew(inFlight: readonly Delivery[], status: WorkerStatus): Renewal {
     const { idleTimeout } = this.#options;
     this.#queue.liveWorkers.heartbeat(status, idleTimeout);
-    this.#leases.names = status.names;
+    this.#leases.versions = status.versions;
     return {
       ...this.#leases.renew(inFlight),
       idleTimeout: this.#queue.liveWorkers.longestTimeout(idleTimeout),

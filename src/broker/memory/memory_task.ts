@@ -1,6 +1,7 @@
 import type { Heaped } from "../../base/heap.ts";
 import type { Payload } from "../contract/payload.ts";
 import type { Linked } from "./linked_list.ts";
+import type { Requirement } from "./live_workers.ts";
 
 /**
  * Where a task is:
@@ -53,8 +54,8 @@ export class MemoryTask implements Heaped, Linked<MemoryTask> {
   deliveries = 0;
   /** Name of the worker that has leased the task. */
   holder: string | null = null;
-  /** The name that a worker must have registered to take the task over; `null` for any worker. */
-  reservedFor: string | null = null;
+  /** What a worker must have registered to take the task over; `null` for any worker. */
+  reservedFor: Requirement | null = null;
   /** When the lease was last renewed, by the monotonic clock. */
   leaseTime = 0;
   /** When the task became ready to run, in Unix milliseconds. */

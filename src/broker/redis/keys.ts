@@ -145,7 +145,7 @@ export abstract class KeyTable {
     return this.key(":ts:fanout:", taskId);
   }
 
-  /** Hash: the names of tasks that each consumer has registered, each name between colons. */
+  /** Hash: the tasks that each consumer has registered: each name between colons, then versions if one is not 1. */
   get registeredNames(): string {
     return this.key(":ts:names");
   }

@@ -11,6 +11,7 @@ import { resending } from "./resending_client.ts";
 import { mend } from "./scripts/dependents/mend.ts";
 import { heartbeat } from "./scripts/lease/heartbeat.ts";
 import { leave } from "./scripts/lease/leave.ts";
+import { showRegistered } from "./scripts/lease/registered.ts";
 import { renew } from "./scripts/lease/renew.ts";
 import { tidy, tidyStart } from "./scripts/lease/tidy.ts";
 import { deliveryLimit } from "./scripts/lease/lease_args.ts";
@@ -24,8 +25,8 @@ export class RedisMembership implements Membership {
   readonly #closeReads: () => Promise<void>;
   /** The summary that is stored. */
   #summary = "";
-  /** The names that are stored. */
-  #names: readonly string[] = [];
+  /** The registered tasks that are stored. */
+  #registered = "";
   /** Whether the worker was recorded as alive before. */
   #hasJoined = false;
   /** How many heartbeats were sent since the last renewal. */
@@ -62,7 +63,7 @@ export class RedisMembership implements Membership {
 
   async renew(inFlight: readonly Delivery[], status: WorkerStatus): Promise<Renewal> {
     this.#state.isBusy = inFlight.length > 0;
-    const isDue = this.#heartbeats >= heartbeatsPerRenewal || !isSame(status.names, this.#names);
+    const isDue = this.#heartbeats >= heartbeatsPerRenewal || showRegistered(status.versions) !== this.#registered;
     if (inFlight.length > 0 || isDue) return await this.#renew(inFlight, status);
     const pending = await this.#heartbeat(status);
     // The worker is no longer recorded as alive, so it renews everything.
@@ -131,7 +132,7 @@ export class RedisMembership implements Membership {
     );
     if (this.#hasJoined && !renewals[0]!.wasAlive) this.#state.noteForgotten();
     this.#hasJoined = true;
-    this.#names = status.names;
+    this.#registered = showRegistered(status.versions);
     this.#state.adoptIdleTimeout(Math.max(...renewals.map(({ idleTimeout }) => idleTimeout)));
     this.#state.reportFanOuts(Math.max(...renewals.map(({ listed }) => listed)));
     const lost = renewals.flatMap(({ lost }) => lost);
@@ -151,10 +152,6 @@ export class RedisMembership implements Membership {
     this.#state.reportFanOuts(listed);
     return pending;
   }
-}
-
-function isSame(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, i) => name === b[i]);
 }
 
 /** Reads a message of the wake channel; an unknown one counts as `released`, so that the worker looks. */

@@ -23,9 +23,10 @@ export interface Registration {
 export function createRegistration(first: Home, definition: Definition, options: TaskOptions): Registration {
   let home = first;
   const { fnName, fn } = definition;
-  const { expire } = definition.options;
+  const { expire, version } = definition.options;
   let template: DraftTemplate | undefined;
-  const draft = (args: unknown[]) => (template ??= home.queue.template({ fnName, expire })).draft({ args, kwargs: {} });
+  const draft = (args: unknown[]) =>
+    (template ??= home.queue.template({ fnName, expire, version })).draft({ args, kwargs: {} });
   const task = Object.defineProperties(async (...args: unknown[]) => await fn(...args), {
     name: { value: fnName },
     fnName: { value: fnName, enumerable: true },

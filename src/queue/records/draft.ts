@@ -14,6 +14,8 @@ export interface CommonFields {
   readonly fnName: string;
   /** How long the task may be ready before its first start, in milliseconds; `null` for no limit. */
   readonly expire: number | null;
+  /** The version of the function; 1 if the caller does not know it. */
+  readonly version?: number | undefined;
 }
 
 /** The fields of a record that are known only when it is sent. */
@@ -26,6 +28,7 @@ const frameLength = 128;
 export class DraftTemplate {
   readonly fnName: string;
   readonly expire: number | null;
+  readonly version: number;
   /** Names the arguments in an error. */
   readonly subject: string;
   readonly codec: SealedCodec;
@@ -34,9 +37,10 @@ export class DraftTemplate {
   /** The beginning of each record in JSON. */
   readonly head: string;
 
-  constructor({ fnName, expire }: CommonFields, codec: SealedCodec, label: string) {
+  constructor({ fnName, expire, version = 1 }: CommonFields, codec: SealedCodec, label: string) {
     this.fnName = fnName;
     this.expire = expire;
+    this.version = version;
     this.subject = `the arguments of task ${fnName}`;
     this.codec = codec;
     this.label = label;
@@ -76,6 +80,10 @@ export class Draft {
     return this.#template.expire;
   }
 
+  get version(): number {
+    return this.#template.version;
+  }
+
   /** Whether {@linkcode encode} certainly succeeds without dependencies. Unlike `encode`, this costs nothing. */
   isSafe(taskId: string): boolean {
     const { codec, head } = this.#template;
@@ -100,9 +108,10 @@ export class Draft {
 
   /** Writes the record around the text of the arguments, so that these are serialised only once. */
   #complete(data: string, taskId: string, { createdTime, previous, next, dependencies = [] }: LateFields): string {
-    const { head, expire } = this.#template;
+    const { head, expire, version } = this.#template;
     let text = `${head}${data.slice(1, -1)},"t":${createdTime},"i":${JSON.stringify(taskId)}`;
     if (expire !== null) text += `,"x":${expire}`;
+    if (version !== 1) text += `,"v":${version}`;
     if (previous !== undefined) text += `,"A":${JSON.stringify(previous)}`;
     if (next !== undefined) text += `,"T":${JSON.stringify(next)}`;
     if (dependencies.length > 0) text += `,"d":${JSON.stringify(dependencies.slice(0, maxDependencies))}`;
@@ -111,8 +120,8 @@ export class Draft {
 
   /** With an unknown format, the record is made of a copy of the arguments. */
   #encodeCopy(data: string | Uint8Array, taskId: string, fields: LateFields): Payload {
-    const { fnName, expire, codec, subject, label } = this.#template;
+    const { fnName, expire, version, codec, subject, label } = this.#template;
     const { a: args, k: kwargs } = codec.copy(data, subject) as { a: unknown[]; k: CallArguments["kwargs"] };
-    return codec.encode(packTask(taskId, { fnName, args, kwargs, expire, ...fields }), subject, label);
+    return codec.encode(packTask(taskId, { fnName, args, kwargs, expire, version, ...fields }), subject, label);
   }
 }

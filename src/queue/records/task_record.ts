@@ -1,5 +1,6 @@
 import { StreaqError } from "../../base/errors.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
+import { isVersion } from "../tasks/resolve_task_options.ts";
 import { unreadable } from "./unreadable.ts";
 
 /** A task as it is stored. `docs/wire-format.md` describes the fields. */
@@ -11,6 +12,8 @@ export interface TaskRecord {
   readonly createdTime: number;
   /** How long the task may be ready before its first start, in milliseconds; `null` for no limit. */
   readonly expire: number | null;
+  /** The version of the function that it was enqueued for. */
+  readonly version: number;
   /** The task whose result is the input of this one. */
   readonly previous?: string | undefined;
   /** The task that takes the result of this one as its input. */
@@ -21,9 +24,9 @@ export interface TaskRecord {
 
 /** A task to store. */
 export type NewTaskRecord =
-  & Omit<TaskRecord, "expire" | "dependencies">
+  & Omit<TaskRecord, "expire" | "version" | "dependencies">
   & {
-    readonly [K in "expire" | "dependencies"]?: TaskRecord[K] | undefined;
+    readonly [K in "expire" | "version" | "dependencies"]?: TaskRecord[K] | undefined;
   };
 
 /** How many dependencies a record lists at most. */
@@ -42,9 +45,10 @@ const decoder = new TextDecoder();
  * fields, in the same order.
  */
 export function packTask(taskId: string, task: NewTaskRecord): Record<string, unknown> {
-  const { fnName, args, kwargs, createdTime, expire = null, previous, next, dependencies = [] } = task;
+  const { fnName, args, kwargs, createdTime, expire = null, version = 1, previous, next, dependencies = [] } = task;
   const record: Record<string, unknown> = { f: fnName, a: args, k: kwargs, t: createdTime, i: taskId };
   if (expire !== null) record.x = expire;
+  if (version !== 1) record.v = version;
   if (previous !== undefined) record.A = previous;
   if (next !== undefined) record.T = next;
   if (dependencies.length > 0) record.d = dependencies.slice(0, maxDependencies);
@@ -57,12 +61,13 @@ export function packTask(taskId: string, task: NewTaskRecord): Record<string, un
  * @throws {StreaqError} When a field is missing or has the wrong type.
  */
 export function unpackTask(taskId: string, record: Readonly<Record<string, unknown>>): TaskRecord {
-  const { f, a, k, t, x, A, T, d } = record;
+  const { f, a, k, t, x, v = 1, A, T, d } = record;
   if (typeof f !== "string") throw invalid(taskId, "f is not a name");
   if (!isArguments(a)) throw invalid(taskId, "a is not an array of arguments");
   if (typeof k !== "object" || k === null || Array.isArray(k)) throw invalid(taskId, "k is not an object");
   if (!isFiniteNumber(t)) throw invalid(taskId, "t is not a time");
   if (x !== undefined && !(isFiniteNumber(x) && x >= 0)) throw invalid(taskId, "x is not a duration");
+  if (!isVersion(v)) throw invalid(taskId, "v is not a version");
   for (const link of [A, T]) {
     if (link !== undefined && typeof link !== "string") throw invalid(taskId, "A or T is not an id");
   }
@@ -72,6 +77,7 @@ export function unpackTask(taskId: string, record: Readonly<Record<string, unkno
     kwargs: k as Record<string, unknown>,
     createdTime: t,
     expire: x ?? null,
+    version: v,
     previous: A as string | undefined,
     next: T as string | undefined,
     dependencies: readDependencies(d),

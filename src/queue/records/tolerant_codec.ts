@@ -27,6 +27,7 @@ export const unknownRecord: TaskRecord = {
   kwargs: {},
   createdTime: 0,
   expire: null,
+  version: 1,
   dependencies: [],
 };
 

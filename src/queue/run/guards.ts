@@ -7,7 +7,7 @@ import type { Execution } from "./execution.ts";
 import { showTries } from "./outcome.ts";
 import { SkippedError } from "./skipped_error.ts";
 
-/** The worker has registered no task of a name. */
+/** The worker has registered no task of a name, or only an earlier version of it. Another worker may run the task. */
 export class UnknownTaskError extends StreaqError {}
 
 /** Options of the guards. */
@@ -87,10 +87,17 @@ function decode(execution: Execution, { data, input }: Started, { codec }: Guard
 }
 
 function resolve(execution: Execution, _: Started, { registry }: GuardOptions): Error | undefined {
-  const { fnName } = execution.record!;
-  execution.definition = registry.get(fnName);
-  if (execution.definition) return undefined;
-  return new UnknownTaskError(`Cannot run task ${fnName}: no task of this name is registered`);
+  const { fnName, version } = execution.record!;
+  const definition = execution.definition = registry.get(fnName);
+  if (!definition) {
+    const inVersion = version > 1 ? ` in version ${version} or later` : "";
+    return new UnknownTaskError(`Cannot run task ${fnName}: no task of this name is registered${inVersion}`);
+  }
+  const { version: own } = definition.options;
+  if (version <= own) return undefined;
+  // It is the failure of the task if it cannot be handed over.
+  const expected = `expected version ${own} or earlier, got version ${version}, which no living worker has registered`;
+  return new UnknownTaskError(`Cannot run task ${fnName}: ${expected}`);
 }
 
 function expired(execution: Execution, { isFirst, time }: Started): Error | undefined {

@@ -180,7 +180,7 @@ export class Roles {
     return {
       workerId,
       summary: `worker ${workerId} ${summarize(counters, { running, lingering })}`,
-      names: [...registry.keys()],
+      versions: new Map(Array.from(registry, ([fnName, { options }]) => [fnName, options.version])),
     };
   }
 

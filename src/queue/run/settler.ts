@@ -117,14 +117,14 @@ export class Settler {
     inFlight.settle(execution);
   }
 
-  /** Hands a task over that this worker has not registered, as during a deployment; fails it when no living worker has. */
+  /** Hands over a task that this worker has not registered, as during a deployment; fails it when no living worker has. */
   async #handOver(execution: Execution, error: UnknownTaskError): Promise<void> {
-    const { inFlight, counters, logger, outbox } = this.#options;
-    const { fnName, delivery } = execution;
+    const { inFlight, counters, outbox } = this.#options;
+    const { fnName, delivery, record } = execution;
     try {
-      const isHandedOver = await outbox.handOver({ delivery, fnName });
+      const isHandedOver = await outbox.handOver({ delivery, fnName, version: record!.version });
       if (!isHandedOver) return this.#finish(execution, { success: false, error });
-      logger.info(`task ${fnName} ↷ ${delivery.taskId} handed over to a worker that has registered it`);
+      this.say(execution, `↷ ${delivery.taskId} handed over to a worker that has registered it`);
     } catch {
       // Given up, which the log says; the lease expires then.
     }

@@ -128,6 +128,6 @@ export class Timetable {
 }
 
 /** The task of a cron job. */
-function recordOf({ fnName, options: { expire } }: Job, now: number): NewTaskRecord {
-  return { fnName, args: [], kwargs: {}, createdTime: now, expire };
+function recordOf({ fnName, options: { expire, version } }: Job, now: number): NewTaskRecord {
+  return { fnName, args: [], kwargs: {}, createdTime: now, expire, version };
 }

@@ -14,6 +14,7 @@ export interface ResolvedTaskOptions {
   readonly ttl: number | null;
   readonly unique: boolean;
   readonly thread: string | undefined;
+  readonly version: number;
 }
 
 /** The names of the options of a task. */
@@ -27,6 +28,7 @@ export const taskOptionNames: OptionNames<TaskOptions> = {
   ttl: true,
   unique: true,
   thread: true,
+  version: true,
 };
 
 /** How long results are kept by default, in milliseconds; also those of tasks that are not registered here. */
@@ -57,6 +59,7 @@ export function resolveTaskOptions(options: TaskOptions, defaults: TaskDefaults 
     ttl = defaultTtl,
     unique = false,
     thread,
+    version = 1,
   } = options;
   if (maxTries !== null && !(Number.isSafeInteger(maxTries) && maxTries > 0)) {
     throw new RangeError(`Cannot use option "maxTries": expected an integer >= 1 or null, got ${maxTries}`);
@@ -65,6 +68,9 @@ export function resolveTaskOptions(options: TaskOptions, defaults: TaskDefaults 
   if (unique && timeout === null) throw new StreaqError('Cannot use option "unique": expected a timeout, got null');
   if (thread !== undefined && !(typeof thread === "string" && URL.canParse(thread))) {
     throw new TypeError(`Cannot use option "thread": expected import.meta.url, got ${thread}`);
+  }
+  if (!isVersion(version)) {
+    throw new RangeError(`Cannot use option "version": expected an integer >= 1, got ${version}`);
   }
   return {
     expire: millisecondsOrNull(expire, "expire"),
@@ -75,5 +81,11 @@ export function resolveTaskOptions(options: TaskOptions, defaults: TaskDefaults 
     ttl: millisecondsOrNull(ttl, "ttl"),
     unique,
     thread,
+    version,
   };
+}
+
+/** Whether a value is the version of a task. */
+export function isVersion(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 1;
 }

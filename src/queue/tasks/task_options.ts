@@ -68,6 +68,14 @@ export interface TaskOptions {
    * module again. For functions that compute or block.
    */
   thread?: string | undefined;
+  /**
+   * The version of the function, an integer >= 1. Raise it when the function of the last deployment could not run what
+   * this one enqueues: a worker hands a task of a later version than its own over to a worker that has that version, at
+   * the cost of no try. It runs a task of an earlier version.
+   *
+   * @default {1}
+   */
+  version?: number | undefined;
 }
 
 /** Options of a cron job. */

@@ -1,6 +1,7 @@
 import type { Broker } from "../../../src/broker/contract/broker.ts";
 import type { Completion } from "../../../src/broker/contract/completing.ts";
 import type { Consumer } from "../../../src/broker/contract/consumer.ts";
+import type { WorkerStatus } from "../../../src/broker/contract/membership.ts";
 import type { Delivery, Start } from "../../../src/broker/contract/delivery.ts";
 import type { NewSchedule, Occurrence } from "../../../src/broker/contract/schedule.ts";
 import type { NewTask } from "../../../src/broker/contract/task.ts";
@@ -13,7 +14,7 @@ const hour = 3_600_000;
 
 interface DrivenWorker {
   readonly consumer: Consumer;
-  readonly status: { readonly workerId: string; readonly summary: string; readonly names: readonly string[] };
+  readonly status: WorkerStatus;
   /** All deliveries that the worker ever leased, lost or not. */
   readonly deliveries: Delivery[];
 }
@@ -216,7 +217,7 @@ export class BrokerDriver {
   async #newWorker(): Promise<DrivenWorker> {
     const workerId = `worker${this.#workerCount++}`;
     const consumer = this.#broker.consumer({ name: `${workerId}-abcdef01`, priorities, idleTimeout });
-    const status = { workerId, summary: "", names: [] };
+    const status = { workerId, summary: "", versions: new Map() };
     await consumer.membership.join(status);
     return { consumer, status, deliveries: [] };
   }

@@ -1,5 +1,6 @@
 import type { Broker } from "../../../src/broker/contract/broker.ts";
 import type { Consumer } from "../../../src/broker/contract/consumer.ts";
+import type { WorkerStatus } from "../../../src/broker/contract/membership.ts";
 import type { RecordReader } from "../../../src/broker/contract/result.ts";
 import type { NewTask } from "../../../src/broker/contract/task.ts";
 import { Budget } from "../../../src/broker/memory/budget.ts";
@@ -34,8 +35,8 @@ export class MemoryRig {
 }
 
 /** The status that a worker reports with a heartbeat. */
-export function statusOf(workerId: string): { workerId: string; summary: string; names: [] } {
-  return { workerId, summary: "", names: [] };
+export function statusOf(workerId: string): WorkerStatus {
+  return { workerId, summary: "", versions: new Map() };
 }
 
 /** Tasks of the lowest priority, each with its id as its record, unless `more` says otherwise. */

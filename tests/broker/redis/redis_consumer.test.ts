@@ -24,7 +24,7 @@ describe("RedisConsumer", () => {
     const deliveries = await lease("one");
     assertEquals(deliveries.length, 8100);
     const holder = consumerOn(redis, keys, consumer("one"));
-    const { lost } = await holder.membership.renew(deliveries, { workerId: "one", summary: "", names: [] });
+    const { lost } = await holder.membership.renew(deliveries, { workerId: "one", summary: "", versions: new Map() });
     assertEquals(lost, []);
   });
 

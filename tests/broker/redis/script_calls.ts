@@ -212,8 +212,8 @@ export const scriptCalls: readonly ScriptCall[] = [
     title: "hand_over",
     before: run,
     call: ({ redis, keys, deliveries }) => {
-      const misdeliveries = deliveries.map((delivery) => ({ delivery, fnName: `fn-${delivery.taskId[0]}` }));
-      return handOver(redis, keys, consumer.name, misdeliveries, { trustsAll: false });
+      const rows = deliveries.map((delivery) => ({ delivery, fnName: `fn-${delivery.taskId[0]}`, version: 1 }));
+      return handOver(redis, keys, consumer.name, rows, { trustsAll: false });
     },
   },
   {

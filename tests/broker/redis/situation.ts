@@ -29,7 +29,8 @@ export const hour = 3_600_000;
 /** When the schedules are due: in the past. */
 export const dueTime = 1_700_000_000_000;
 export const consumer = { name: "one-00000001", priorities, idleTimeout: 60_000 };
-export const status = { workerId: "one", summary: "summary of one", names: ["fn-a", "fn-b"] };
+const versions = new Map([["fn-a", 1], ["fn-b", 2]]);
+export const status = { workerId: "one", summary: "summary of one", versions };
 export const other = { ...consumer, name: "two-00000002" };
 export const options = { binary: false };
 export const row = { isPiped: false, failure: undefined, token: undefined };
@@ -48,7 +49,7 @@ export async function situation(scene: Scene): Promise<Situation> {
   await link(redis, keys, [{ ...row, task: taskOf("gamma", "low"), after: ["alpha"] }], new Map());
   await schedule(redis, keys, scheduleOf("delta", "low"), occurrenceOf("delta", 1));
   await schedule(redis, keys, scheduleOf("epsilon", "normal"), occurrenceOf("epsilon", 1));
-  await renew(redis, keys, other, [], { workerId: "two", summary: "summary of two", names: ["fn-a", "fn-b"] });
+  await renew(redis, keys, other, [], { workerId: "two", summary: "summary of two", versions });
   const { deliveries } = await read(redis, keys, consumer, 2, searchIn([]));
   const [alpha, beta] = deliveries.toSorted((a, b) => a.taskId < b.taskId ? -1 : 1) as [Delivery, Delivery];
   return { redis, keys, deliveries: [alpha, beta] };

@@ -17,6 +17,7 @@ const task = {
   kwargs: {},
   createdTime: 1_795_445_182_914,
   expire: null,
+  version: 1,
   previous: undefined,
   next: undefined,
   dependencies: [],
@@ -115,6 +116,23 @@ describe("RecordCodec.encodeTask()", () => {
     assertStringIncludes(text(makeCodec().encodeTask("id", { ...task, expire: 1500 })), '"x":1500');
   });
 
+  it("writes the field v only for a task with a version above 1", () => {
+    const codec = makeCodec();
+    const drafted = (version: number) => {
+      return codec.template({ fnName: "note", expire: null, version }).draft(task).encode("id", { createdTime: 1 });
+    };
+    const record = '{"f":"note","a":[1,"two"],"k":{},"t":1,"i":"id"';
+    for (const encode of [drafted, (version: number) => codec.encodeTask("id", { ...task, createdTime: 1, version })]) {
+      assertEquals([encode(1), encode(2)], [`${record}}`, `${record},"v":2}`]);
+      assertEquals([1, 2, Number.MAX_SAFE_INTEGER].map((version) => codec.decodeTask("id", encode(version)).version), [
+        1,
+        2,
+        Number.MAX_SAFE_INTEGER,
+      ]);
+    }
+    assertEquals(codec.decodeTask("id", `${record},"v":1}`).version, 1);
+  });
+
   it("trims undefined from the end of the arguments", () => {
     const data = makeCodec().encodeTask("id", { ...task, args: [1, undefined, undefined] });
     assertEquals(makeCodec().decodeTask("id", data).args, [1]);
@@ -166,6 +184,9 @@ describe("RecordCodec.decodeTask()", () => {
     ["x is not a duration", { ...good, x: -1 }],
     ["x is not a duration", { ...good, x: null }],
     ["x is not a duration", { ...good, x: "1s" }],
+    ...[0, -1, 1.5, "2", 1e300, 2 ** 53, null, true, [2], {}].map((v): [string, Record<string, unknown>] => {
+      return ["v is not a version", { ...good, v }];
+    }),
     ["another id", { ...good, i: undefined }],
   ];
   for (const [reason, record] of broken) {

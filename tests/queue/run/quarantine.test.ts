@@ -53,7 +53,7 @@ behaviour("a task whose last two runs were cut off with their workers", (stage) 
 /** Leases and starts all tasks as a worker that dies then. */
 async function cutOff(broker: Broker, name: string, count: number): Promise<void> {
   const { leasing, membership } = broker.consumer({ name: `${name}-0000abcd`, priorities, idleTimeout });
-  await membership.join({ workerId: name, summary: "", names: [] });
+  await membership.join({ workerId: name, summary: "", versions: new Map() });
   let cut = 0;
   await eventually(async () => {
     const { deliveries } = await leasing.read(count, { takeover: "first", inFlight: [], quarantined: count });

@@ -43,9 +43,9 @@ export class SchedulerRig {
   }
 
   /** Registers a cron job in this worker's code. */
-  register(fnName: string, expression: string, timeZone = "UTC"): void {
+  register(fnName: string, expression: string, timeZone = "UTC", version?: number): void {
     const cron = { expression, timeZone, maxScheduleDrift: null };
-    this.registry.set(fnName, { fnName, fn: () => {}, options: resolveTaskOptions({}), cron });
+    this.registry.set(fnName, { fnName, fn: () => {}, options: resolveTaskOptions({ version }), cron });
   }
 
   /** Schedules a task that repeats, with an occurrence that is due at a time. */

@@ -6,6 +6,7 @@ import type { Renewal, WorkerStatus } from "../../../contract/membership.ts";
 import { group, type Keys, lua } from "../../keys.ts";
 import { leaseFunctions } from "../lua/leases.ts";
 import { leaseArgs } from "./lease_args.ts";
+import { showRegistered } from "./registered.ts";
 
 /**
  * How long the sorted set of workers is kept, in idle timeouts: idle workers renew it less often than their heartbeat.
@@ -15,7 +16,7 @@ const workersTtl = 20;
 const script = new Script(`
 -- Extends the leases of a worker, and records that it is alive.
 -- KEYS[1]  the queue's prefix
--- ARGV     group, consumer, idle timeout in ms, worker id, summary, registered names; then rows of leases
+-- ARGV     group, consumer, idle timeout in ms, worker id, summary, registered tasks; then rows of leases
 -- returns  largest idle timeout of a living worker in ms; number of listed fan-outs; 1 if the worker was recorded as
 --          alive, else 0; then the lost rows, counted from 0, as -1 - row where the task was aborted
 ${leaseFunctions}
@@ -69,13 +70,13 @@ export async function renew(
   keys: Keys,
   { name, idleTimeout }: ConsumerOptions,
   deliveries: readonly Delivery[],
-  { workerId, summary, names }: WorkerStatus,
+  { workerId, summary, versions }: WorkerStatus,
 ): Promise<Omit<Renewal, "hasPending"> & { listed: number; wasAlive: boolean }> {
   const { args, indexes } = leaseArgs(deliveries, (delivery) => delivery);
   const [longest, listed, wasAlive, ...rows] = await script.run<[number, number, number, ...number[]]>(
     redis,
     [keys.prefix],
-    [group, name, idleTimeout, workerId, summary, `:${names.join(":")}:`, ...args],
+    [group, name, idleTimeout, workerId, summary, showRegistered(versions), ...args],
   );
   const deliveryOf = (row: number) => deliveries[indexes[row]!]!;
   return {
