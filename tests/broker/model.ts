@@ -86,7 +86,7 @@ export class Rig {
     for (let time = 0; time < (step.twice ? 2 : 1); time++) {
       if (step.do === "start") await this.#start(worker, delivery);
       if (step.do === "release") await this.#release(worker, delivery);
-      if (step.do === "retry") await this.#retry(worker, delivery, time > 0);
+      if (step.do === "retry") await this.#retry(worker, delivery, time > 0 || step.isFree);
       if (step.do === "finish") await this.#finish(worker, delivery, step.success);
     }
   }
@@ -301,15 +301,16 @@ export class Rig {
     assertEquals(starts.map(untimed), deliveries.map((delivery) => this.#begin(worker, delivery)));
   }
 
-  async #retry(worker: ModelWorker, delivery: Delivery, again: boolean): Promise<void> {
+  async #retry(worker: ModelWorker, delivery: Delivery, isCounted: boolean): Promise<void> {
     const task = this.#tasks.get(delivery.taskId)!;
-    const tries = task.tries + (again ? 0 : 1);
+    const tries = task.tries + (isCounted ? 0 : 1);
     // The due time is in the past, so that every promotion moves the task.
     const [answer] = await retry(this.#redis, this.#keys, worker.name, [{ delivery, tries, until: new Date(1000) }]);
     const lease = `${delivery.entryId} ${delivery.deliveries} ${worker.name}`;
     if (!this.#holds(worker, delivery) || task.result !== null) return assertEquals(answer, task.retriedBy === lease);
     assertEquals(answer, true);
     Object.assign(task, { place: "delayed", holder: null, run: null, tries, deliveries: 0, retriedBy: lease });
+    task.hasRun = false;
   }
 
   async #promote(): Promise<void> {

@@ -6,9 +6,17 @@ export type Step =
   | { readonly do: "publish"; readonly ids: readonly number[]; readonly high: boolean }
   | { readonly do: "read"; readonly worker: number; readonly count: number; readonly takeover: boolean }
   | {
-    readonly do: "start" | "release" | "retry";
+    readonly do: "start" | "release";
     readonly worker: number;
     readonly which: number;
+    readonly twice: boolean;
+  }
+  | {
+    readonly do: "retry";
+    readonly worker: number;
+    readonly which: number;
+    /** Whether no try is spent. */
+    readonly isFree: boolean;
     readonly twice: boolean;
   }
   | {
@@ -62,7 +70,10 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ do: fc.constantFrom("start" as const, "release" as const), worker, which, twice }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("retry" as const), worker, which, twice }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("retry" as const), worker, which, isFree: fc.boolean(), twice }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({ do: fc.constant("finish" as const), worker, which, success: fc.boolean(), twice }),

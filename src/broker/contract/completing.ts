@@ -14,7 +14,7 @@ export interface Completion extends NewFailure {
 /** A delivery whose task is to be tried again later. */
 export interface Deferral {
   readonly delivery: Delivery;
-  /** Number of tries spent, this one included. */
+  /** Number of tries spent, this one included unless it is free. Until one is spent, the task may expire. */
   readonly tries: number;
   /** When to try again: milliseconds from now, or a time. */
   readonly until: number | Date;

@@ -136,8 +136,7 @@ export class Leases {
     // A repeated call is recognised by its lease, even if the task was started again or has finished since.
     if (!task || task.place === "dropped") return this.#queue.retriedLease(delivery.taskId) === leaseOf(delivery);
     task.retriedLease = leaseOf(delivery);
-    task.tries = tries;
-    task.run = null;
+    [task.tries, task.wasReleased, task.run] = [tries, false, null];
     this.#queue.delay(task, this.#queue.timeOf(until));
     return true;
   }

@@ -12,8 +12,8 @@ import { serverTime } from "../lua/server_time.ts";
 import { typeFunction } from "../lua/types.ts";
 
 const script = new Script(`
--- Delays tasks until their next try: acknowledges and deletes their entries, and stores the number of tries spent. Sent
--- twice, it answers the same.
+-- Delays tasks until their next try: acknowledges and deletes their entries, and stores the number of tries spent. A
+-- task with none is as if it had never run, and may expire. Sent twice, it answers the same.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer; then rows of leases, each with: number of tries spent, and due time in ms, or '+' and ms
 --          from now
@@ -48,7 +48,7 @@ for n, row in ipairs(rows) do
     if not err then
       redis.call('XACK', row.stream, group, entry)
       redis.call('XDEL', row.stream, entry)
-      storeTries(id, tries)
+      if tries == '0' then deleteTries({ id }) else storeTries(id, tries) end
       redis.call('SET', retried, lease, 'PX', ${completionMarkTtl})
       redis.call('HDEL', running, id)
     end
