@@ -28,6 +28,7 @@ export type { Counters } from "./src/queue/run/counters.ts";
 
 // Registering and enqueuing tasks
 export type { CronOptions, TaskOptions } from "./src/queue/tasks/task_options.ts";
+export { type Backoff, backoff, type Retry } from "./src/queue/tasks/retry_policy.ts";
 export type { EnqueueRequest, Registered, RegisteredTask } from "./src/queue/enqueue/registered_task.ts";
 export type { StartOptions } from "./src/queue/enqueue/start_options.ts";
 export type { Task } from "./src/queue/enqueue/task.ts";

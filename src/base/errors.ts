@@ -39,15 +39,23 @@ export interface RetryOptions {
   delay?: Duration | undefined;
   /** When to start the next try. A time in the past means immediately. */
   schedule?: Date | undefined;
+  /**
+   * Whether this try is not spent: the task is tried again even if `maxTries` would allow no more, and `tries` stays. For
+   * what is nobody's fault, such as a service that asks to come back later. Nothing limits how often that happens.
+   *
+   * @default {false}
+   */
+  free?: boolean | undefined;
   /** The error that made the task ask for another try. */
   cause?: unknown;
 }
 
-const retryOptionNames: OptionNames<RetryOptions> = { delay: true, schedule: true, cause: true };
+const retryOptionNames: OptionNames<RetryOptions> = { delay: true, schedule: true, free: true, cause: true };
 
 /**
  * Asks for another try when a task throws it: after `delay`, at `schedule`, or after `tries ** 2` seconds if neither is
- * given. A task that has no tries left fails: with the `cause` if that is an error, else with a `StreaqError`.
+ * given. A task that has no tries left fails: with the `cause` if that is an error, else with a `StreaqError`. With `free`
+ * the try is not spent.
  *
  * @example
  * ```ts
@@ -71,6 +79,8 @@ export class StreaqRetry extends StreaqError {
   readonly delay: number | undefined;
   /** When to start the next try; `undefined` if not given. */
   readonly schedule: Date | undefined;
+  /** Whether this try is not spent. */
+  readonly free: boolean;
 
   /**
    * Creates the error; the task has to throw it.
@@ -79,12 +89,12 @@ export class StreaqRetry extends StreaqError {
    * @param options When to start the next try, and the `cause`.
    * @throws {StreaqError} If both `delay` and `schedule` are given.
    * @throws {RangeError} If `delay` is negative or not finite.
-   * @throws {TypeError} If `delay` is not a {@linkcode Duration}, `schedule` not a valid `Date`, or there is no such
-   * option.
+   * @throws {TypeError} If `delay` is not a {@linkcode Duration}, `schedule` not a valid `Date`, `free` not a boolean, or
+   * there is no such option.
    */
   constructor(message?: string, retryOptions: RetryOptions = {}) {
     checkOptionNames(retryOptions, retryOptionNames);
-    const { delay, schedule, ...options } = retryOptions;
+    const { delay, schedule, free = false, ...options } = retryOptions;
     super(message, options);
     if (delay !== undefined && schedule !== undefined) {
       throw new StreaqError("Cannot create StreaqRetry: expected delay or schedule, got both");
@@ -92,7 +102,11 @@ export class StreaqRetry extends StreaqError {
     if (schedule !== undefined && !(schedule instanceof Date && Number.isFinite(schedule.getTime()))) {
       throw new TypeError(`Cannot use option "schedule": expected a valid Date, got ${schedule}`);
     }
+    if (typeof free !== "boolean") {
+      throw new TypeError(`Cannot use option "free": expected true or false, got ${free}`);
+    }
     this.delay = delay === undefined ? undefined : milliseconds(delay, "delay");
     this.schedule = schedule;
+    this.free = free;
   }
 }

@@ -27,7 +27,7 @@ import { serveInThread } from "./threads/serve.ts";
  *
  * const fetchLength = worker.task("fetchLength", async (url: string): Promise<number> => {
  *   return (await (await fetch(url)).text()).length;
- * }, { maxTries: 5, timeout: "30s" });
+ * }, { maxTries: 5, retry: true, timeout: "30s" });
  *
  * await fetchLength.enqueue("https://example.org"); // In any process.
  * await worker.run(); // In a worker's process, until SIGINT, SIGTERM or close().

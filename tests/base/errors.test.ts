@@ -11,6 +11,10 @@ describe("StreaqRetry", () => {
     assertEquals([delay, none, cause], [undefined, undefined, 5]);
   });
 
+  it("can be free, and is not unless that is said", () => {
+    assertEquals([new StreaqRetry("again").free, new StreaqRetry("again", { free: true }).free], [false, true]);
+  });
+
   it("refuses a delay and a schedule together, and invalid ones", () => {
     const create = (options: ConstructorParameters<typeof StreaqRetry>[1]) => () => new StreaqRetry("again", options);
     const both = "Cannot create StreaqRetry: expected delay or schedule, got both";
@@ -18,6 +22,8 @@ describe("StreaqRetry", () => {
     assertThrows(create({ delay: -1 }), RangeError, 'Cannot use option "delay": expected a duration >= 0, got -1');
     const schedule = 'Cannot use option "schedule": expected a valid Date, got';
     assertThrows(create({ schedule: new Date(NaN) }), TypeError, `${schedule} Invalid Date`);
+    const free = 'Cannot use option "free": expected true or false, got yes';
+    assertThrows(create({ free: "yes" as unknown as boolean }), TypeError, free);
     assertThrows(create({ schedule: "now" as unknown as Date }), TypeError, `${schedule} now`);
   });
 });

@@ -83,6 +83,39 @@ describe("a worker that stalls past its lease", () => {
     await stage.assertClean(rescuer);
   });
 
+  it("loses a task that is to be tried again after a timeout, and does not put it back", async () => {
+    await using pair = await newPair();
+    const { proxy, lines, stalled, rescuer } = pair;
+    const [stalledGate, rescuerGate] = [gate(), gate()];
+    let [signal, runs]: [AbortSignal | undefined, number] = [undefined, 0];
+    stalled.task(async function job() {
+      ({ signal } = taskContext());
+      await stalledGate.opened;
+    }, { timeout: 50, retry: 0 });
+    const job = rescuer.task(async function job() {
+      runs++;
+      await rescuerGate.opened;
+      return taskContext().tries;
+    });
+    const first = running(stalled);
+    const task = await job.enqueue();
+    await eventually(() => signal?.aborted ?? false);
+    proxy.swallow();
+    const second = running(rescuer);
+    await eventually(() => runs === 1);
+    proxy.resume();
+    proxy.cut();
+    await eventually(() => lines.with(`↩ ${task.id} was taken over by another worker`).length === 1);
+    assertEquals([stalled.running, stalled.lingering, stalled.counters.relinquished], [1, 1, 1]);
+    stalledGate.open();
+    await eventually(() => stalled.running === 0);
+    rescuerGate.open();
+    assertEquals((await task.result({ timeout: "5s" })).result, 2);
+    await Promise.all([first.stop(), second.stop()]);
+    assertEquals([runs, stalled.counters.retried, stalled.counters.failed], [1, 0, 0]);
+    await stage.assertClean(rescuer);
+  });
+
   it("stores its success if it comes first, and the success of the other worker does not count", async () => {
     await using pair = await newPair();
     const { proxy, stalled, rescuer } = pair;

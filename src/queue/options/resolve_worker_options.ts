@@ -10,6 +10,7 @@ import { jsonSerializer } from "../records/json_serializer.ts";
 import type { Serializer } from "../records/serializer.ts";
 import { isTimeZone } from "../schedule/time_zone.ts";
 import { defaultKeepFailed } from "../tasks/resolve_task_options.ts";
+import { resolveRetry, type RetryPolicy } from "../tasks/retry_policy.ts";
 import type { WorkerOptions } from "./worker_options.ts";
 
 /** {@linkcode WorkerOptions} with all defaults filled in; durations are milliseconds. */
@@ -23,6 +24,7 @@ export interface ResolvedWorkerOptions<C> {
   readonly prefetch: number;
   readonly priorities: readonly string[];
   readonly lifespan: Lifespan<C> | undefined;
+  readonly retry: RetryPolicy | null;
   readonly serializer: Serializer;
   readonly signingSecret: string | readonly string[] | undefined;
   readonly maxPayload: number;
@@ -51,6 +53,7 @@ const names: OptionNames<WorkerOptions<unknown>> = {
   prefetch: true,
   priorities: true,
   lifespan: true,
+  retry: true,
   serializer: true,
   signingSecret: true,
   maxPayload: true,
@@ -101,6 +104,7 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     prefetch = concurrency,
     priorities = ["normal"],
     lifespan,
+    retry = null,
     serializer = jsonSerializer,
     signingSecret,
     maxPayload = 1024 * 1024,
@@ -128,6 +132,7 @@ export function resolveWorkerOptions<C>(options: WorkerOptions<C>): ResolvedWork
     prefetch: checkInteger("prefetch", prefetch, 0),
     priorities: priorities.map((priority) => checkName("priorities", priority)),
     lifespan,
+    retry: resolveRetry(retry),
     serializer,
     signingSecret,
     maxPayload: checkInteger("maxPayload", maxPayload, 1),

@@ -4,6 +4,7 @@ import type { Logger } from "../../base/log.ts";
 import type { ClientOptions, RedisClient } from "../../redis/mod.ts";
 import type { Lifespan } from "../context/lifespan.ts";
 import type { Serializer } from "../records/serializer.ts";
+import type { Retry } from "../tasks/retry_policy.ts";
 
 /**
  * Options of a worker; all of them have defaults.
@@ -63,6 +64,12 @@ export interface WorkerOptions<C> {
   priorities?: readonly string[] | undefined;
   /** Opens what tasks need, yields it as the worker's context, and closes it when the run has finished. */
   lifespan?: Lifespan<C> | undefined;
+  /**
+   * The option `retry` of the tasks and cron jobs that are registered with this worker, unless they have their own.
+   *
+   * @default {null}
+   */
+  retry?: Retry | null | undefined;
   /**
    * Turns arguments and results into stored records and back; the same in every process of the queue.
    *

@@ -11,6 +11,7 @@ import type { Thread } from "../threads/thread.ts";
  * - `starting`: it has a slot, and the broker is marking it as running;
  * - `preparing`: it passes the guards, and waits for its lock and its thread;
  * - `running`: its function was called;
+ * - `overdue`: its time is up and its signal aborted, and it is put back for another try once its function has settled;
  * - `concluded`: its outcome is known and being stored, but the function has not settled and keeps the slot;
  * - `lingering`: the same, with the outcome stored;
  * - `settling`: the slot is free, and the outcome is being stored;
@@ -21,6 +22,7 @@ export type ExecutionState =
   | "starting"
   | "preparing"
   | "running"
+  | "overdue"
   | "concluded"
   | "lingering"
   | "settling"
@@ -50,6 +52,8 @@ export class Execution {
   definition: Definition | undefined;
   /** Ends the run when its function takes too long. */
   timer: Timer | undefined;
+  /** When the task of an overdue run is to be tried again: in so many milliseconds after the run, or at that time. */
+  until: number | Date | undefined;
   /** The thread that the function runs in, if it does not run here. */
   thread: Thread | undefined;
   #controller: AbortController | undefined;

@@ -37,10 +37,12 @@ export interface ExecutorOptions extends GuardOptions {
 
 /** How long a function may run on after a timeout or an abort before that is logged, in milliseconds. */
 const lingerAllowance = 1000;
+/** How long a function may run on after a timeout before its task is not tried again, in milliseconds. */
+const overdueAllowance = 10_000;
 
 /**
  * Runs one task: it passes the guards, takes its lock and its thread, and its function is called. The outcome can be known
- * before the function has settled: a timeout and an abort wait for no function.
+ * before the function has settled: an abort waits for no function, and a timeout only if the task is to be tried again.
  */
 export class Executor {
   readonly #options: ExecutorOptions;
@@ -69,7 +71,7 @@ export class Executor {
       return void this.#refuse(execution, refusal);
     }
     if (refusal) return this.#finish(execution, { kind: "failed", error: refusal });
-    if (execution.reason) return this.#finish(execution, interpret(execution, execution.reason));
+    if (execution.reason) return this.#fail(execution, execution.reason);
     const { unique, thread } = execution.definition!.options;
     // Most tasks need neither a lock nor a thread, and are spared the microtasks of waiting.
     if (unique || thread !== undefined) void this.#prepare(execution);
@@ -84,7 +86,7 @@ export class Executor {
 
   /** Ends a run that was asked to stop, though its function has not settled. */
   abandon(execution: Execution): void {
-    this.conclude(execution, interpret(execution, execution.reason));
+    this.conclude(execution, this.#interpret(execution, execution.reason));
   }
 
   /** Decides the outcome of a run; only the first one counts. */
@@ -120,10 +122,11 @@ export class Executor {
         outcome = { kind: "done", value: await this.#call(execution) };
       }
     } catch (error) {
-      outcome = interpret(execution, error);
+      outcome = this.#interpret(execution, error);
     }
-    execution.timer?.cancel();
-    this.conclude(execution, outcome);
+    // A thread that was terminated computes on until it has exited.
+    if (execution.state === "overdue" && execution.thread?.isDead) await execution.thread.exited;
+    this.#settled(execution, outcome);
     execution.thread?.release();
     if (unique) await locks.release(execution);
     this.#options.inFlight.vacate(execution);
@@ -143,10 +146,10 @@ export class Executor {
       if (!isObject) return this.#finish(execution, { kind: "done", value: returned });
       Promise.resolve(returned).then(
         (value) => this.#finish(execution, { kind: "done", value }),
-        (error) => this.#finish(execution, interpret(execution, error)),
+        (error) => this.#fail(execution, error),
       );
     } catch (error) {
-      this.#finish(execution, interpret(execution, error));
+      this.#fail(execution, error);
     }
   }
 
@@ -170,9 +173,23 @@ export class Executor {
 
   /** The function of a task has settled, or is not called. */
   #finish(execution: Execution, outcome: Outcome): void {
-    execution.timer?.cancel();
-    this.conclude(execution, outcome);
+    this.#settled(execution, outcome);
     this.#options.inFlight.vacate(execution);
+  }
+
+  #fail(execution: Execution, error: unknown): void {
+    this.#finish(execution, this.#interpret(execution, error));
+  }
+
+  #settled(execution: Execution, outcome: Outcome): void {
+    execution.timer?.cancel();
+    // What an overdue function returns does not count.
+    const isOverdue = execution.state === "overdue";
+    this.conclude(execution, isOverdue ? this.#interpret(execution, execution.reason) : outcome);
+  }
+
+  #interpret(execution: Execution, error: unknown): Outcome {
+    return interpret(execution, error, (fn) => new RunScope(execution, this.#scope).run(fn));
   }
 
   /** Calls a listener of a task's signal. What it throws is logged: it must end neither the worker nor the task. */
@@ -211,7 +228,17 @@ export class Executor {
     // A function that was asked to stop before is not to blame for being late.
     if (execution.reason) return;
     const error = new TimeoutError(`Task ${execution.fnName} timed out: it did not finish within ${timeout} ms`);
-    this.#end(execution, error, { kind: "failed", error });
+    const outcome = this.#interpret(execution, error);
+    if (outcome.kind !== "retry") return this.#end(execution, error, outcome);
+    // No run may overlap the next one.
+    const { clock, inFlight } = this.#options;
+    execution.until = outcome.until;
+    inFlight.move(execution, "overdue");
+    const note = "failed, and is not tried again because its function ignores its signal";
+    const end = () => this.#end(execution, error, { kind: "failed", error, note });
+    execution.timer = clock.timer(overdueAllowance, end, { ref: false });
+    execution.abort(error);
+    execution.thread?.terminate(error);
   }
 
   /** Decides the outcome at once. The slot stays taken until the function, which is still running, has settled. */

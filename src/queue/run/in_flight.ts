@@ -21,6 +21,7 @@ export class InFlight {
     starting: 0,
     preparing: 0,
     running: 0,
+    overdue: 0,
     concluded: 0,
     lingering: 0,
     settling: 0,
@@ -201,8 +202,8 @@ export class InFlight {
 
 /** Whether an execution takes one of the worker's slots. */
 function hasSlot(state: ExecutionState): boolean {
-  return state === "starting" || state === "preparing" || state === "running" || state === "concluded" ||
-    state === "lingering";
+  return state === "starting" || state === "preparing" || state === "running" || state === "overdue" ||
+    state === "concluded" || state === "lingering";
 }
 
 /** Whether the worker keeps the lease of an execution alive. */

@@ -247,7 +247,10 @@ export class Roles {
       case "starting":
       case "preparing":
       case "running":
-        execution.abort(new LeaseLostError(`Task ${delivery.taskId} was taken over by another worker`));
+        return execution.abort(new LeaseLostError(`Task ${delivery.taskId} was taken over by another worker`));
+      case "overdue":
+        // Its function was asked to stop before.
+        return this.executor.conclude(execution, { kind: "lost" });
     }
     // The outcome of any other is on its way: the broker's answer shows whether it counts.
   }

@@ -1,4 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
+import { isRetry } from "../../base/errors.ts";
 import { isInstance } from "../../base/is_instance.ts";
 import type { Logger, LogLevel } from "../../base/log.ts";
 import type { Completion } from "../../broker/contract/completing.ts";
@@ -33,6 +34,8 @@ export interface SettlerOptions {
 export interface Ending extends Completion {
   readonly execution: Execution;
   readonly end: TaskOutcome;
+  /** What the log says about a failure in place of `failed`. */
+  readonly note: string | undefined;
 }
 
 /**
@@ -53,7 +56,7 @@ export class Settler {
         return this.#finish(execution, { success: true, value: outcome.value });
       case "failed":
         if (isInstance(outcome.error, UnknownTaskError)) return void this.#handOver(execution, outcome.error);
-        return this.#finish(execution, { success: false, error: outcome.error });
+        return this.#finish(execution, { success: false, error: outcome.error }, outcome.note);
       case "retry":
         return void this.#retry(execution, outcome);
       case "aborted":
@@ -70,7 +73,7 @@ export class Settler {
    * The result of an execution was answered, see {@linkcode Completing.finish}; `undefined` when it was given up, which the
    * log says. The lease is kept then until the worker leaves, as the try is spent.
    */
-  stored({ execution, end }: Ending, answer: boolean | Error | undefined): void {
+  stored({ execution, end, note = "failed" }: Ending, answer: boolean | Error | undefined): void {
     if (answer === undefined) return;
     const { counters, inFlight, logger } = this.#options;
     const { fnName, delivery: { taskId } } = execution;
@@ -86,7 +89,7 @@ export class Settler {
       this.say(execution, `■ ${taskId}`);
     } else {
       counters.failed++;
-      this.say(execution, `× ${taskId} failed: ${showFailure(describeFailure(end.error))}`, "error");
+      this.say(execution, `× ${taskId} ${note}: ${showFailure(describeFailure(end.error))}`, "error");
     }
   }
 
@@ -132,9 +135,11 @@ export class Settler {
     inFlight.settle(execution);
   }
 
-  async #retry(execution: Execution, { until, error }: Extract<Outcome, { kind: "retry" }>): Promise<void> {
+  async #retry(execution: Execution, outcome: Extract<Outcome, { kind: "retry" }>): Promise<void> {
     const { counters, inFlight, outbox } = this.#options;
-    const { delivery, tries } = execution;
+    const { until, isFree } = outcome;
+    const { delivery } = execution;
+    const tries = isFree ? execution.tries - 1 : execution.tries;
     let counts: boolean | Error;
     try {
       counts = await outbox.retry({ delivery, tries, until });
@@ -146,8 +151,7 @@ export class Settler {
     inFlight.settle(execution);
     if (!counts) return this.#endedElsewhere(execution);
     counters.retried++;
-    const when = until instanceof Date ? `at ${until.toISOString()}` : `in ${until} ms`;
-    this.say(execution, `↻ ${delivery.taskId} will be retried ${when}: ${explain(error)}`, "warn");
+    this.say(execution, `↻ ${delivery.taskId} will be retried ${showRetry(execution, outcome)}`, "warn");
   }
 
   #aborted(execution: Execution): void {
@@ -164,12 +168,12 @@ export class Settler {
     logger.warn(`task ${fnName} ${taskId} finished elsewhere, its outcome here does not count`);
   }
 
-  #finish(execution: Execution, wanted: TaskOutcome): void {
+  #finish(execution: Execution, wanted: TaskOutcome, note?: string): void {
     const { delivery, definition } = execution;
     const { end, result, output } = this.#encode(execution, wanted);
     const ttl = definition ? definition.options.ttl : defaultTtl;
     const keep = end.success ? undefined : this.#keepOf(execution, end.error);
-    this.#options.pump.store({ execution, end, delivery, success: end.success, result, ttl, keep, output });
+    this.#options.pump.store({ execution, end, note, delivery, success: end.success, result, ttl, keep, output });
   }
 
   /** How long a failure is kept: not at all for a task that was not to run. */
@@ -202,6 +206,18 @@ export class Settler {
       return { end: failure, result: codec.encodeResult(fields, failure, record?.dependencies) };
     }
   }
+}
+
+/** When a task is tried again, after which try, and why. */
+function showRetry(
+  { tries, definition }: Execution,
+  { until, error, isFree }: Extract<Outcome, { kind: "retry" }>,
+): string {
+  const { maxTries } = definition!.options;
+  const when = until instanceof Date ? `at ${until.toISOString()}` : `in ${until} ms`;
+  const count = maxTries === null ? `try ${tries}` : `try ${tries} of ${maxTries}`;
+  if (isRetry(error)) return `${when} (${count}${isFree ? ", not spent" : ""}): ${explain(error)}`;
+  return `${when} (${count} failed): ${showFailure(describeFailure(error))}`;
 }
 
 /** Why a task wants to be tried again: its own words, and what it was caused by. */

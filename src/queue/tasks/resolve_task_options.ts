@@ -1,6 +1,7 @@
 import { milliseconds, millisecondsOrNull } from "../../base/duration.ts";
 import { StreaqError } from "../../base/errors.ts";
 import { checkOptionNames, type OptionNames } from "../../base/known_options.ts";
+import { resolveRetry, type RetryPolicy } from "./retry_policy.ts";
 import type { TaskOptions } from "./task_options.ts";
 
 /** {@linkcode TaskOptions} with all defaults filled in; durations are milliseconds. */
@@ -9,6 +10,7 @@ export interface ResolvedTaskOptions {
   /** 0 for not at all. */
   readonly keepFailed: number;
   readonly maxTries: number | null;
+  readonly retry: RetryPolicy | null;
   readonly silent: boolean;
   readonly timeout: number | null;
   readonly ttl: number | null;
@@ -23,6 +25,7 @@ export const taskOptionNames: OptionNames<TaskOptions> = {
   keepFailed: true,
   maxTries: true,
   name: true,
+  retry: true,
   silent: true,
   timeout: true,
   ttl: true,
@@ -38,9 +41,9 @@ export const defaultTtl = 300_000;
 export const defaultKeepFailed = "7d";
 
 /** The options of a worker that are the defaults of its tasks. */
-export type TaskDefaults = Pick<ResolvedTaskOptions, "keepFailed">;
+export type TaskDefaults = Pick<ResolvedTaskOptions, "keepFailed" | "retry">;
 
-const ownDefaults: TaskDefaults = { keepFailed: milliseconds(defaultKeepFailed, "keepFailed") };
+const ownDefaults: TaskDefaults = { keepFailed: milliseconds(defaultKeepFailed, "keepFailed"), retry: null };
 
 /**
  * Checks options and fills in the defaults.
@@ -54,6 +57,7 @@ export function resolveTaskOptions(options: TaskOptions, defaults: TaskDefaults 
     expire = null,
     keepFailed = defaults.keepFailed,
     maxTries = 3,
+    retry,
     silent = false,
     timeout = null,
     ttl = defaultTtl,
@@ -76,6 +80,7 @@ export function resolveTaskOptions(options: TaskOptions, defaults: TaskDefaults 
     expire: millisecondsOrNull(expire, "expire"),
     keepFailed: millisecondsOrNull(keepFailed, "keepFailed") ?? 0,
     maxTries,
+    retry: retry === undefined ? defaults.retry : resolveRetry(retry),
     silent,
     timeout: millisecondsOrNull(timeout, "timeout"),
     ttl: millisecondsOrNull(ttl, "ttl"),

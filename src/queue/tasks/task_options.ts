@@ -1,4 +1,5 @@
 import type { Duration } from "../../base/duration.ts";
+import type { Retry } from "./retry_policy.ts";
 
 /**
  * Options of a task.
@@ -7,7 +8,7 @@ import type { Duration } from "../../base/duration.ts";
  * ```ts
  * import { type TaskOptions, Worker } from "@q/streaq";
  *
- * const patient: TaskOptions = { maxTries: 10, timeout: "2m", ttl: "1d" };
+ * const patient: TaskOptions = { maxTries: 10, retry: true, timeout: "2m", ttl: "1d" };
  *
  * const worker = new Worker();
  * worker.task("notify", async (url: string): Promise<void> => {
@@ -38,14 +39,21 @@ export interface TaskOptions {
   /** The name of the task in Redis, 1 to 200 characters without `:`; the name of the function by default. */
   name?: string | undefined;
   /**
+   * Whether and when the task is tried again after an error that is no `StreaqRetry`, a timeout included, while
+   * {@linkcode TaskOptions.maxTries} allows it; `null` fails the task at once. That of the worker by default.
+   *
+   * @default {null}
+   */
+  retry?: Retry | null | undefined;
+  /**
    * Whether to write no log lines about the task's runs.
    *
    * @default {false}
    */
   silent?: boolean | undefined;
   /**
-   * How long one run may take; `null` for no limit. After that the task fails with `TimeoutError`, and its signal
-   * aborts.
+   * How long one run may take; `null` for no limit. After that its signal aborts, and the task fails with `TimeoutError`,
+   * unless `retry` has it tried again.
    *
    * @default {null}
    */

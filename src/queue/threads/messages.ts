@@ -35,5 +35,12 @@ export type Report =
   | { readonly kind: "streaq:done"; readonly value: unknown; readonly isTuple?: boolean }
   /** The thread is terminated by an uncaught error. */
   | { readonly kind: "streaq:dying"; readonly thrown: ThrownRecord }
+  | ({ readonly kind: "streaq:failed"; readonly thrown: ThrownRecord } & FailureOrigin);
+
+/** What has failed in a thread. */
+export interface FailureOrigin {
+  /** Whether it is not the function that has thrown: it could not be called, or its result cannot leave the thread. */
+  readonly refused?: boolean;
   /** A thread is spent when an import has failed: the module stays broken in it. */
-  | { readonly kind: "streaq:failed"; readonly thrown: ThrownRecord; readonly spent: boolean };
+  readonly spent?: boolean;
+}

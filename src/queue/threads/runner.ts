@@ -6,7 +6,7 @@ import type { ThreadGlobals } from "../context/thread_globals.ts";
 import { describeFailure, restoreFailure } from "../records/failure.ts";
 import { isTuple } from "../tasks/tuple.ts";
 import { importError, unregisteredError } from "./import_error.ts";
-import type { Order, Report, ThreadCall } from "./messages.ts";
+import type { FailureOrigin, Order, Report, ThreadCall } from "./messages.ts";
 import { describeThrown } from "./thrown.ts";
 import { findTsx, needsTsx, registerTsx } from "./tsx.ts";
 
@@ -54,7 +54,9 @@ export class Runner {
     } catch (cause) {
       const thread = `the thread of task ${call.fnName}`;
       this.#report(
-        failed(new StreaqError(`Cannot pass the result out of ${thread}: structured cloning failed`, { cause })),
+        failed(new StreaqError(`Cannot pass the result out of ${thread}: structured cloning failed`, { cause }), {
+          refused: true,
+        }),
       );
     }
   }
@@ -69,7 +71,7 @@ export class Runner {
       return undefined;
     } catch (thrown) {
       const { code } = Object(thrown) as { code?: unknown };
-      return failed(importError(url, restoreFailure(describeFailure(thrown)), code), true);
+      return failed(importError(url, restoreFailure(describeFailure(thrown)), code), { refused: true, spent: true });
     }
   }
 
@@ -84,7 +86,7 @@ export class Runner {
 
   async #call({ module, fnName, args, context, queueName }: ThreadCall, signal: AbortSignal): Promise<Report> {
     const fn = this.#globals.registries.get(module)?.get(fnName);
-    if (!fn) return failed(unregisteredError(module, fnName));
+    if (!fn) return failed(unregisteredError(module, fnName), { refused: true });
     const scope = { task: { ...context, signal }, workerContext: undefined, queueName, inThread: true };
     try {
       const value = await runInScope(scope, () => fn(...args));
@@ -100,6 +102,6 @@ export class Runner {
   }
 }
 
-function failed(error: unknown, spent = false): Report {
-  return { kind: "streaq:failed", thrown: describeThrown(error), spent };
+function failed(error: unknown, origin: FailureOrigin = {}): Report {
+  return { kind: "streaq:failed", thrown: describeThrown(error), ...origin };
 }

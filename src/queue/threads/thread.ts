@@ -6,6 +6,7 @@ import { describeFailure, restoreFailure } from "../records/failure.ts";
 import { markTuple } from "../tasks/tuple.ts";
 import { importError, unregisteredError } from "./import_error.ts";
 import type { ImportFailure, Order, Report, ThreadCall } from "./messages.ts";
+import { ThreadRefusal } from "./thread_refusal.ts";
 import { restoreThrown } from "./thrown.ts";
 
 /** The owner of a {@linkcode Thread}. */
@@ -174,7 +175,7 @@ export class Thread {
         this.#cause = { error: restoreThrown(report.thrown) };
         return this.terminate(this.#death(this.#running?.fnName));
       case "streaq:failed":
-        this.#settle(restoreThrown(report.thrown));
+        this.#settle(report.refused ? ThreadRefusal.of(restoreThrown(report.thrown)) : restoreThrown(report.thrown));
         if (report.spent) this.terminate(new StreaqError("Cannot use the thread: it failed to import a module"));
     }
   }
@@ -209,7 +210,7 @@ export class Thread {
   /** Fails the running call, and only that, when a message cannot be cloned. */
   #refuse(action: string, cause: unknown): void {
     const thread = `the thread of task ${this.#running?.fnName}`;
-    this.#settle(new StreaqError(`Cannot ${action} ${thread}: structured cloning failed`, { cause }));
+    this.#settle(new ThreadRefusal(`Cannot ${action} ${thread}: structured cloning failed`, { cause }));
   }
 
   /** Settles the running call, if there is one. */

@@ -8,14 +8,14 @@ export interface ThrownRecord {
   readonly retry?: RetryFields;
 }
 
-type RetryFields = Pick<StreaqRetry, "delay" | "schedule">;
+type RetryFields = Pick<StreaqRetry, "delay" | "schedule" | "free">;
 
 /** Describes a thrown value. */
 export function describeThrown(thrown: unknown): ThrownRecord {
   const failure = describeFailure(thrown);
   if (!isRetry(thrown)) return { failure };
-  const { delay, schedule } = thrown;
-  return { failure, retry: { delay, schedule } };
+  const { delay, schedule, free } = thrown;
+  return { failure, retry: { delay, schedule, free } };
 }
 
 /** Restores the error that {@linkcode describeThrown} described. */

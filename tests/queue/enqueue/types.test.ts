@@ -170,6 +170,10 @@ async function inferred(): Promise<void> {
   worker.task(async function t() {}, { ttl: "soon" });
   // @ts-expect-error an unknown option
   worker.task(async function t() {}, { retries: 3 });
+  // @ts-expect-error a policy is true, or is not there
+  worker.task(async function t() {}, { retry: false });
+  // @ts-expect-error a policy answers at once
+  worker.task(async function t() {}, { retry: async () => await Promise.resolve(5) });
   // @ts-expect-error an untyped parameter is an implicit any
   worker.task((x) => x, { name: "untyped" });
   // @ts-expect-error not a function
