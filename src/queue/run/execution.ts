@@ -9,7 +9,7 @@ import type { Thread } from "../threads/thread.ts";
  *
  * - `buffered`: leased, and waiting for a slot;
  * - `starting`: it has a slot, and the broker is marking it as running;
- * - `preparing`: it passes the guards, and waits for its lock and its thread;
+ * - `preparing`: it passes the guards, its arguments are checked, and it waits for its lock and its thread;
  * - `running`: its function was called;
  * - `concluded`: its outcome is known and being stored, but the function has not settled and keeps the slot;
  * - `lingering`: the same, with the outcome stored;
@@ -48,6 +48,8 @@ export class Execution {
   recordName: string | undefined;
   record: TaskRecord | undefined;
   definition: Definition | undefined;
+  /** How long asynchronous schemas took to check its arguments, in milliseconds. */
+  checkTime = 0;
   /** Ends the run when its function takes too long. */
   timer: Timer | undefined;
   /** The thread that the function runs in, if it does not run here. */
@@ -66,6 +68,12 @@ export class Execution {
   /** The name of the task, for people. */
   get fnName(): string {
     return this.record?.fnName ?? this.recordName ?? "Unknown";
+  }
+
+  /** The arguments. Named ones, which only other languages and untyped enqueuing have, are one trailing object. */
+  get args(): readonly unknown[] {
+    const { args, kwargs } = this.record!;
+    return hasKeys(kwargs) ? [...args, kwargs] : args;
   }
 
   /** Whether the function was called. */
@@ -94,4 +102,9 @@ export class Execution {
     }
     return this.#controller.signal;
   }
+}
+
+function hasKeys(record: object): boolean {
+  for (const key in record) if (Object.hasOwn(record, key)) return true;
+  return false;
 }
