@@ -1,4 +1,4 @@
-import type { Inputs, InputOf, OutputOf, Outputs, StandardSchemaV1 } from "./standard_schema.ts";
+import type { InputOf, Inputs, OutputOf, Outputs, StandardSchemaV1 } from "./standard_schema.ts";
 import { isClass } from "./task_name.ts";
 import { type Schemas, Validator } from "./validator.ts";
 
