@@ -2,7 +2,7 @@ import { abortable } from "../../base/async.ts";
 import type { Validator } from "../tasks/validator.ts";
 import type { Execution } from "./execution.ts";
 import { interpret, type Outcome, ShutdownError } from "./outcome.ts";
-import { RunScope, type RunScopeOptions } from "./run_scope.ts";
+import { type RunScopeOptions, scopeOf } from "./run_scope.ts";
 
 /**
  * Checks the arguments and the results of tasks with their schemas. Schemas run in the scope of the task, as its function
@@ -26,7 +26,7 @@ export class Checker {
       execution.record = { ...execution.record!, args, kwargs: {} };
     };
     try {
-      const args = this.#inScope(execution, () => validator.checkArguments(execution.args));
+      const args = scopeOf(execution, this.#scope).run(() => validator.checkArguments(execution.args));
       if (!(args instanceof Promise)) return accept(args);
       return abortable(args.then(accept, (error: Error) => error), execution.signal);
     } catch (error) {
@@ -43,7 +43,7 @@ export class Checker {
     // After a timeout or an abort, the result does not count.
     if (!validator?.checksResults || execution.state !== "running") return done(value);
     try {
-      const result = this.#inScope(execution, () => validator.checkResult(value));
+      const result = scopeOf(execution, this.#scope).run(() => validator.checkResult(value));
       if (!(result instanceof Promise)) return done(result);
       const outcome = result.then(done, failed);
       return abortable(outcome, execution.signal).catch((reason) => {
@@ -53,10 +53,6 @@ export class Checker {
     } catch (error) {
       return failed(error);
     }
-  }
-
-  #inScope<T>(execution: Execution, check: () => T): T {
-    return new RunScope(execution, this.#scope).run(check);
   }
 }
 

@@ -26,6 +26,12 @@ export type ExecutionState =
   | "settling"
   | "gone";
 
+/** The contexts of a run, and the asynchronous flow that its user code runs in. */
+export interface ExecutionScope {
+  /** Calls a function in them. */
+  run<T>(fn: () => T): T;
+}
+
 /** One delivery from the moment it was leased until it is gone: its state, what is known of it, and the handle to stop it. */
 export class Execution {
   /** Its lease. A broker that forgot it may have delivered the entry again; then this is the newer one. */
@@ -48,6 +54,8 @@ export class Execution {
   recordName: string | undefined;
   record: TaskRecord | undefined;
   definition: Definition | undefined;
+  /** Where its user code runs, once there is any. */
+  scope: ExecutionScope | undefined;
   /** How long asynchronous schemas took to check its arguments, in milliseconds. */
   checkTime = 0;
   /** Ends the run when its function takes too long. */

@@ -14,7 +14,7 @@ import type { Execution } from "./execution.ts";
 import { type GuardOptions, refusalOf } from "./guards.ts";
 import type { InFlight } from "./in_flight.ts";
 import { interpret, type Outcome } from "./outcome.ts";
-import { RunScope, type RunScopeOptions } from "./run_scope.ts";
+import { type RunScopeOptions, scopeOf } from "./run_scope.ts";
 import { showFailure } from "./show_failure.ts";
 import type { UniqueLocks } from "./unique_locks.ts";
 
@@ -209,7 +209,7 @@ export class Executor {
     inFlight.move(execution, "running");
     onRun(execution);
     if (timeout !== null) execution.timer = this.#timer(execution, timeout);
-    return new RunScope(execution, this.#scope).run(() => handler(...args));
+    return scopeOf(execution, this.#scope).run(() => handler(...args));
   }
 
   /** The function of a task has settled, or is not called. */

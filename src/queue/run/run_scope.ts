@@ -2,7 +2,7 @@ import { AsyncResource } from "node:async_hooks";
 import type { Scope, TaskContext } from "../context/scope.ts";
 import { runInScope } from "../context/task_context.ts";
 import type { Thread } from "../threads/thread.ts";
-import type { Execution } from "./execution.ts";
+import type { Execution, ExecutionScope } from "./execution.ts";
 import { type CallListener, guardListeners } from "./task_signal.ts";
 
 /** Options of a {@linkcode RunScope}. */
@@ -13,11 +13,16 @@ export interface RunScopeOptions {
   readonly callListener: (execution: Execution, listener: () => unknown) => void;
 }
 
+/** The scope of a run: all its user code runs in the same one. */
+export function scopeOf(execution: Execution, options: RunScopeOptions): ExecutionScope {
+  return execution.scope ??= new RunScope(execution, options);
+}
+
 /**
  * The contexts of one run, and the asynchronous flow that its user code runs in: later tasks do not see what a function
  * does to an `AsyncLocalStorage`.
  */
-export class RunScope implements Scope {
+class RunScope implements Scope, ExecutionScope {
   readonly #execution: Execution;
   readonly #options: RunScopeOptions;
   readonly #flow = new AsyncResource("streaq.task");

@@ -138,7 +138,7 @@ behaviour("Valid arguments", (stage) => {
     assertEquals(seen, [[2, 3], [20, 30]]);
   });
 
-  it("are checked in the scope of the task", async () => {
+  it("are checked in the scope of the task, which no later task sees", async () => {
     const worker = await stage.worker({
       lifespan: async function* () {
         yield { limit: 5 };
@@ -151,11 +151,31 @@ behaviour("Valid arguments", (stage) => {
       flow.enterWith("leaked");
       return await Promise.resolve({ value });
     });
-    worker.task("task", checked([scoped], () => void seen.push(flow.getStore())));
+    worker.task("task", checked([scoped], () => {}));
     await worker.enqueueMany([worker.enqueueUnsafe("task", 1), worker.enqueueUnsafe("task", 2)]);
     await worker.run({ burst: true });
-    assertEquals(seen.filter((value) => Array.isArray(value)), [["task", 5, undefined], ["task", 5, undefined]]);
-    assertEquals(seen.filter((value) => !Array.isArray(value)), [undefined, undefined]);
+    assertEquals(seen, [["task", 5, undefined], ["task", 5, undefined]]);
+  });
+
+  it("may be checked with the signal of the task, which is that of the function", async () => {
+    const worker = await stage.worker();
+    const signals: AbortSignal[] = [];
+    const noted = schema<number>(async (value) => {
+      taskContext().signal.addEventListener("abort", () => {});
+      signals.push(taskContext().signal);
+      return await Promise.resolve({ value });
+    });
+    worker.task(
+      "task",
+      checked([noted], (n) => {
+        signals.push(taskContext().signal);
+        return n;
+      }, noted),
+    );
+    const task = await worker.enqueueUnsafe("task", 1);
+    await worker.run({ burst: true });
+    assertEquals((await task.result()).exception, undefined);
+    assertEquals([signals.length, new Set(signals).size], [3, 1]);
   });
 
   it("are those of a cron job, which has none", async () => {
