@@ -1,4 +1,8 @@
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { checked, type StandardSchemaV1, StreaqError, ValidationError, Worker } from "../../../mod.ts";
 import { Lines } from "../stage.ts";
@@ -105,8 +109,14 @@ describe("checked()", () => {
   });
 
   it("works with another copy of the library", async () => {
-    const { href } = new URL("../../../src/queue/tasks/checked.ts?copy", import.meta.url);
-    const { checked: copy } = await import(href) as { checked: typeof checked };
+    const folder = await mkdtemp(join(tmpdir(), "streaq-copy-"));
+    for (const part of ["base", "queue/tasks"]) {
+      await cp(new URL(`../../../src/${part}`, import.meta.url), join(folder, part), { recursive: true });
+    }
+    await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+    const url = pathToFileURL(join(folder, "queue/tasks/checked.ts")).href;
+    const { checked: copy } = await import(url) as { checked: typeof checked };
+    await rm(folder, { recursive: true });
     assert(copy !== checked);
     const seen: unknown[] = [];
     const worker = new Worker({ redisUrl: "memory://", handleSignals: false, logger: new Lines() });
