@@ -1,7 +1,7 @@
 import { abortable } from "../../base/async.ts";
 import type { Validator } from "../tasks/validator.ts";
 import type { Execution } from "./execution.ts";
-import { interpret, type Outcome, ShutdownError } from "./outcome.ts";
+import { type Outcome, ShutdownError } from "./outcome.ts";
 import { type RunScopeOptions, scopeOf } from "./run_scope.ts";
 
 /**
@@ -36,7 +36,8 @@ export class Checker {
 
   /**
    * The outcome of a task whose function has returned `value`: its result is what comes out of the schema, if it has one.
-   * A promise if the schema is asynchronous. Neither throws nor rejects.
+   *
+   * @returns A promise if the schema is asynchronous, which rejects as soon as the run is to stop. Never throws.
    */
   outcomeOf(execution: Execution, value: unknown): Outcome | Promise<Outcome> {
     const { validator } = execution.definition!;
@@ -48,7 +49,8 @@ export class Checker {
       const outcome = result.then(done, failed);
       return abortable(outcome, execution.signal).catch((reason) => {
         // Put back, the task would be run again though its function has returned: the shutdown waits a moment for it.
-        return reason instanceof ShutdownError ? outcome : interpret(execution, reason);
+        if (reason instanceof ShutdownError) return outcome;
+        throw reason;
       });
     } catch (error) {
       return failed(error);
@@ -60,7 +62,7 @@ function done(value: unknown): Outcome {
   return { kind: "done", value };
 }
 
-/** No run would change that, so it is not one for {@linkcode interpret}. */
+/** Final: the function has done its work, and no other try would change what it has returned. */
 function failed(error: unknown): Outcome {
   return { kind: "failed", error };
 }

@@ -3,7 +3,6 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { StreaqCancelled, TimeoutError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Started } from "../../broker/contract/delivery.ts";
-import { describeFailure } from "../records/failure.ts";
 import type { Definition } from "../tasks/definition.ts";
 import { type Handler, type Middleware, wrap } from "../tasks/middleware.ts";
 import type { Validator } from "../tasks/validator.ts";
@@ -14,8 +13,7 @@ import type { Execution } from "./execution.ts";
 import { type GuardOptions, refusalOf } from "./guards.ts";
 import type { InFlight } from "./in_flight.ts";
 import { interpret, type Outcome } from "./outcome.ts";
-import { type RunScopeOptions, scopeOf } from "./run_scope.ts";
-import { showFailure } from "./show_failure.ts";
+import { scopeOf } from "./run_scope.ts";
 import type { UniqueLocks } from "./unique_locks.ts";
 
 /** Options of an {@linkcode Executor}. */
@@ -46,19 +44,12 @@ const lingerAllowance = 1000;
  */
 export class Executor {
   readonly #options: ExecutorOptions;
-  readonly #scope: RunScopeOptions;
   readonly #checker: Checker;
   readonly #handlers = new Map<Definition, Handler>();
 
   constructor(options: ExecutorOptions) {
-    const { workerContext, queueName } = options;
     this.#options = options;
-    this.#scope = {
-      workerContext,
-      queueName,
-      callListener: (execution, listener) => this.#callListener(execution, listener),
-    };
-    this.#checker = new Checker(this.#scope);
+    this.#checker = new Checker(options);
   }
 
   /** Runs a task. Its slot is free once its function has settled. */
@@ -192,8 +183,11 @@ export class Executor {
   /** The function of a task has returned. */
   #returned(execution: Execution, value: unknown): void {
     const outcome = this.#checker.outcomeOf(execution, value);
-    if (outcome instanceof Promise) void outcome.then((outcome) => this.#finish(execution, outcome));
-    else this.#finish(execution, outcome);
+    if (!(outcome instanceof Promise)) return this.#finish(execution, outcome);
+    outcome.then(
+      (outcome) => this.#finish(execution, outcome),
+      (reason) => this.#finish(execution, interpret(execution, reason)),
+    );
   }
 
   /** Calls the function of a task; returns what that returns. */
@@ -209,7 +203,7 @@ export class Executor {
     inFlight.move(execution, "running");
     onRun(execution);
     if (timeout !== null) execution.timer = this.#timer(execution, timeout);
-    return scopeOf(execution, this.#scope).run(() => handler(...args));
+    return scopeOf(execution, this.#options).run(() => handler(...args));
   }
 
   /** The function of a task has settled, or is not called. */
@@ -217,20 +211,6 @@ export class Executor {
     execution.timer?.cancel();
     this.conclude(execution, outcome);
     this.#options.inFlight.vacate(execution);
-  }
-
-  /** Calls a listener of a task's signal. What it throws is logged: it must end neither the worker nor the task. */
-  #callListener(execution: Execution, listener: () => unknown): void {
-    const log = (error: unknown) => {
-      const { fnName, delivery: { taskId } } = execution;
-      const shown = showFailure(describeFailure(error));
-      this.#options.logger.error(`task ${fnName} ${taskId} has an abort listener that failed: ${shown}`);
-    };
-    try {
-      Promise.resolve(listener()).catch(log);
-    } catch (error) {
-      log(error);
-    }
   }
 
   /** The function with the middleware around it. */
