@@ -23,7 +23,7 @@ interface Parts extends Schemas {
  * @param fn The function. Its parameters have the types that come out of the schemas.
  * @returns A function with the name of `fn`, which takes what the schemas accept, and rejects with a
  * {@linkcode ValidationError}.
- * @throws {TypeError} When one of the schemas is none, or `fn` is no function.
+ * @throws {TypeError} When a schema does not implement version 1 of Standard Schema, or `fn` is not a function.
  *
  * @example
  * ```ts

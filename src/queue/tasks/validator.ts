@@ -38,15 +38,15 @@ export class Validator {
    *
    * @returns What came out of the schemas, one value for each; a promise if one of them is asynchronous.
    * @throws {ValidationError} When a schema refuses its argument, or there are more arguments than schemas.
-   * @throws {StreaqError} When a schema throws, or its answer is none.
+   * @throws {StreaqError} When a schema throws, or its answer is not one of Standard Schema.
    */
   checkArguments(args: readonly unknown[]): readonly unknown[] | Promise<readonly unknown[]> {
     const { input } = this.#schemas;
     const count = countOf(args);
     // A function may have more parameters, which have defaults. They would be set without a check.
     if (count > input.length) {
-      const message = `expected at most ${input.length} arguments, got ${count}`;
-      throw this.#refusal("arguments", [{ path: "", message }]);
+      const most = input.length === 1 ? "1 argument" : `${input.length} arguments`;
+      throw this.#refusal("arguments", [{ path: "", message: `expected at most ${most}, got ${count}` }]);
     }
     const verdicts = input.map((schema, i) => judge(schema, args[i]));
     return areKnown(verdicts)
@@ -59,7 +59,7 @@ export class Validator {
    *
    * @returns What came out of the schema; the result itself without one. A promise if the schema is asynchronous.
    * @throws {ValidationError} When the schema refuses it.
-   * @throws {StreaqError} When the schema throws, or its answer is none.
+   * @throws {StreaqError} When the schema throws, or its answer is not one of Standard Schema.
    */
   checkResult(result: unknown): unknown {
     const { output } = this.#schemas;

@@ -24,7 +24,7 @@ export function judge(schema: StandardSchemaV1, value: unknown): Verdict | Promi
   }
 }
 
-/** @throws When it is no answer, or cannot be read. */
+/** @throws When it is not an answer of Standard Schema, or cannot be read. */
 function read(answer: unknown): Verdict {
   if (typeof answer !== "object" || answer === null) throw nonsense(answer);
   const { issues } = answer as { issues?: unknown };

@@ -87,7 +87,7 @@ describe("Validator.checkArguments()", () => {
     assertThrows(
       () => validator.checkArguments([1, undefined, 3]),
       ValidationError,
-      "Invalid arguments of task t: expected at most 1 arguments, got 3",
+      "Invalid arguments of task t: expected at most 1 argument, got 3",
     );
   });
 
