@@ -54,6 +54,25 @@ behaviour("Invalid arguments", (stage) => {
     });
   }
 
+  it("are kept with the failure as they were given, and their task can be run again with another schema", async () => {
+    const worker = await stage.worker();
+    let isStrict = true;
+    const strict = schema<number>((value) =>
+      isStrict ? { issues: [{ message: "no" }] } : { value: -(value as number) }
+    );
+    worker.task("task", checked([strict], (n) => n));
+    const task = await worker.enqueueUnsafe("task", 5);
+    await worker.drain();
+    const [failure] = await worker.failures({ error: "ValidationError" });
+    assertEquals([failure?.args, failure?.tries], [[5], 0]);
+    isStrict = false;
+    assertEquals(await task.retry(), true);
+    await worker.drain();
+    const { result, tries } = await task.result();
+    assertEquals([result, tries], [-5, 1]);
+    await stage.assertClean(worker);
+  });
+
   it("are those of a task that has not expired", async () => {
     const worker = await stage.worker();
     const seen: unknown[] = [];
