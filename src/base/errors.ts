@@ -14,8 +14,8 @@ export class StreaqCancelled extends StreaqError {
 }
 
 /**
- * Arguments or a result that a schema of `checked()` refuses. The message names up to ten reasons, never the
- * value. A task that has failed with this error keeps the message, but not the `issues`.
+ * Arguments or a result that a schema of `checked()` refuses. The message names up to ten reasons, never the value. A task
+ * that has failed with this error keeps the message, but not the `issues`.
  *
  * @example
  * ```ts
@@ -42,7 +42,7 @@ export class ValidationError extends StreaqError {
   /**
    * Creates the error.
    *
-   * @param issues The reasons.
+   * @param issues All reasons.
    */
   constructor(message?: string, issues: readonly { path: string; message: string }[] = []) {
     super(message);

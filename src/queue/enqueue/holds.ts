@@ -54,7 +54,9 @@ export class Holds {
       for (const checking of reasons) checking.catch(() => {});
       throw error;
     }
-    if (this.#held.size > 0) { for (const request of requests) reasons.push(...this.#earlier(request)); }
+    if (this.#held.size > 0) {
+      for (const request of requests) reasons.push(...this.#earlier(request));
+    }
     return reasons.length === 0 ? undefined : this.#add(requests, reasons);
   }
 
