@@ -34,6 +34,8 @@ export type { StartOptions } from "./src/queue/enqueue/start_options.ts";
 export type { Task } from "./src/queue/enqueue/task.ts";
 export type { Enqueued } from "./src/queue/enqueue/enqueued.ts";
 export { EnqueueError } from "./src/queue/enqueue/enqueue_error.ts";
+export { checked } from "./src/queue/tasks/checked.ts";
+export type { StandardSchemaV1 } from "./src/queue/tasks/standard_schema.ts";
 export { type Tuple, tuple } from "./src/queue/tasks/tuple.ts";
 export { type Kwargs, kwargs } from "./src/queue/tasks/kwargs.ts";
 
@@ -59,7 +61,14 @@ export type { Serializer } from "./src/queue/records/serializer.ts";
 export { jsonSerializer } from "./src/queue/records/json_serializer.ts";
 export { encrypted } from "./src/queue/records/encrypted.ts";
 export type { EncryptionKey } from "./src/queue/records/encryption_keys.ts";
-export { type RetryOptions, StreaqCancelled, StreaqError, StreaqRetry, TimeoutError } from "./src/base/errors.ts";
+export {
+  type RetryOptions,
+  StreaqCancelled,
+  StreaqError,
+  StreaqRetry,
+  TimeoutError,
+  ValidationError,
+} from "./src/base/errors.ts";
 export type { Clock, Timer } from "./src/base/clock.ts";
 export type { Duration } from "./src/base/duration.ts";
 export type { Logger, LogLevel } from "./src/base/log.ts";

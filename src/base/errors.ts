@@ -13,6 +13,43 @@ export class StreaqCancelled extends StreaqError {
   override name = "StreaqCancelled";
 }
 
+/**
+ * Arguments or a result that a schema of `checked()` refuses. The message names up to ten reasons, never the value. A task
+ * that has failed with this error keeps the message, but not the `issues`.
+ *
+ * @example
+ * ```ts
+ * import { checked, ValidationError, Worker } from "@q/streaq";
+ * import { z } from "zod";
+ *
+ * const worker = new Worker();
+ * const greet = worker.task("greet", checked([z.string().min(1)], (name) => `Hello, ${name}!`));
+ *
+ * try {
+ *   await greet.enqueue("");
+ * } catch (error) {
+ *   if (!(error instanceof ValidationError)) throw error;
+ *   for (const { path, message } of error.issues) console.error(path, message); // [0] Too small: ...
+ * }
+ * ```
+ */
+export class ValidationError extends StreaqError {
+  /** Name of the class. A failure that is read from Redis is recognised by it. */
+  override name = "ValidationError";
+  /** All reasons: where in the arguments or the result, like `[0].at`, and the schema's message. */
+  readonly issues: readonly { path: string; message: string }[];
+
+  /**
+   * Creates the error.
+   *
+   * @param issues All reasons.
+   */
+  constructor(message?: string, issues: readonly { path: string; message: string }[] = []) {
+    super(message);
+    this.issues = issues;
+  }
+}
+
 /** Error of a task, a wait for a result, or a connection that took longer than its timeout. */
 export class TimeoutError extends Error {
   /** Name of the class. A failure that is read from Redis is recognised by it. */

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
-import { StreaqCancelled, StreaqError, StreaqRetry, TimeoutError } from "../../src/base/errors.ts";
+import { StreaqCancelled, StreaqError, StreaqRetry, TimeoutError, ValidationError } from "../../src/base/errors.ts";
 
 describe("StreaqRetry", () => {
   it("takes a delay, a schedule or neither", () => {
@@ -30,7 +30,13 @@ describe("StreaqRetry", () => {
 
 describe("every error", () => {
   it("has the name of its class", () => {
-    const errors = [new StreaqError(), new StreaqCancelled(), new StreaqRetry(), new TimeoutError()];
+    const errors = [
+      new StreaqError(),
+      new StreaqCancelled(),
+      new StreaqRetry(),
+      new TimeoutError(),
+      new ValidationError(),
+    ];
     assertEquals(errors.map(({ name }) => name), errors.map(({ constructor }) => constructor.name));
   });
 });

@@ -3,6 +3,7 @@ import { deferred } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { NewTask, Published } from "../../broker/contract/task.ts";
 import { checkThreadQueue, encodeRequest } from "./encode_request.ts";
+import type { Hold, Holds } from "./holds.ts";
 import type { Publisher } from "./publisher.ts";
 import { refusal } from "./refusal.ts";
 import type { Request } from "./request.ts";
@@ -12,6 +13,7 @@ export interface BulkOptions {
   readonly queueName: string;
   readonly clock: Clock;
   readonly publisher: Publisher;
+  readonly holds: Holds;
   /** Finds out whether it is the request that has stored a task which the store has. */
   isNew(request: Request<unknown>, task: NewTask, answer: Published): Promise<boolean>;
 }
@@ -24,6 +26,7 @@ export class Bulk {
   readonly failures: Map<Request<unknown>, unknown> = new Map();
   /** The requests without an answer; `undefined` if none has a signal. */
   #unanswered: Set<Request<unknown>> | undefined;
+  #hold: Hold | undefined;
   #isAborted = false;
 
   /** @param requests At least one, none of which is part of a pipeline. */
@@ -49,18 +52,26 @@ export class Bulk {
   }
 
   async #send(): Promise<void> {
+    try {
+      this.#check();
+      this.#hold = this.#options.holds.holdAll(this.#requests);
+      if (this.#hold) await this.#hold.ready;
+      if (!this.#isAborted) await this.#publish();
+    } catch (error) {
+      if (!this.#isAborted) this.#refuseAll(error);
+    } finally {
+      this.#hold?.release();
+    }
+  }
+
+  /** @throws {StreaqError} When one of them cannot be encoded. */
+  async #publish(): Promise<void> {
     const { clock, publisher } = this.#options;
     const requests = this.#requests;
     const now = clock.now();
     const encode = (request: Request<unknown>) => encodeRequest(request, now);
-    let tasks: NewTask[] | undefined;
-    try {
-      this.#check();
-      // All that can fail comes before the first call.
-      tasks = requests.every(isSafe) ? undefined : requests.map(encode);
-    } catch (error) {
-      return this.#refuseAll(error);
-    }
+    // All that can fail comes before the first call.
+    const tasks = requests.every(isSafe) ? undefined : requests.map(encode);
     if (tasks && !requests.every(isPlain)) {
       const answers = await publisher.publishAll(tasks, requests.map(({ condition }) => condition.expression));
       return await this.#settle(requests, answers, tasks);
@@ -93,6 +104,7 @@ export class Bulk {
   /** The requests without an answer may be stored or not. */
   #abort(reason: unknown): void {
     this.#isAborted = true;
+    this.#hold?.release();
     for (const request of this.#unanswered!) {
       this.failures.set(request, reason);
       request.failed({ wasSent: true });

@@ -12,6 +12,7 @@ import { Bulk } from "./bulk.ts";
 import { checkThreadQueue, encodeRequest } from "./encode_request.ts";
 import { EnqueueError } from "./enqueue_error.ts";
 import type { Enqueued } from "./enqueued.ts";
+import { type Hold, Holds } from "./holds.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
 import { messageOf, refusal } from "./refusal.ts";
 import type { EnqueueRequest } from "./registered_task.ts";
@@ -37,6 +38,7 @@ const noFailures: Failures = new Map();
 export class Producer implements RequestQueue {
   readonly #options: ProducerOptions;
   readonly #publisher: Publisher;
+  readonly #holds = new Holds();
   readonly unsentRequests: UnsentRequests;
 
   constructor(options: ProducerOptions) {
@@ -152,6 +154,7 @@ export class Producer implements RequestQueue {
     const bulk = new Bulk(requests, {
       ...this.#options,
       publisher: this.#publisher,
+      holds: this.#holds,
       isNew: (request, task, answer) => this.#isNew(request, task, answer),
     });
     await bulk.send();
@@ -162,14 +165,19 @@ export class Producer implements RequestQueue {
     const { signal, condition: { expression }, draft } = request;
     signal?.throwIfAborted();
     let published: Published;
+    let hold: Hold | undefined;
     try {
       checkThreadQueue(draft.fnName, this.name);
+      hold = this.#holds.hold(request);
+      if (hold) await abortable(hold.ready, signal);
       const task = encodeRequest(request, this.#options.clock.now());
       published = await abortable(this.#publisher.publish(task, expression), signal);
       const isNew = published === "created" || await this.#isNew(request, task, published);
       for (const step of request.pipeline) step.isNew = isNew;
     } catch (error) {
       throw signal?.aborted || error instanceof StreaqError ? error : refusal(request, error);
+    } finally {
+      hold?.release();
     }
     if (published instanceof Error) throw refusal(request, published);
     return noFailures;

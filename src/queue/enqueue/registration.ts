@@ -22,12 +22,15 @@ export interface Registration {
  */
 export function createRegistration(first: Home, definition: Definition, options: TaskOptions): Registration {
   let home = first;
-  const { fnName, fn } = definition;
+  const { fnName, fn, validator } = definition;
   const { expire, version } = definition.options;
+  const fields = { fnName, expire, version, validator };
   let template: DraftTemplate | undefined;
-  const draft = (args: unknown[]) =>
-    (template ??= home.queue.template({ fnName, expire, version })).draft({ args, kwargs: {} });
-  const task = Object.defineProperties(async (...args: unknown[]) => await fn(...args), {
+  const draft = (args: unknown[]) => (template ??= home.queue.template(fields)).draft({ args, kwargs: {} });
+  const call = validator
+    ? async (...args: unknown[]) => await validator.call(fn, args)
+    : async (...args: unknown[]) => await fn(...args);
+  const task = Object.defineProperties(call, {
     name: { value: fnName },
     fnName: { value: fnName, enumerable: true },
     worker: { get: () => home.worker },

@@ -1,10 +1,12 @@
 import { StreaqError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { isInThread, threadRegistry } from "../context/thread_globals.ts";
+import { partsOf } from "../tasks/checked.ts";
 import type { CronJob, Definition } from "../tasks/definition.ts";
 import { resolveTaskOptions, type TaskDefaults } from "../tasks/resolve_task_options.ts";
 import { taskName } from "../tasks/task_name.ts";
 import type { TaskOptions } from "../tasks/task_options.ts";
+import { Validator } from "../tasks/validator.ts";
 import type { RegisteredTask } from "./registered_task.ts";
 import { createRegistration, type Home, type Registration } from "./registration.ts";
 
@@ -48,8 +50,15 @@ export class Registry {
   register(fn: unknown, options: TaskOptions = {}, cron?: CronJob): RegisteredTask<unknown[], unknown> {
     const fnName = taskName(fn, options.name);
     this.#checkFree(fnName);
-    const resolved = resolveTaskOptions(options, this.#options.defaults);
-    const definition = { fnName, fn: fn as Definition["fn"], options: resolved, cron };
+    // The function itself is run, so that nothing is checked twice.
+    const parts = partsOf(fn);
+    const definition: Definition = {
+      fnName,
+      fn: parts?.fn ?? fn as Definition["fn"],
+      options: resolveTaskOptions(options, this.#options.defaults),
+      validator: parts && new Validator(parts, fnName),
+      cron,
+    };
     const registration = createRegistration(this.#home, definition, options);
     // A thread imports the module in order to find the function in its registry.
     if (options.thread !== undefined) threadRegistry(options.thread)?.set(fnName, definition.fn);

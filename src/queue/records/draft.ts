@@ -1,5 +1,6 @@
 import { StreaqError } from "../../base/errors.ts";
 import type { Payload } from "../../broker/contract/payload.ts";
+import type { Validator } from "../tasks/validator.ts";
 import type { SealedCodec } from "./sealed_codec.ts";
 import { maxDependencies, type NewTaskRecord, packTask, readArguments } from "./task_record.ts";
 
@@ -16,6 +17,8 @@ export interface CommonFields {
   readonly expire: number | null;
   /** The version of the function; 1 if the caller does not know it. */
   readonly version?: number | undefined;
+  /** Checks the arguments before they are sent; not part of the record. */
+  readonly validator?: Validator | undefined;
 }
 
 /** The fields of a record that are known only when it is sent. */
@@ -29,6 +32,7 @@ export class DraftTemplate {
   readonly fnName: string;
   readonly expire: number | null;
   readonly version: number;
+  readonly validator: Validator | undefined;
   /** Names the arguments in an error. */
   readonly subject: string;
   readonly codec: SealedCodec;
@@ -37,10 +41,11 @@ export class DraftTemplate {
   /** The beginning of each record in JSON. */
   readonly head: string;
 
-  constructor({ fnName, expire, version = 1 }: CommonFields, codec: SealedCodec, label: string) {
+  constructor({ fnName, expire, version = 1, validator }: CommonFields, codec: SealedCodec, label: string) {
     this.fnName = fnName;
     this.expire = expire;
     this.version = version;
+    this.validator = validator;
     this.subject = `the arguments of task ${fnName}`;
     this.codec = codec;
     this.label = label;
@@ -82,6 +87,23 @@ export class Draft {
 
   get version(): number {
     return this.#template.version;
+  }
+
+  /**
+   * Checks the arguments as they will be read, if the task has schemas.
+   *
+   * @returns A promise if a schema is asynchronous, and `undefined` otherwise.
+   * @throws {StreaqError} When they are invalid, or could not be serialised.
+   */
+  check(): Promise<unknown> | undefined {
+    const { validator, codec, subject } = this.#template;
+    if (!validator) return undefined;
+    const data = this.#data;
+    if (data instanceof StreaqError) throw data;
+    // A copy: the arguments may have changed since they were serialised.
+    const { a: args } = codec.copy(data, subject) as { a: unknown[] };
+    const checked = validator.checkArguments(args);
+    return checked instanceof Promise ? checked : undefined;
   }
 
   /** Whether {@linkcode encode} certainly succeeds without dependencies. Unlike `encode`, this costs nothing. */

@@ -1,4 +1,4 @@
-import { StreaqCancelled, StreaqError, StreaqRetry, TimeoutError } from "../../base/errors.ts";
+import { StreaqCancelled, StreaqError, StreaqRetry, TimeoutError, ValidationError } from "../../base/errors.ts";
 import { isInstance } from "../../base/is_instance.ts";
 
 /** An error as it is stored in a record. */
@@ -21,6 +21,7 @@ const classes = new Map<string, new (message: string) => Error>(
     StreaqCancelled,
     StreaqRetry,
     TimeoutError,
+    ValidationError,
     Error,
     EvalError,
     RangeError,

@@ -9,7 +9,7 @@ import type { Thread } from "../threads/thread.ts";
  *
  * - `buffered`: leased, and waiting for a slot;
  * - `starting`: it has a slot, and the broker is marking it as running;
- * - `preparing`: it passes the guards, and waits for its lock and its thread;
+ * - `preparing`: it passes the guards, its arguments are checked, and it waits for its lock and its thread;
  * - `running`: its function was called;
  * - `overdue`: its time is up and its signal aborted, and it is put back for another try once its function has settled;
  * - `concluded`: its outcome is known and being stored, but the function has not settled and keeps the slot;
@@ -27,6 +27,12 @@ export type ExecutionState =
   | "lingering"
   | "settling"
   | "gone";
+
+/** The contexts of a run, and the asynchronous flow that its user code runs in. */
+export interface ExecutionScope {
+  /** Calls a function in them. */
+  run<T>(fn: () => T): T;
+}
 
 /** One delivery from the moment it was leased until it is gone: its state, what is known of it, and the handle to stop it. */
 export class Execution {
@@ -50,6 +56,10 @@ export class Execution {
   recordName: string | undefined;
   record: TaskRecord | undefined;
   definition: Definition | undefined;
+  /** Where its user code runs, once there is any. */
+  scope: ExecutionScope | undefined;
+  /** How long asynchronous schemas took to check its arguments, in milliseconds. */
+  checkTime = 0;
   /** Ends the run when its function takes too long. */
   timer: Timer | undefined;
   /** When the task of an overdue run is to be tried again: in so many milliseconds after the run, or at that time. */
@@ -70,6 +80,12 @@ export class Execution {
   /** The name of the task, for people. */
   get fnName(): string {
     return this.record?.fnName ?? this.recordName ?? "Unknown";
+  }
+
+  /** The arguments. Named ones, which only other languages and untyped enqueuing have, are one trailing object. */
+  get args(): readonly unknown[] {
+    const { args, kwargs } = this.record!;
+    return hasKeys(kwargs) ? [...args, kwargs] : args;
   }
 
   /** Whether the function was called. */
@@ -98,4 +114,9 @@ export class Execution {
     }
     return this.#controller.signal;
   }
+}
+
+function hasKeys(record: object): boolean {
+  for (const key in record) if (Object.hasOwn(record, key)) return true;
+  return false;
 }

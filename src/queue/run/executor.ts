@@ -3,17 +3,17 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { StreaqCancelled, TimeoutError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Started } from "../../broker/contract/delivery.ts";
-import { describeFailure } from "../records/failure.ts";
 import type { Definition } from "../tasks/definition.ts";
 import { type Handler, type Middleware, wrap } from "../tasks/middleware.ts";
+import type { Validator } from "../tasks/validator.ts";
 import { inThread } from "../threads/in_thread.ts";
 import type { ThreadPool } from "../threads/pool.ts";
+import { Checker } from "./checker.ts";
 import type { Execution } from "./execution.ts";
 import { type GuardOptions, refusalOf } from "./guards.ts";
 import type { InFlight } from "./in_flight.ts";
 import { interpret, type Outcome } from "./outcome.ts";
-import { RunScope, type RunScopeOptions } from "./run_scope.ts";
-import { showFailure } from "./show_failure.ts";
+import { scopeOf } from "./run_scope.ts";
 import type { UniqueLocks } from "./unique_locks.ts";
 
 /** Options of an {@linkcode Executor}. */
@@ -41,22 +41,18 @@ const lingerAllowance = 1000;
 const overdueAllowance = 10_000;
 
 /**
- * Runs one task: it passes the guards, takes its lock and its thread, and its function is called. The outcome can be known
- * before the function has settled: an abort waits for no function, and a timeout only if the task is to be tried again.
+ * Runs one task: it passes the guards, its arguments are checked, it takes its lock and its thread, and its function is
+ * called. The outcome can be known before the function has settled: an abort waits for no function, and a timeout only if
+ * the task is to be tried again.
  */
 export class Executor {
   readonly #options: ExecutorOptions;
-  readonly #scope: RunScopeOptions;
+  readonly #checker: Checker;
   readonly #handlers = new Map<Definition, Handler>();
 
   constructor(options: ExecutorOptions) {
-    const { workerContext, queueName } = options;
     this.#options = options;
-    this.#scope = {
-      workerContext,
-      queueName,
-      callListener: (execution, listener) => this.#callListener(execution, listener),
-    };
+    this.#checker = new Checker(options);
   }
 
   /** Runs a task. Its slot is free once its function has settled. */
@@ -67,15 +63,10 @@ export class Executor {
     execution.startTime = clock.now();
     inFlight.move(execution, "preparing");
     const refusal = refusalOf(execution, start, this.#options);
-    if (refusal && execution.isTakenOver && execution.definition?.options.unique) {
-      return void this.#refuse(execution, refusal);
-    }
-    if (refusal) return this.#finish(execution, { kind: "failed", error: refusal });
+    if (refusal) return this.#refuse(execution, refusal);
     if (execution.reason) return this.#fail(execution, execution.reason);
-    const { unique, thread } = execution.definition!.options;
-    // Most tasks need neither a lock nor a thread, and are spared the microtasks of waiting.
-    if (unique || thread !== undefined) void this.#prepare(execution);
-    else this.#run(execution);
+    if (execution.definition!.validator) this.#check(execution, execution.definition!.validator);
+    else this.#begin(execution);
   }
 
   /** Ends a run whose task was aborted from outside. */
@@ -96,8 +87,48 @@ export class Executor {
     this.#options.onOutcome(execution, outcome);
   }
 
+  /** Checks the arguments of a task. */
+  #check(execution: Execution, validator: Validator): void {
+    const refusal = this.#checker.checkArguments(execution, validator);
+    if (refusal instanceof Promise) void this.#awaitCheck(execution, refusal);
+    else if (refusal) this.#refuse(execution, refusal);
+    else this.#begin(execution);
+  }
+
+  /** Waits for the check of the arguments, which is part of the run, and counts for its timeout. */
+  async #awaitCheck(execution: Execution, checking: Promise<Error | undefined>): Promise<void> {
+    const { clock } = this.#options;
+    const { timeout } = execution.definition!.options;
+    const began = clock.monotonic();
+    if (timeout !== null) execution.timer = this.#timer(execution, timeout);
+    let refusal: Error | undefined;
+    try {
+      refusal = await checking;
+    } catch (reason) {
+      return this.#fail(execution, reason);
+    }
+    execution.timer?.cancel();
+    execution.checkTime = clock.monotonic() - began;
+    if (refusal) this.#refuse(execution, refusal);
+    else this.#begin(execution);
+  }
+
+  /** Begins the part of a run that may reach the function. */
+  #begin(execution: Execution): void {
+    const { unique, thread } = execution.definition!.options;
+    // Most tasks need neither a lock nor a thread, and are spared the microtasks of waiting.
+    if (unique || thread !== undefined) void this.#prepare(execution);
+    else this.#run(execution);
+  }
+
+  /** Fails a task whose function must not be called. Nothing tries it again. */
+  #refuse(execution: Execution, error: Error): void {
+    if (execution.isTakenOver && execution.definition?.options.unique) void this.#refuseLocked(execution, error);
+    else this.#finish(execution, { kind: "failed", error });
+  }
+
   /** Fails a task whose earlier run may have left its lock behind, which would expire by the server's clock alone. */
-  async #refuse(execution: Execution, error: Error): Promise<void> {
+  async #refuseLocked(execution: Execution, error: Error): Promise<void> {
     const { locks } = this.#options;
     try {
       // The lock of another task stays.
@@ -119,7 +150,7 @@ export class Executor {
         outcome = { kind: "failed", error: conflict };
       } else {
         if (thread !== undefined) await this.#acquireThread(execution, thread);
-        outcome = { kind: "done", value: await this.#call(execution) };
+        outcome = await this.#checker.outcomeOf(execution, await this.#call(execution));
       }
     } catch (error) {
       outcome = this.#interpret(execution, error);
@@ -143,9 +174,9 @@ export class Executor {
     try {
       const returned = this.#call(execution);
       const isObject = (typeof returned === "object" && returned !== null) || typeof returned === "function";
-      if (!isObject) return this.#finish(execution, { kind: "done", value: returned });
+      if (!isObject) return this.#returned(execution, returned);
       Promise.resolve(returned).then(
-        (value) => this.#finish(execution, { kind: "done", value }),
+        (value) => this.#returned(execution, value),
         (error) => this.#fail(execution, error),
       );
     } catch (error) {
@@ -153,13 +184,21 @@ export class Executor {
     }
   }
 
+  /** The function of a task has returned. */
+  #returned(execution: Execution, value: unknown): void {
+    const outcome = this.#checker.outcomeOf(execution, value);
+    if (!(outcome instanceof Promise)) return this.#finish(execution, outcome);
+    outcome.then(
+      (outcome) => this.#finish(execution, outcome),
+      (reason) => this.#fail(execution, reason),
+    );
+  }
+
   /** Calls the function of a task; returns what that returns. */
   #call(execution: Execution): unknown {
     const { inFlight, onRun } = this.#options;
     const definition = execution.definition!;
-    const { args, kwargs } = execution.record!;
-    // Named arguments, which only other languages and untyped enqueuing have, arrive as one trailing object.
-    const given = hasKeys(kwargs) ? [...args, kwargs] : args;
+    const { args } = execution;
     const { timeout } = definition.options;
     // Outside the scope: the handler is shared by all tasks of the name.
     const handler = this.#handler(definition);
@@ -168,7 +207,7 @@ export class Executor {
     inFlight.move(execution, "running");
     onRun(execution);
     if (timeout !== null) execution.timer = this.#timer(execution, timeout);
-    return new RunScope(execution, this.#scope).run(() => handler(...given));
+    return scopeOf(execution, this.#options).run(() => handler(...args));
   }
 
   /** The function of a task has settled, or is not called. */
@@ -189,21 +228,7 @@ export class Executor {
   }
 
   #interpret(execution: Execution, error: unknown): Outcome {
-    return interpret(execution, error, (fn) => new RunScope(execution, this.#scope).run(fn));
-  }
-
-  /** Calls a listener of a task's signal. What it throws is logged: it must end neither the worker nor the task. */
-  #callListener(execution: Execution, listener: () => unknown): void {
-    const log = (error: unknown) => {
-      const { fnName, delivery: { taskId } } = execution;
-      const shown = showFailure(describeFailure(error));
-      this.#options.logger.error(`task ${fnName} ${taskId} has an abort listener that failed: ${shown}`);
-    };
-    try {
-      Promise.resolve(listener()).catch(log);
-    } catch (error) {
-      log(error);
-    }
+    return interpret(execution, error, (fn) => scopeOf(execution, this.#options).run(fn));
   }
 
   /** The function with the middleware around it. */
@@ -221,7 +246,8 @@ export class Executor {
 
   /** Keeps no process alive: a function that never settles would do so after everything else was closed. */
   #timer(execution: Execution, timeout: number): Timer {
-    return this.#options.clock.timer(timeout, () => this.#timeOut(execution, timeout), { ref: false });
+    const left = Math.max(0, timeout - execution.checkTime);
+    return this.#options.clock.timer(left, () => this.#timeOut(execution, timeout), { ref: false });
   }
 
   #timeOut(execution: Execution, timeout: number): void {
@@ -253,11 +279,6 @@ export class Executor {
       if (state === "concluded" || state === "lingering") onLinger(execution);
     }, { ref: false });
   }
-}
-
-function hasKeys(record: object): boolean {
-  for (const key in record) if (Object.hasOwn(record, key)) return true;
-  return false;
 }
 
 /** Whether the outcome of an execution is known. */

@@ -1,4 +1,5 @@
 import type { ResolvedTaskOptions } from "./resolve_task_options.ts";
+import type { Validator } from "./validator.ts";
 
 /** The schedule of a function that is registered with `cron()`. */
 export interface CronJob {
@@ -13,6 +14,8 @@ export interface Definition {
   readonly fnName: string;
   readonly fn: (...args: unknown[]) => unknown;
   readonly options: ResolvedTaskOptions;
+  /** Checks its arguments and results, for a function that was registered with schemas. */
+  readonly validator?: Validator | undefined;
   /** Its schedule, for a cron job. */
   readonly cron: CronJob | undefined;
 }

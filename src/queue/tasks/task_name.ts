@@ -40,6 +40,6 @@ function show(name: unknown): string {
 }
 
 /** Only `new` can call a class, so as a task it would fail on every run. */
-function isClass(fn: object): boolean {
+export function isClass(fn: object): boolean {
   return /^class\b/.test(Function.prototype.toString.call(fn));
 }

@@ -1,6 +1,6 @@
 import { it } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { StreaqCancelled, StreaqError, TimeoutError } from "../../../src/base/errors.ts";
+import { StreaqCancelled, StreaqError, TimeoutError, ValidationError } from "../../../src/base/errors.ts";
 import { behaviour } from "../behaviour.ts";
 import { Lines } from "../stage.ts";
 
@@ -21,6 +21,7 @@ behaviour("a failure", (stage) => {
     [new StreaqError("s"), { name: "StreaqError", message: "s", type: StreaqError }],
     [new StreaqCancelled("c"), { name: "StreaqCancelled", message: "c", type: StreaqCancelled }],
     [new TimeoutError("o"), { name: "TimeoutError", message: "o", type: TimeoutError }],
+    [new ValidationError("v"), { name: "ValidationError", message: "v", type: ValidationError }],
     [new CustomError("own"), { name: "CustomError", message: "own", type: Error }],
     [new DOMException("d", "DataError"), { name: "DataError", message: "d", type: Error }],
     ["text", { name: "Error", message: "Thrown: text", type: Error }],
