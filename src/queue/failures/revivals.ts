@@ -4,10 +4,10 @@ import type { TolerantCodec } from "../records/tolerant_codec.ts";
 /** Brings failed tasks in an order in which they can be queued again: each after those on which it depends. */
 export function revivalsOf(failures: Iterable<KeptFailure>, records: Pick<TolerantCodec, "read">): Revival[] {
   const revivals = new Map<string, Revival>();
-  for (const { taskId, data } of failures) {
+  for (const { taskId, time, data } of failures) {
     const { previous, dependencies } = records.read(taskId, data);
     const after = new Set(previous === undefined ? dependencies : [previous, ...dependencies]);
-    revivals.set(taskId, { taskId, previous, after: [...after] });
+    revivals.set(taskId, { taskId, time, previous, after: [...after] });
   }
   const ordered = new Set<Revival>();
   const visit = (revival: Revival, above: ReadonlySet<Revival>) => {
