@@ -37,8 +37,9 @@ end
 
 -- Drops a kept failure, and returns 1 if there was one, else 0.
 local function dropFailure(id)
-  local _, root = readFailure(id)
+  local _, root, blocker = readFailure(id)
   if root and root ~= '' then redis.pcall('SREM', ${lua.failedWith("root")}, id) end
+  if blocker ~= root then redis.pcall('SREM', ${lua.failedWith("blocker")}, id) end
   local removed = redis.pcall('ZREM', failures, id)
   redis.call('UNLINK', ${lua.failedRecord("id")}, ${lua.failure("id")}, ${lua.failedInput("id")})
   return removed == 1 and 1 or 0
