@@ -74,7 +74,7 @@ async function runAll(
   const result = outcome.success ? "ok" : "failed";
   const completions = deliveries.map((delivery) => ({ delivery, result, ttl, ...outcome }));
   assertEquals(await consumer.completing.finish(completions), deliveries.map(() => true));
-  if (fansOut) while ((await consumer.completing.fanOut()).unfinished);
+  if (fansOut) { while ((await consumer.completing.fanOut()).unfinished); }
   return deliveries.map(({ taskId }) => taskId).sort();
 }
 

@@ -121,7 +121,9 @@ export class GraphRig {
     await this.#run(last, true);
     const left = await keysOf(this.#redis, this.#keys.prefix);
     assertEquals(
-      left.filter((key) => !/:(queues:\w+|task:results:.*|ts:ended:.*|ts:results|ts:priorities|ts:purged:.*)$/.test(key)),
+      left.filter((key) =>
+        !/:(queues:\w+|task:results:.*|ts:ended:.*|ts:results|ts:priorities|ts:purged:.*)$/.test(key)
+      ),
       [],
     );
     for (const priority of priorities) {
@@ -219,7 +221,9 @@ export class GraphRig {
       const answer = starts[i]!;
       assert(typeof answer === "object", `${task.id} starts`);
       assert(task.place === "queued" || task.place === "leased", `${task.id} no longer waits`);
-      for (const dependency of task.after) assert(this.#model.tasks.get(dependency)!.success, `${dependency} succeeded`);
+      for (const dependency of task.after) {
+        assert(this.#model.tasks.get(dependency)!.success, `${dependency} succeeded`);
+      }
       const source = [...this.#model.tasks.values()].find(({ next }) => next === task.id);
       assertEquals([answer.data, answer.input], ["data", source ? `from ${source.id}` : null]);
       task.place = "leased";
@@ -240,7 +244,14 @@ export class GraphRig {
     const result = `${success ? "done" : "failed"} by ${actor.name}`;
     const output = task.next === undefined ? undefined : { next: task.next, input: `from ${taskId}` };
     const isKept = keep && !success;
-    const completion: Completion = { delivery, success, result, ttl, ...success && { output }, ...isKept && { keep: ttl } };
+    const completion: Completion = {
+      delivery,
+      success,
+      result,
+      ttl,
+      ...success && { output },
+      ...isKept && { keep: ttl },
+    };
     const { ends: [counts], listed } = await finish(this.#redis, this.#keys, actor.name, [completion]);
     if (task.place === "finished") {
       const isListed = task.result === result && this.#model.listed.has(taskId);

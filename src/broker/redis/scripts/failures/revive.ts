@@ -98,7 +98,9 @@ local function revive(id, time, previous, first, past)
     redis.call('HSET', inputs, id, previous)
   end
   dropFailure(id)
-  redis.call('DEL', ${lua.result("id")}, ${lua.ended("id")}, ${lua.tries("id")}, ${lua.retried("id")}, dependencies .. id)
+  redis.call('DEL', ${lua.result("id")}, ${lua.ended("id")}, ${lua.tries("id")}, ${
+  lua.retried("id")
+}, dependencies .. id)
   recallDependents(id)
   for _, dependency in ipairs(open) do
     addDependent(dependency, id)
