@@ -90,7 +90,8 @@ export class FailedTasks {
     }
     const ids: string[] = [];
     for await (const { taskId } of this.#matching(checkFilter(which as FailureFilter))) ids.push(taskId);
-    return ids;
+    // The oldest first: a task can be retried only after the one that it failed with.
+    return ids.reverse();
   }
 
   /** Iterates over the failures that match, the newest first. */
