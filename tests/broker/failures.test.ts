@@ -82,7 +82,7 @@ async function runAll(
 async function revivalsOf({ broker }: Rig, ids: readonly string[], after: Record<string, string[]> = {}) {
   return (await broker.failures.load(ids)).map((failure): Revival => {
     const { taskId, time } = failure!;
-    return { taskId, time, previous: undefined, after: after[taskId] ?? [] };
+    return { taskId, time, after: after[taskId] ?? [] };
   });
 }
 

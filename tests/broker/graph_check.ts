@@ -48,7 +48,10 @@ async function checkFailures(redis: RedisClient, keys: Keys, { tasks, kept, comp
   for (const [id, { priority, result }] of tasks) {
     const failure = kept.get(id);
     const { root, blocker } = failure ?? { root: "", blocker: "" };
-    const expected = failure ? `${priority}:${root.length}:${blocker.length}:${root}${blocker}${result}` : null;
+    const source = [...tasks.values()].find(({ id: other, next }) => next === id && tasks.get(other)!.success)?.id ??
+      "";
+    const sizes = [root, blocker, source].map(({ length }) => length);
+    const expected = failure ? [priority, ...sizes, `${root}${blocker}${source}${result}`].join(":") : null;
     assertEquals(await redis.command(["GET", keys.failure(id)]), expected, `failure of ${id}`);
     assertEquals(await redis.command(["EXISTS", keys.failedRecord(id)]), Number(kept.has(id)), `record of ${id}`);
     assertEquals(await membersOf(redis, keys.failedWith(id)), sorted(companions.get(id) ?? []), `failed with ${id}`);

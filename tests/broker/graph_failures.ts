@@ -44,7 +44,7 @@ export class GraphFailures {
   async blockerOf(id: string): Promise<string | undefined> {
     const failure = await this.#redis.command<string | null>(["GET", this.#keys.failure(id)]);
     if (failure === null) return undefined;
-    const [, size, blockerSize, ...rest] = failure.split(":");
+    const [, size, blockerSize, , ...rest] = failure.split(":");
     return rest.join(":").slice(Number(size), Number(size) + Number(blockerSize));
   }
 
@@ -52,7 +52,12 @@ export class GraphFailures {
     const { tasks } = this.#model;
     const all = new Set(ids);
     // A set grows while it is iterated over.
-    for (const id of alone ? [] : all) for (const other of this.#model.companions.get(id) ?? []) all.add(other);
+    for (const id of all) {
+      const { next } = tasks.get(id) ?? {};
+      // A task that is piped into another one comes back with that one: its output is passed on only once.
+      const others = alone ? [next].filter((other) => other !== undefined) : this.#model.companions.get(id) ?? [];
+      for (const other of others) all.add(other);
+    }
     // Tasks are stored after those on which they depend.
     const ordered = [...tasks.keys()].filter((id) => all.has(id));
     const kept = await this.#failures.load(ordered);
@@ -60,8 +65,7 @@ export class GraphFailures {
     return kept.flatMap((failure) => {
       if (!failure) return [];
       const { taskId, time } = failure;
-      const previous = [...tasks.values()].find(({ next }) => next === taskId)?.id;
-      return [{ taskId, time, previous, after: tasks.get(taskId)!.after }];
+      return [{ taskId, time, after: tasks.get(taskId)!.after }];
     });
   }
 }

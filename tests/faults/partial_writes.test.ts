@@ -82,7 +82,7 @@ const lost: Partial<Record<Family, RegExp>> = {
   // No failure is kept without the list of all.
   failures: /:ts:fail/,
   // The input of a task is not found.
-  inputs: /:task:previous:|:ts:failedinput:/,
+  inputs: /:task:previous:|:ts:failedinput:|:ts:failure:/,
   // The dependents keep waiting for a task that is gone, until `mend` fails them.
   dependents: /gamma|:ts:fanout|:ts:unscheduled/,
   dependencies: /gamma/,

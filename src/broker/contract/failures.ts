@@ -12,6 +12,8 @@ export interface KeptFailure extends ListedFailure {
   readonly priority: string;
   /** The task that failed first, if this one failed with it, possibly several levels below. */
   readonly failedWith: string | null;
+  /** The dependency because of which it cannot run; `null` for a task that failed by itself. */
+  readonly blocker: string | null;
   /** The task's record. */
   readonly data: Payload;
   /** The record of its failure. */
@@ -20,9 +22,10 @@ export interface KeptFailure extends ListedFailure {
 
 /** A failed task to be queued again, if it has not failed again since. */
 export interface Revival extends ListedFailure {
-  /** The task whose output is piped into it. */
-  readonly previous: string | undefined;
-  /** The tasks that must succeed before it is queued. Those of the same call must come before it. */
+  /**
+   * The tasks that must have succeeded. One that is unknown has succeeded, as results expire, unless it is the blocker.
+   * Those of the same call must come before it.
+   */
   readonly after: readonly string[];
 }
 

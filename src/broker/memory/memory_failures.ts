@@ -31,6 +31,7 @@ export function failuresOf(
 }
 
 function keptFailure(failure: StoredFailure, binary: boolean): KeptFailure {
-  const { taskId, time, priority, failedWith, data, result } = failure;
-  return { taskId, time, priority, failedWith, data: readPayload(data, binary), result: readPayload(result, binary) };
+  const { taskId, time, priority, failedWith, blocker, data, result } = failure;
+  const payloads = { data: readPayload(data, binary), result: readPayload(result, binary) };
+  return { taskId, time, priority, failedWith, blocker, ...payloads };
 }

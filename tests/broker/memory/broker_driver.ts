@@ -105,9 +105,8 @@ export class BrokerDriver {
   async #revive(ids: readonly string[]): Promise<unknown> {
     const kept = (await this.#broker.failures.load(ids)).filter((failure) => failure !== null);
     const revivals = kept.map(({ taskId, time, data }): Revival => {
-      const [, kind, dependency] = data.toString().split(" ");
-      const previous = kind === "piped" ? dependency : undefined;
-      return { taskId, time, previous, after: dependency === undefined ? [] : [dependency] };
+      const [, dependency] = data.toString().split(" after ");
+      return { taskId, time, after: dependency === undefined ? [] : [dependency] };
     });
     return (await this.#broker.failures.revive(revivals)).map((answer, i) => `${kept[i]!.taskId} ${answer}`);
   }
@@ -267,7 +266,7 @@ function newTasks(ids: readonly number[], kind: Kind, high: boolean): NewTask[] 
 
 function pipelineFrom(id: number, last: number, priority: string, previous?: string): NewTask {
   const next = id < last ? pipelineFrom(id + 1, last, priority, `task-${id}`) : undefined;
-  const data = previous === undefined ? `data-${id}` : `data-${id} piped ${previous}`;
+  const data = previous === undefined ? `data-${id}` : `data-${id} after ${previous}`;
   return { id: `task-${id}`, data, priority, next };
 }
 

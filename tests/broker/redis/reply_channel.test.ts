@@ -50,7 +50,7 @@ async function withProducer(
   };
   const revive = async (id: string) => {
     const [failure] = await producer.failures.load([id]);
-    const revival = { taskId: id, time: failure!.time, previous: undefined, after: [] };
+    const revival = { taskId: id, time: failure!.time, after: [] };
     assertEquals(await producer.failures.revive([revival]), ["queued"]);
   };
   const finishAll = async (options?: Partial<Completion>) => {

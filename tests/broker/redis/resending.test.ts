@@ -57,7 +57,10 @@ const calls: Readonly<Record<Method, readonly [call: Call, expected: unknown]>> 
   recent: [(broker) => broker.recent(10), [["finished", "result"]]],
   size: [(broker) => broker.size({ includeScheduled: true }), 3],
   schedules: [(broker) => namesOf(broker), ["daily"]],
-  "failures.list": [async ({ failures }) => (await failures.list()).map(({ taskId }) => taskId), ["below", "failed"]],
+  "failures.list": [async ({ failures }) => (await failures.list()).map(({ taskId }) => taskId).sort(), [
+    "below",
+    "failed",
+  ]],
   "failures.count": [({ failures }) => failures.count(), 2],
   "failures.load": [async ({ failures }) => {
     return (await failures.load(["below", "none"])).map((failure) => failure?.failedWith);
@@ -65,7 +68,7 @@ const calls: Readonly<Record<Method, readonly [call: Call, expected: unknown]>> 
   "failures.companions": [({ failures }) => failures.companions(["failed", "none"]), [["below"], []]],
   "failures.revive": [async (broker, observer) => {
     const kept = await observer.failures.load(["failed", "below"]);
-    const [failed, below] = kept.map((failure) => ({ ...failure!, previous: undefined, after: [] }));
+    const [failed, below] = kept.map((failure) => ({ ...failure!, after: [] }));
     const answers = await broker.failures.revive([failed!, { ...below!, after: ["failed"] }]);
     return [answers, await observer.state("failed"), await observer.state("below"), await observer.failures.count()];
   }, [["queued", "queued"], "queued", "scheduled", 0]],

@@ -94,7 +94,7 @@ export const failureCalls: readonly ScriptCall[] = [
       await all.redis.command(["SET", all.keys.output("alpha-0"), "input of alpha"]);
       await fail(all);
     },
-    call: (all) => reviveAll(all, ["alpha"], "alpha-0"),
+    call: (all) => reviveAll(all, ["alpha"]),
     counts: true,
   },
   {
@@ -119,11 +119,11 @@ export const failureCalls: readonly ScriptCall[] = [
 ];
 
 /** Queues tasks again, of which `gamma` depends on `alpha`. */
-async function reviveAll({ redis, keys }: Situation, ids: readonly string[], previous?: string) {
+async function reviveAll({ redis, keys }: Situation, ids: readonly string[]) {
   const revivals = await Promise.all(ids.map(async (taskId) => {
     // A key of a wrong type has no times.
     const score = await redis.command(["ZSCORE", keys.failures, taskId]).catch(() => null);
-    return { taskId, time: Number(score), previous, after: taskId === "gamma" ? ["alpha"] : [] };
+    return { taskId, time: Number(score), after: taskId === "gamma" ? ["alpha"] : [] };
   }));
   return await revive(redis, keys, revivals, new Map([["alpha", false]]));
 }
@@ -132,6 +132,6 @@ async function reviveAll({ redis, keys }: Situation, ids: readonly string[], pre
 async function keepEarlier({ redis, keys }: Situation): Promise<void> {
   await redis.command(["ZADD", keys.failures, 1_700_000_000_000, "alpha"]);
   await redis.command(["SET", keys.failedRecord("alpha"), "earlier data of alpha"]);
-  await redis.command(["SET", keys.failure("alpha"), "low:0:0:earlier failure of alpha"]);
+  await redis.command(["SET", keys.failure("alpha"), "low:0:0:0:earlier failure of alpha"]);
   await redis.command(["SET", keys.failedInput("alpha"), "earlier input of alpha"]);
 }

@@ -12,8 +12,8 @@ import { typeFunction } from "../lua/types.ts";
 const script = new Script(`
 -- Queues failed tasks again, or lets them wait for the dependencies that are unfinished. Their failures are kept no longer.
 -- KEYS[1]  the queue's prefix
--- ARGV     for each task, after those of this call on which it depends: id; when it failed, in ms; id of the task whose
---          output is piped into it or ''; number of dependencies; for each of these id and verdict
+-- ARGV     for each task, after those of this call on which it depends: id; when it failed, in ms; number of
+--          dependencies; for each of these id and verdict
 -- returns  for each task 'queued', 'exists', 'done', 'missing' or 'blocked', see Revived; an error; or the ids of finished
 --          dependencies whose verdict is needed
 local prefix = KEYS[1]
@@ -22,7 +22,7 @@ ${dependencyStateFunction}
 ${dependencyFunctions}
 ${keptFailureFunctions}
 ${typeFunction}
-local data, outputs = ${lua.data("")}, ${lua.output("")}
+local data = ${lua.data("")}
 
 -- Returns the dependencies that are unfinished, and those whose verdict is needed; or nil and one that has failed. Results
 -- expire, so a dependency that is unknown has succeeded, unless it is the one because of which the task cannot run.
@@ -57,27 +57,29 @@ local function recallDependents(id)
   redis.pcall('SADD', depended, id)
 end
 
-local function revive(id, time, previous, first, past)
+local function revive(id, time, first, past)
   if redis.call('EXISTS', data .. id) == 1 then return 'exists' end
   local record, input = ${lua.failedRecord("id")}, ${lua.failedInput("id")}
   local broken = wrongType(${lua.failure("id")}, 'string')
   if broken then return broken.err end
-  local priority, root, blocker, failure = readFailure(id)
-  if not priority or redis.call('EXISTS', record) == 0 then
+  local failure = readFailure(id)
+  if not failure or redis.call('EXISTS', record) == 0 then
     dropFailure(id)
     return 'missing'
   end
   -- It has failed again since the caller looked, or since this call was sent for the first time.
   if redis.pcall('ZSCORE', failures, id) ~= time then return 'missing' end
-  if hasFinishedSince(id, failure) then
+  if hasFinishedSince(id, failure.result) then
     dropFailure(id)
     return 'done'
   end
-  local open, obstacle = openDependencies(first, past, blocker)
+  local priority, source = failure.priority, failure.source
+  local open, obstacle = openDependencies(first, past, failure.blocker)
   if not open then
     -- If the failure of that dependency is kept, the task comes back with it now.
     if redis.call('EXISTS', ${lua.failedRecord("obstacle")}) == 1 then
-      redis.pcall('SET', ${lua.failure("id")}, failureOf(priority, root, obstacle, failure), 'KEEPTTL')
+      local blocked = failureOf(priority, failure.root, obstacle, source, failure.result)
+      redis.pcall('SET', ${lua.failure("id")}, blocked, 'KEEPTTL')
       noteCompanion(obstacle, id, redis.call('PTTL', record))
     end
     return 'blocked'
@@ -92,10 +94,10 @@ local function revive(id, time, previous, first, past)
   -- The first write is a command that is allowed when memory is full.
   redis.call('RENAME', record, data .. id)
   redis.call('PERSIST', data .. id)
-  if previous ~= '' and redis.call('EXISTS', input) == 1 then
-    redis.call('RENAME', input, outputs .. previous)
-    redis.call('PERSIST', outputs .. previous)
-    redis.call('HSET', inputs, id, previous)
+  if source ~= '' and redis.call('EXISTS', input) == 1 then
+    redis.call('RENAME', input, ${lua.output("source")})
+    redis.call('PERSIST', ${lua.output("source")})
+    redis.call('HSET', inputs, id, source)
   end
   dropFailure(id)
   redis.call('DEL', ${lua.result("id")}, ${lua.ended("id")}, ${lua.tries("id")}, ${
@@ -116,8 +118,8 @@ end
 
 local answers, i = {}, 1
 while ARGV[i] do
-  local past = i + 4 + 2 * ARGV[i + 3]
-  answers[#answers + 1] = revive(ARGV[i], ARGV[i + 1], ARGV[i + 2], i + 4, past)
+  local past = i + 3 + 2 * ARGV[i + 2]
+  answers[#answers + 1] = revive(ARGV[i], ARGV[i + 1], i + 3, past)
   i = past
 end
 return answers
@@ -130,9 +132,9 @@ export async function revive(
   revivals: readonly Revival[],
   verdicts: Verdicts,
 ): Promise<(Revived | readonly string[])[]> {
-  const args = revivals.flatMap(({ taskId, time, previous, after }) => {
+  const args = revivals.flatMap(({ taskId, time, after }) => {
     const dependencies = after.flatMap((id) => [id, encodeVerdict(verdicts, id)]);
-    return [taskId, time, previous ?? "", after.length, ...dependencies];
+    return [taskId, time, after.length, ...dependencies];
   });
   const answers = await script.run<(string | string[])[]>(redis, [keys.prefix], args);
   return answers.map((answer) => typeof answer === "string" ? readAnswer(answer) : answer);

@@ -13,32 +13,37 @@ const evictionLimit = 50;
  * Lua functions about kept failures, for scripts that have `prefix`.
  *
  * A kept failure is listed in `:ts:failures`. The task's record is in `:ts:failed:<id>`, and the input piped into it in
- * `:ts:failedinput:<id>`. `:ts:failure:<id>` holds the priority, and the lengths of two ids, each followed by a colon; the
+ * `:ts:failedinput:<id>`. `:ts:failure:<id>` holds the priority, and the lengths of three ids, each followed by a colon; the
  * id of the task that failed first, and that of the dependency because of which this task cannot run, both empty for a task
- * that failed by itself; and the record of the result.
+ * that failed by itself; the id of the task whose output the input is, empty if there is none; and the record of the result.
  */
 export const keptFailureFunctions: string = `
 local failures = ${lua.failures}
 
--- Reads a kept failure: priority, the task that it failed with or '', the dependency because of which it cannot run or '',
--- result. Returns nil if there is none.
+-- Reads a kept failure: a table with its priority, root, blocker, source and result. Returns nil if there is none.
 local function readFailure(id)
   local value = redis.pcall('GET', ${lua.failure("id")})
   if type(value) ~= 'string' then return end
-  local priority, size, blockerSize, rest = string.match(value, '^([^:]*):(%d+):(%d+):(.*)$')
+  local priority, n, m, k, ids = string.match(value, '^([^:]*):(%d+):(%d+):(%d+):()')
   if not priority then return end
-  local past = size + blockerSize
-  return priority, string.sub(rest, 1, size), string.sub(rest, size + 1, past), string.sub(rest, past + 1)
+  local blocker, source = ids + n, ids + n + m
+  local result = source + k
+  return {
+    priority = priority, root = string.sub(value, ids, blocker - 1), blocker = string.sub(value, blocker, source - 1),
+    source = string.sub(value, source, result - 1), result = string.sub(value, result)
+  }
 end
 
-local function failureOf(priority, root, blocker, result)
-  return priority .. ':' .. #root .. ':' .. #blocker .. ':' .. root .. blocker .. result
+-- Encodes a kept failure.
+local function failureOf(priority, root, blocker, source, result)
+  return table.concat({ priority, #root, #blocker, #source, root .. blocker .. source .. result }, ':')
 end
 
 -- Drops a kept failure, and returns 1 if there was one, else 0.
 local function dropFailure(id)
-  local _, root, blocker = readFailure(id)
-  if root and root ~= '' then redis.pcall('SREM', ${lua.failedWith("root")}, id) end
+  local failure = readFailure(id)
+  local root, blocker = failure and failure.root or '', failure and failure.blocker or ''
+  if root ~= '' then redis.pcall('SREM', ${lua.failedWith("root")}, id) end
   if blocker ~= root then redis.pcall('SREM', ${lua.failedWith("blocker")}, id) end
   local removed = redis.pcall('ZREM', failures, id)
   redis.call('UNLINK', ${lua.failedRecord("id")}, ${lua.failure("id")}, ${lua.failedInput("id")})
@@ -91,14 +96,13 @@ local function keepFailures(priority, ids, results, keep, root, blocker)
   local inputs, time, members = ${lua.inputs}, redis.call('TIME'), {}
   local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
   local sources = redis.call('EXISTS', inputs) == 1 and redis.pcall('HMGET', inputs, unpack(ids)) or {}
-  local beginning = failureOf(priority, root, blocker, '')
   for n, id in ipairs(ids) do
-    local record, source = ${lua.failedRecord("id")}, sources[n]
+    local record, source = ${lua.failedRecord("id")}, sources[n] or ''
     if not redis.pcall('RENAME', ${lua.data("id")}, record).err then
       redis.call('PEXPIRE', record, keep)
-      redis.call('SET', ${lua.failure("id")}, beginning .. results[n], 'PX', keep)
+      redis.call('SET', ${lua.failure("id")}, failureOf(priority, root, blocker, source, results[n]), 'PX', keep)
       members[#members + 1], members[#members + 2] = now, id
-      if source and not redis.pcall('RENAME', ${lua.output("source")}, ${lua.failedInput("id")}).err then
+      if source ~= '' and not redis.pcall('RENAME', ${lua.output("source")}, ${lua.failedInput("id")}).err then
         redis.call('PEXPIRE', ${lua.failedInput("id")}, keep)
       end
       if root ~= '' then noteCompanion(root, id, keep) end

@@ -19,20 +19,20 @@ export function readFailure(listed: ListedFailure, data: Payload, failure: Paylo
     place = end;
     return text;
   };
-  const fields = [0, 1, 2].map(() => {
+  const fields = [0, 1, 2, 3].map(() => {
     const end = bytes.indexOf(colon, place);
     const field = end < 0 ? "" : take(end);
     place++;
     return field;
   });
-  const [priority, size, blockerSize] = [fields[0]!, Number(fields[1]), Number(fields[2])];
-  if (fields.includes("") || !Number.isSafeInteger(size) || !Number.isSafeInteger(blockerSize)) return null;
-  const failedWith = take(place + size);
-  place += blockerSize;
+  const sizes = fields.slice(1).map(Number);
+  if (fields.includes("") || !sizes.every(Number.isSafeInteger)) return null;
+  const [root, blocker] = sizes.map((size) => take(place + size));
   return {
     ...listed,
-    priority,
-    failedWith: failedWith === "" ? null : failedWith,
+    priority: fields[0]!,
+    failedWith: root || null,
+    blocker: blocker || null,
     data,
     result: typeof failure === "string" ? take(bytes.length) : bytes.subarray(place),
   };
