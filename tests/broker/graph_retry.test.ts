@@ -20,7 +20,7 @@ const runs = Number(process.env["STREAQ_RUNS"] ?? 40);
 /** Takes random steps on new brokers, and checks after each of them, and at the end with `assertClean`. */
 async function assertWalks(open: () => Promise<{ walk: GraphWalk; assertClean: () => Promise<void> }>): Promise<void> {
   await fc.assert(
-    fc.asyncProperty(fc.array(walkStep, { minLength: 20, maxLength: 80 }), async (steps) => {
+    fc.asyncProperty(fc.array(walkStep, { minLength: 40, maxLength: 80 }), async (steps) => {
       const { walk, assertClean } = await open();
       await walk.join();
       for (const step of steps) {

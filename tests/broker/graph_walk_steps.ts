@@ -17,6 +17,7 @@ export function walkName(number: number): string {
   return number < walkCount ? `task-${number}` : `task-${number - walkCount}.2`;
 }
 
+const all = Array.from({ length: walkCount + walkPipedCount }, (_, n) => n);
 const any = fc.nat(walkCount + walkPipedCount - 1);
 const twoThirds = fc.nat(2).map((n) => n > 0);
 
@@ -27,7 +28,7 @@ export const walkStep: fc.Arbitrary<WalkStep> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("publish" as const),
       id: fc.nat(walkCount - 1),
-      after: fc.uniqueArray(any, { maxLength: 3 }),
+      after: fc.uniqueArray(fc.nat(walkCount - 1), { maxLength: 2 }),
     }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("start" as const), count: fc.integer({ min: 1, max: 3 }) }) },
@@ -36,7 +37,7 @@ export const walkStep: fc.Arbitrary<WalkStep> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("finish" as const),
       which: fc.nat(5),
-      success: fc.boolean(),
+      success: fc.nat(2).map((n) => n === 0),
       keep: twoThirds,
     }),
   },
@@ -44,7 +45,7 @@ export const walkStep: fc.Arbitrary<WalkStep> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       do: fc.constant("retry" as const),
-      ids: fc.uniqueArray(any, { minLength: 1, maxLength: 6 }),
+      ids: fc.subarray(all, { minLength: 3 }),
     }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("fanOut" as const) }) },
