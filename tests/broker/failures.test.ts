@@ -55,7 +55,7 @@ async function memoryRig(): Promise<Rig> {
 
 async function consumerOf(broker: Broker): Promise<Consumer> {
   const consumer = broker.consumer({ name: "one-00000000", priorities: ["normal"], idleTimeout: 60_000 });
-  await consumer.membership.join({ workerId: "one", summary: "", names: [] });
+  await consumer.membership.join({ workerId: "one", summary: "", versions: new Map() });
   return consumer;
 }
 

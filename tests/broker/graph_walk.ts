@@ -51,7 +51,7 @@ export class GraphWalk {
   }
 
   async join(): Promise<void> {
-    await this.#consumer.membership.join({ workerId: "one", summary: "", names: [] });
+    await this.#consumer.membership.join({ workerId: "one", summary: "", versions: new Map() });
   }
 
   async take(step: WalkStep): Promise<void> {

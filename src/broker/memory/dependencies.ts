@@ -97,7 +97,8 @@ export class Dependencies {
   /** Lets the dependents that are still to fail with a task wait for it instead, as it is queued again. */
   recall(task: MemoryTask): void {
     const left = this.#fanOutsById.get(task.id);
-    if (!left) return;
+    // Those of a success of an earlier task with this id are still released.
+    if (!left || left.failedId === null) return;
     this.#fanOutsById.delete(task.id);
     for (const dependent of left.dependents.splice(left.next)) {
       if (!isWaitingFor(dependent, task.id)) continue;

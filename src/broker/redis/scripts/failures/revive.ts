@@ -52,7 +52,11 @@ end
 
 -- Lets the dependents that are still to fail with a task wait for it instead.
 local function recallDependents(id)
-  if redis.call('HDEL', fanOuts, id) ~= 1 or redis.call('EXISTS', ${lua.fanOut("id")}) == 0 then return end
+  -- Those of a success of an earlier task with this id are still released.
+  local outcome = redis.call('HGET', fanOuts, id)
+  if not outcome or outcome == '1' then return end
+  redis.call('HDEL', fanOuts, id)
+  if redis.call('EXISTS', ${lua.fanOut("id")}) == 0 then return end
   redis.call('RENAME', ${lua.fanOut("id")}, dependents .. id)
   redis.pcall('SADD', depended, id)
 end
