@@ -11,9 +11,7 @@ import { ManualClock } from "./manual_clock.ts";
 /** Reads test results: one of a success begins with "ok". */
 export const reader: RecordReader = {
   hasSucceeded: (_, result) => result.toString().startsWith("ok"),
-  failDependent: (taskId, data, failedId) => {
-    return { result: `failed ${taskId} ${data} ${failedId}`, ttl: 3_600_000, keep: 3_600_000 };
-  },
+  failDependent: (taskId, data, failedId) => ({ result: `failed ${taskId} ${data} ${failedId}`, ttl: 3_600_000 }),
 };
 
 /** Options of a {@linkcode MemoryRig}. */

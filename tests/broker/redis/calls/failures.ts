@@ -1,4 +1,3 @@
-import { fanOut } from "../../../../src/broker/redis/scripts/dependents/fan_out.ts";
 import { abort } from "../../../../src/broker/redis/scripts/end/abort.ts";
 import { finish } from "../../../../src/broker/redis/scripts/end/finish.ts";
 import { link } from "../../../../src/broker/redis/scripts/enqueue/link.ts";
