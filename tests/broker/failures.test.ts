@@ -134,6 +134,21 @@ for (const [name, open] of [["Redis", redisRig], ["memory", memoryRig]] as const
       assertEquals(await runAll(rig, { success: true }), ["both"]);
     });
 
+    it("takes back no dependents that an earlier task with its id has released", async () => {
+      const rig = await open();
+      const { broker } = rig;
+      // One more than the step that finishes the task releases itself.
+      const below = Array.from({ length: 501 }, (_, n) => `below-${n}`);
+      await broker.publish([taskOf("root"), ...below.map((id) => taskOf(id, ["root"]))]);
+      assertEquals(await runAll(rig, { success: true }, { fansOut: false }), ["root"]);
+      await rig.expire(["root"]);
+      await broker.publish([taskOf("root")]);
+      assertEquals(await runAll(rig, failed, { fansOut: false }), ["root"]);
+      assertEquals(await broker.failures.revive(await revivalsOf(rig, ["root"])), ["queued"]);
+      while ((await rig.consumer.completing.fanOut()).unfinished);
+      assertEquals(await runAll(rig, { success: true }), [...below, "root"].sort());
+    });
+
     it("is not undone in place of a later one, when the call is sent again after the task has failed again", async () => {
       const rig = await open();
       const { broker } = rig;
