@@ -9,7 +9,7 @@ export interface Actor {
   /** Dependents that its last fan-out returned. */
   failing: readonly FailingDependent[];
   /** The task whose dependencies it stores. */
-  gathering: { readonly id: string; readonly token: string } | undefined;
+  gathering: { readonly id: string; readonly token: string; readonly after: string[] } | undefined;
 }
 
 /** An actor that has leased nothing yet. */

@@ -11,6 +11,7 @@ export const priorities = ["low", "high"];
 /** Checks that Redis holds the same as the model. */
 export async function checkGraph(redis: RedisClient, keys: Keys, model: GraphModel): Promise<void> {
   const { tasks, dependencies, dependents, gathering, listed } = model;
+  await checkFailures(redis, keys, model);
   for (const [id, task] of tasks) {
     assertEquals(await findState(redis, keys, priorities, id), model.stateOf(id), id);
     assertEquals(await redis.command(["GET", keys.result(id)]), task.result ?? null, `result of ${id}`);
@@ -39,6 +40,21 @@ export async function checkGraph(redis: RedisClient, keys: Keys, model: GraphMod
       const isDependent = dependents.get(dependency)?.has(id) || listed.get(dependency)?.ids.has(id);
       assert(isDependent, `${id} is a dependent of ${dependency}`);
     }
+  }
+}
+
+async function checkFailures(redis: RedisClient, keys: Keys, { tasks, kept, companions }: GraphModel): Promise<void> {
+  assertEquals(sorted(await redis.command<string[]>(["ZRANGE", keys.failures, 0, -1])), sorted(kept.keys()));
+  for (const [id, { priority, result }] of tasks) {
+    const failure = kept.get(id);
+    const { root, blocker } = failure ?? { root: "", blocker: "" };
+    const source = [...tasks.values()].find(({ id: other, next }) => next === id && tasks.get(other)!.success)?.id ??
+      "";
+    const sizes = [root, blocker, source].map(({ length }) => length);
+    const expected = failure ? [priority, ...sizes, `${root}${blocker}${source}${result}`].join(":") : null;
+    assertEquals(await redis.command(["GET", keys.failure(id)]), expected, `failure of ${id}`);
+    assertEquals(await redis.command(["EXISTS", keys.failedRecord(id)]), Number(kept.has(id)), `record of ${id}`);
+    assertEquals(await membersOf(redis, keys.failedWith(id)), sorted(companions.get(id) ?? []), `failed with ${id}`);
   }
 }
 

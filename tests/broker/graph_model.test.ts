@@ -3,6 +3,7 @@
  * The workers store dependencies, finish tasks and release or fail dependents. They send scripts twice, and act on old
  * replies.
  */
+import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
 import { createClient, type RedisClient } from "../../src/redis/mod.ts";
@@ -11,7 +12,7 @@ import { GraphRig } from "./graph_rig.ts";
 import { graphStep } from "./graph_steps.ts";
 
 /** Number of interleavings. */
-const runs = 60;
+const runs = Number(process.env["STREAQ_RUNS"] ?? 60);
 
 describe("the scripts about dependencies", () => {
   let server: RedisServer;

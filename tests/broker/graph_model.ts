@@ -1,4 +1,5 @@
 /** A plain model, without a server, of tasks that depend on each other. */
+import type { Revived } from "../../src/broker/contract/failures.ts";
 
 /** A stored task. */
 export interface ModelTask {
@@ -6,6 +7,8 @@ export interface ModelTask {
   readonly priority: string;
   /** The task that it is piped into. */
   readonly next: string | undefined;
+  /** The tasks that it depends on. */
+  readonly after: readonly string[];
   place: "waiting" | "queued" | "leased" | "finished";
   result: string | undefined;
   success: boolean;
@@ -18,6 +21,13 @@ export type DependencyState =
   | { readonly kind: "unknown" | "open" | "done" }
   | { readonly kind: "unread" }
   | { readonly kind: "failed"; readonly root: string };
+
+/** A failure that is kept. */
+export interface ModelFailure {
+  /** The task that failed first, and the dependency because of which the task cannot run; both empty if it failed itself. */
+  readonly root: string;
+  blocker: string;
+}
 
 /** Tasks and their dependencies. */
 export class GraphModel {
@@ -32,6 +42,9 @@ export class GraphModel {
   readonly listed = new Map<string, { readonly outcome: string; readonly ids: Set<string> }>();
   /** Finished tasks with a completion mark, which makes reading the result unnecessary. */
   readonly marked = new Set<string>();
+  readonly kept = new Map<string, ModelFailure>();
+  /** For a failed task, those that come back with it. */
+  readonly companions = new Map<string, Set<string>>();
 
   /** @param isRead Whether the verdict is passed. */
   dependencyState(id: string, isRead: boolean): DependencyState {
@@ -43,7 +56,12 @@ export class GraphModel {
   }
 
   /** Stores a task with its dependencies; `token` if they are stored already. */
-  link(id: string, priority: string, after: readonly string[], options: { next?: string; token?: string }): void {
+  link(
+    id: string,
+    priority: string,
+    after: readonly string[],
+    options: { next?: string; token?: string; gathered?: readonly string[] },
+  ): void {
     if (options.token === undefined) this.dependencies.delete(id);
     for (const dependency of after) {
       if (this.dependencyState(dependency, true).kind === "open") this.#connect(id, dependency);
@@ -51,15 +69,21 @@ export class GraphModel {
     const isWaiting = this.dependencies.has(id);
     this.gathering.delete(id);
     const place = isWaiting ? "waiting" : "queued";
-    this.tasks.set(id, { id, priority, next: options.next, place, result: undefined, success: false, root: id });
+    const task = { id, priority, next: options.next, after: options.gathered ?? after, place } as const;
+    this.tasks.set(id, { ...task, result: undefined, success: false, root: id });
   }
 
   /** Stores a task that fails at once with a dependency. */
-  storeFailed(id: string, priority: string, root: string, result: string): void {
+  storeFailed(
+    task: Pick<ModelTask, "id" | "priority" | "next" | "after">,
+    { root, blocker, result }: { root: string; blocker: string; result: string },
+  ): void {
+    const { id } = task;
     this.stopWaiting(id);
     this.gathering.delete(id);
-    this.tasks.set(id, { id, priority, next: undefined, place: "finished", result, success: false, root });
+    this.tasks.set(id, { ...task, place: "finished", result, success: false, root });
     this.marked.add(id);
+    if (this.kept.has(root)) this.#keep(id, { root, blocker });
   }
 
   /** Stores dependencies of a task that is not stored yet; returns the obstacle. */
@@ -91,11 +115,12 @@ export class GraphModel {
   }
 
   /** Finishes a task by its own run, or by an abort. */
-  finish(id: string, success: boolean, result: string, options: { isMarked: boolean }): void {
+  finish(id: string, success: boolean, result: string, options: { isMarked: boolean; isKept?: boolean }): void {
     const task = this.tasks.get(id)!;
     if (options.isMarked) this.stopWaiting(id);
     Object.assign(task, { place: "finished", success, result, root: id });
     if (options.isMarked) this.marked.add(id);
+    if (options.isKept) this.#keep(id, { root: "", blocker: "" });
     const dependents = this.dependents.get(id);
     if (!dependents) return;
     if (success && dependents.size <= 500) {
@@ -114,7 +139,48 @@ export class GraphModel {
     this.stopWaiting(id);
     Object.assign(this.tasks.get(id)!, { place: "finished", result, root });
     this.marked.add(id);
+    if (this.kept.has(root)) this.#keep(id, { root, blocker: dependency });
     if (this.dependents.has(id)) this.#list(id, `0 ${root}`);
+    return true;
+  }
+
+  /** Queues a failed task again; returns the answer. */
+  revive(id: string): Revived {
+    const task = this.tasks.get(id);
+    if (task && task.place !== "finished") return "exists";
+    const failure = this.kept.get(id);
+    if (!task || !failure) return "missing";
+    const obstacle = this.#obstacleTo(task);
+    if (obstacle !== undefined) {
+      if (this.kept.has(obstacle)) {
+        failure.blocker = obstacle;
+        add(this.companions, obstacle, id);
+      }
+      return "blocked";
+    }
+    this.drop(id);
+    this.marked.delete(id);
+    const listed = this.listed.get(id);
+    if (listed) this.dependents.set(id, listed.ids);
+    this.listed.delete(id);
+    for (const dependency of task.after) {
+      if (this.tasks.get(dependency)!.place !== "finished") this.#connect(id, dependency);
+    }
+    const place = this.dependencies.has(id) ? "waiting" : "queued";
+    Object.assign(task, { place, result: undefined, root: id });
+    return "queued";
+  }
+
+  /** Drops a kept failure; returns whether there was one. */
+  drop(id: string): boolean {
+    const failure = this.kept.get(id);
+    if (!failure) return false;
+    this.kept.delete(id);
+    for (const failed of [failure.root, failure.blocker]) {
+      const companions = this.companions.get(failed);
+      companions?.delete(id);
+      if (companions?.size === 0) this.companions.delete(failed);
+    }
     return true;
   }
 
@@ -155,6 +221,17 @@ export class GraphModel {
     if (place === "finished") return "done";
     if (place === "leased") return "running";
     return place === "waiting" ? "scheduled" : "queued";
+  }
+
+  /** The dependency because of which a task cannot run. Those whose result need not be read are found first. */
+  #obstacleTo({ after }: ModelTask): string | undefined {
+    const failed = after.filter((id) => this.dependencyState(id, true).kind === "failed");
+    return failed.find((id) => this.marked.has(id) || this.kept.has(id)) ?? failed[0];
+  }
+
+  #keep(id: string, failure: ModelFailure): void {
+    this.kept.set(id, failure);
+    if (failure.root !== "") add(this.companions, failure.root, id);
   }
 
   #connect(id: string, dependency: string): void {

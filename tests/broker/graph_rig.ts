@@ -19,6 +19,7 @@ import type { RedisClient } from "../../src/redis/mod.ts";
 import { keysOf } from "../queue/keyspace.ts";
 import { type Actor, newActor } from "./graph_actor.ts";
 import { checkGraph, membersOf, priorities, show } from "./graph_check.ts";
+import { GraphFailures } from "./graph_failures.ts";
 import { GraphModel } from "./graph_model.ts";
 import { otherConsumers } from "./scene.ts";
 import { type GraphStep, nameOf, pipedCount } from "./graph_steps.ts";
@@ -28,7 +29,7 @@ const ttl = 600_000;
 /** Records and results are plain words. */
 const reader: RecordReader = {
   hasSucceeded: (_taskId, result) => String(result).startsWith("done"),
-  failDependent: (taskId, _data, failedId) => ({ result: `${taskId} failed with ${failedId}`, ttl }),
+  failDependent: (taskId, _data, failedId) => ({ result: `${taskId} failed with ${failedId}`, ttl, keep: ttl }),
 };
 
 /** A queue on Redis and its model. */
@@ -38,11 +39,13 @@ export class GraphRig {
   readonly #model = new GraphModel();
   readonly #leases = new Map<string, Delivery & { readonly name: string }>();
   readonly #actors: Actor[] = [0, 1, 2].map((n) => newActor(`worker-${n}`));
+  readonly #failures: GraphFailures;
   #count = 0;
 
   constructor(redis: RedisClient, queue: string) {
     this.#redis = redis;
     this.#keys = new Keys(queue);
+    this.#failures = new GraphFailures(redis, this.#keys, this.#model, reader);
   }
 
   async open(): Promise<void> {
@@ -62,7 +65,7 @@ export class GraphRig {
         return await this.#publish(step.id, step.after);
       case "gather": {
         const actor = this.#actors[step.actor]!;
-        actor.gathering = { id: nameOf(step.id), token: `token-${this.#count}` };
+        actor.gathering = { id: nameOf(step.id), token: `token-${this.#count}`, after: [] };
         return await this.#gather(actor, step, { isFirst: true });
       }
       case "more":
@@ -72,7 +75,14 @@ export class GraphRig {
       case "run":
         return await this.#run(this.#actors[step.actor]!, step.takeover);
       case "finish":
-        return await this.#finish(this.#actors[step.actor]!, step.which, step.success);
+        return await this.#finish(this.#actors[step.actor]!, step.which, step);
+      case "retry": {
+        // The leases of an earlier life are lost.
+        for (const id of await this.#failures.retry(step, again)) this.#leases.delete(id);
+        return;
+      }
+      case "purge":
+        return await this.#failures.purge(nameOf(step.id));
       case "abort":
         return await this.#abort(nameOf(step.id), again);
       case "crowd":
@@ -98,7 +108,7 @@ export class GraphRig {
       await this.#fanOut(last);
       last.leased.length = 0;
       await this.#run(last, true);
-      if (last.leased.length > 0) await this.#finish(last, 0, true);
+      if (last.leased.length > 0) await this.#finish(last, 0, { success: true, keep: false });
       await this.check();
     }
     // Stored dependencies whose task never followed are removed after a minute.
@@ -106,11 +116,14 @@ export class GraphRig {
       await this.#redis.command(["HSET", this.#keys.waiting, id, `:1000 ${token}`]);
     }
     await mend(this.#redis, this.#keys, "0");
+    for (const id of tasks.keys()) await this.#failures.purge(id);
     // Entries of tasks that were aborted before they started.
     await this.#run(last, true);
     const left = await keysOf(this.#redis, this.#keys.prefix);
     assertEquals(
-      left.filter((key) => !/:(queues:\w+|task:results:.*|ts:ended:.*|ts:results|ts:priorities)$/.test(key)),
+      left.filter((key) =>
+        !/:(queues:\w+|task:results:.*|ts:ended:.*|ts:results|ts:priorities|ts:purged:.*)$/.test(key)
+      ),
       [],
     );
     for (const priority of priorities) {
@@ -138,12 +151,17 @@ export class GraphRig {
     const roots = states.flatMap((state) => state.kind === "failed" ? [state.root] : []);
     const rows = next ? [id, next.id] : [id];
     if (roots.length > 0) {
-      for (const row of rows) {
+      for (const [i, row] of rows.entries()) {
         const result = await this.#redis.command<string>(["GET", this.#keys.result(row)]);
         const root = roots.find((root) => result === `${row} failed with ${root}`);
         assert(root !== undefined, `${row} failed with one of ${roots}: ${result}`);
         assertEquals(await this.#redis.command(["GET", this.#keys.ended(row)]), `0 - :${root}`);
-        this.#model.storeFailed(row, priority, root, result);
+        const [rowAfter, rowPriority] = i === 0 ? [after, priority] : [[id], "low"];
+        const failed = rowAfter.filter((dependency) => this.#model.dependencyState(dependency, true).kind === "failed");
+        const blocker = await this.#failures.blockerOf(row) ?? failed[0]!;
+        assert(failed.includes(blocker), `${blocker} is a failed dependency of ${row}`);
+        const stored = { id: row, priority: rowPriority, next: i === 0 ? next?.id : undefined, after: rowAfter };
+        this.#model.storeFailed(stored, { root, blocker, result });
       }
       return;
     }
@@ -165,7 +183,10 @@ export class GraphRig {
     const verdicts = isRead ? this.#verdicts() : new Map();
     const edges = { token: gathering.token, isFirst, after: ids };
     const obstacle = await gather(this.#redis, this.#keys, gathering.id, edges, verdicts);
-    assertEquals(show(obstacle), this.#model.gather(gathering.id, gathering.token, ids, { isFirst, isRead }));
+    const expected = this.#model.gather(gathering.id, gathering.token, ids, { isFirst, isRead });
+    assertEquals(show(obstacle), expected);
+    const [kind, ...others] = expected;
+    if (kind === undefined || kind === "unread") gathering.after.push(...ids.filter((id) => !others.includes(id)));
   }
 
   async #link({ gathering }: Actor): Promise<void> {
@@ -178,7 +199,7 @@ export class GraphRig {
     if (before) return assertEquals(show(obstacle), [before.place === "finished" ? "done" : "exists"]);
     if (this.#model.gathering.get(id) !== token) return assertEquals(show(obstacle), ["changed"]);
     assertEquals(show(obstacle), []);
-    this.#model.link(id, "high", [], { token });
+    this.#model.link(id, "high", [], { token, gathered: [...new Set(gathering.after)] });
   }
 
   /** Leases a task and starts it. */
@@ -200,6 +221,9 @@ export class GraphRig {
       const answer = starts[i]!;
       assert(typeof answer === "object", `${task.id} starts`);
       assert(task.place === "queued" || task.place === "leased", `${task.id} no longer waits`);
+      for (const dependency of task.after) {
+        assert(this.#model.tasks.get(dependency)!.success, `${dependency} succeeded`);
+      }
       const source = [...this.#model.tasks.values()].find(({ next }) => next === task.id);
       assertEquals([answer.data, answer.input], ["data", source ? `from ${source.id}` : null]);
       task.place = "leased";
@@ -208,23 +232,36 @@ export class GraphRig {
     }
   }
 
-  async #finish(actor: Actor, which: number, success: boolean): Promise<void> {
+  async #finish(
+    actor: Actor,
+    which: number,
+    { success, keep }: { readonly success: boolean; readonly keep: boolean },
+  ): Promise<void> {
     const delivery = actor.leased[which % actor.leased.length];
     if (!delivery) return;
     const { taskId } = delivery;
     const task = this.#model.tasks.get(taskId)!;
     const result = `${success ? "done" : "failed"} by ${actor.name}`;
     const output = task.next === undefined ? undefined : { next: task.next, input: `from ${taskId}` };
-    const completion: Completion = { delivery, success, result, ttl, ...success && { output } };
+    const isKept = keep && !success;
+    const completion: Completion = {
+      delivery,
+      success,
+      result,
+      ttl,
+      ...success && { output },
+      ...isKept && { keep: ttl },
+    };
     const { ends: [counts], listed } = await finish(this.#redis, this.#keys, actor.name, [completion]);
     if (task.place === "finished") {
       const isListed = task.result === result && this.#model.listed.has(taskId);
       return assertEquals([counts, listed], [task.result === result, isListed ? 1 : 0]);
     }
-    const expected = success || this.#holds(actor, delivery);
+    const isCurrent = this.#leases.get(taskId)?.entryId === delivery.entryId;
+    const expected = isCurrent && (success || this.#holds(actor, delivery));
     assertEquals(counts, expected);
     if (!expected) return;
-    this.#model.finish(taskId, success, result, { isMarked: false });
+    this.#model.finish(taskId, success, result, { isMarked: false, isKept });
     assertEquals(listed, this.#model.listed.has(taskId) ? 1 : 0);
   }
 

@@ -26,8 +26,12 @@ export type GraphStep =
     readonly actor: number;
     readonly which: number;
     readonly success: boolean;
+    /** Whether a failure is kept. */
+    readonly keep: boolean;
     readonly twice: boolean;
   }
+  | { readonly do: "retry"; readonly ids: readonly number[]; readonly alone: boolean; readonly twice: boolean }
+  | { readonly do: "purge"; readonly id: number; readonly twice: boolean }
   | { readonly do: "abort"; readonly id: number; readonly twice: boolean }
   | { readonly do: "crowd"; readonly id: number }
   | { readonly do: "fanOut"; readonly actor: number; readonly twice: boolean }
@@ -60,9 +64,20 @@ export const graphStep: fc.Arbitrary<GraphStep> = fc.oneof(
       actor,
       which: fc.nat(3),
       success: fc.nat(2).map((n) => n > 0),
+      keep: fc.nat(3).map((n) => n > 0),
       twice,
     }),
   },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("retry" as const),
+      ids: fc.array(any, { minLength: 1, maxLength: 3 }),
+      alone: fc.nat(3).map((n) => n === 0),
+      twice,
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("purge" as const), id: any, twice }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("abort" as const), id: any, twice }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("crowd" as const), id: any }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("fanOut" as const), actor, twice }) },

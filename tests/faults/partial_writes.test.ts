@@ -8,7 +8,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Keys, KeyTable } from "../../src/broker/redis/keys.ts";
 import type { RedisClient } from "../../src/redis/mod.ts";
 import { factsOf } from "../broker/redis/queue_facts.ts";
-import { type ScriptCall, scriptCalls } from "../broker/redis/script_calls.ts";
+import type { ScriptCall } from "../broker/redis/calls/script_call.ts";
+import { scriptCalls } from "../broker/redis/script_calls.ts";
 import { situation } from "../broker/redis/situation.ts";
 import { Scene } from "../broker/scene.ts";
 
@@ -52,6 +53,12 @@ const members: Readonly<Record<Exclude<Family, "channel" | "replies" | "wake">, 
   priorities: [""],
   recent: [""],
   ended: taskIds,
+  failures: [""],
+  failedRecord: taskIds,
+  failedInput: taskIds,
+  failure: taskIds,
+  failedWith: taskIds,
+  purged: ["token"],
   retried: taskIds,
   deadLetters: [""],
   pythonRunning: [""],
@@ -60,7 +67,7 @@ const members: Readonly<Record<Exclude<Family, "channel" | "replies" | "wake">, 
 
 /** Sorted sets are replaced by a string, all other keys by a sorted set. */
 const sortedSets: ReadonlySet<Family> = new Set(
-  ["delayed", "scheduleTimes", "registeredJobs", "workers", "pythonResults"] as const,
+  ["delayed", "scheduleTimes", "registeredJobs", "workers", "failures", "pythonResults"] as const,
 );
 
 /** Facts that are lost with a key, at once or later, and are not compared. */
@@ -70,7 +77,12 @@ const lost: Partial<Record<Family, RegExp>> = {
   // A released task is delayed until its stream is mended.
   stream: /:queues:delayed:low zset gamma/,
   // A finished task that has a record again has not finished.
-  data: /delta-3/,
+  // A record of a wrong type is kept like any other, and shown to nobody.
+  data: /delta-3|:ts:fail/,
+  // No failure is kept without the list of all.
+  failures: /:ts:fail/,
+  // The input of a task is not found.
+  inputs: /:task:previous:|:ts:failedinput:|:ts:failure:/,
   // The dependents keep waiting for a task that is gone, until `mend` fails them.
   dependents: /gamma|:ts:fanout|:ts:unscheduled/,
   dependencies: /gamma/,
@@ -102,10 +114,16 @@ async function spoil(redis: RedisClient, key: string, family: Family): Promise<v
 }
 
 /** The facts by group, without those of one key and lost ones; those of no group are under `queue`. */
-function grouped(facts: readonly string[], key: string, family: Family): Map<string, string> {
+function grouped(
+  facts: readonly string[],
+  key: string,
+  family: Family,
+  { lost: lostInCall }: ScriptCall,
+): Map<string, string> {
   const byGroup = new Map<string, string>(["queue", ...groups.map(([name]) => name)].map((name) => [name, ""]));
   for (const fact of facts) {
-    if (fact.startsWith(`${key} `) || lost[family]?.test(fact) || hints.test(fact)) continue;
+    if (fact.startsWith(`${key} `) || hints.test(fact)) continue;
+    if (lost[family]?.test(fact) || lostInCall?.[family]?.test(fact)) continue;
     const group = groups.find((names) => names.some((name) => fact.includes(name)))?.[0] ?? "queue";
     byGroup.set(group, `${byGroup.get(group)}${fact}\n`);
   }
@@ -120,7 +138,8 @@ async function controlOf({ before, call }: ScriptCall): Promise<string[]> {
   return await factsOf(all.redis, all.keys);
 }
 
-async function assertWhole({ before, call }: ScriptCall, control: readonly string[], family: Family, member: string) {
+async function assertWhole(scriptCall: ScriptCall, control: readonly string[], family: Family, member: string) {
+  const { before, call } = scriptCall;
   const all = await situation(scene);
   await before?.(all);
   const { redis, keys } = all;
@@ -130,7 +149,7 @@ async function assertWhole({ before, call }: ScriptCall, control: readonly strin
   const earlier = await factsOf(redis, keys);
   const error: unknown = await call(all).then(() => null, (reason) => reason);
   const later = await factsOf(redis, keys);
-  const [done, undone, found] = [control, earlier, later].map((facts) => grouped(facts, name, family)) as [
+  const [done, undone, found] = [control, earlier, later].map((facts) => grouped(facts, name, family, scriptCall)) as [
     Map<string, string>,
     Map<string, string>,
     Map<string, string>,

@@ -133,6 +133,23 @@ describe("a user with the documented permissions and no others", () => {
     await assertClean(admin, "orders");
   });
 
+  it("can list, count, retry and purge failures, also with piped input and dependents", async () => {
+    await using all = await setUp();
+    const { admin, worker, tasks: { job } } = all;
+    const run = running(worker);
+    const bad = await job.enqueue(-1).start({ id: "bad", priority: "high" });
+    const below = await job.enqueue(1).start({ after: bad.id });
+    const piped = await job.enqueue(-2).pipe(job);
+    for (const task of [below, piped]) assertEquals((await task.result({ timeout: "5s" })).success, false);
+    assertEquals([(await worker.failures()).length, await worker.countFailures()], [4, 4]);
+    assertEquals([await below.retry(), await worker.retryFailed({})], [false, 4]);
+    await eventually(async () => assertEquals(await worker.countFailures(), 4));
+    assertEquals(await worker.purgeFailed({}), 4);
+    await run.stop();
+    assertEquals(await refusals(admin), []);
+    await assertClean(admin, "orders");
+  });
+
   it("can list, count and abort tasks in each state", async () => {
     await using all = await setUp();
     const { admin, worker, tasks: { twice, long } } = all;

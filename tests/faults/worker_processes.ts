@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -82,6 +82,12 @@ export class WorkerProcesses implements AsyncDisposable {
       message: `${workerId} is ready`,
     });
     return started;
+  }
+
+  /** Lets the task `fragile` fail, or no longer. */
+  setBroken(isBroken: boolean): void {
+    if (isBroken) writeFileSync(`${this.#file}.broken`, "");
+    else rmSync(`${this.#file}.broken`);
   }
 
   /** All notes so far, in order. */

@@ -8,23 +8,24 @@ export interface ListedFailure {
 }
 
 /** The stored data of a task whose failure is kept. */
-export interface KeptFailure {
-  readonly taskId: string;
+export interface KeptFailure extends ListedFailure {
   readonly priority: string;
   /** The task that failed first, if this one failed with it, possibly several levels below. */
   readonly failedWith: string | null;
+  /** The dependency because of which it cannot run; `null` for a task that failed by itself. */
+  readonly blocker: string | null;
   /** The task's record. */
   readonly data: Payload;
   /** The record of its failure. */
   readonly result: Payload;
 }
 
-/** A failed task to be queued again. */
-export interface Revival {
-  readonly taskId: string;
-  /** The task whose output is piped into it. */
-  readonly previous: string | undefined;
-  /** The tasks that must succeed before it is queued. Those of the same call must come before it. */
+/** A failed task to be queued again, if it has not failed again since. */
+export interface Revival extends ListedFailure {
+  /**
+   * The tasks that must have succeeded. One that is unknown has succeeded, as results expire, unless it is the blocker.
+   * Those of the same call must come before it.
+   */
   readonly after: readonly string[];
 }
 
@@ -47,7 +48,7 @@ export interface Failures {
   load(taskIds: readonly string[]): Promise<(KeptFailure | null)[]>;
   /** For each task the tasks that failed with it and come back with it, at most 1,000, in no order. */
   companions(taskIds: readonly string[]): Promise<string[][]>;
-  /** Queues failed tasks again, in one step. */
+  /** Queues failed tasks again, in order. */
   revive(revivals: readonly Revival[]): Promise<Revived[]>;
   /** Drops kept failures; returns how many there were. */
   purge(taskIds: readonly string[]): Promise<number>;

@@ -13,7 +13,7 @@ interface FanOut {
   readonly taskId: string;
   /** The task that failed first, possibly several levels above; `null` after a success. */
   readonly failedId: string | null;
-  readonly dependents: readonly MemoryTask[];
+  readonly dependents: MemoryTask[];
   /** Index of the next dependent. */
   next: number;
 }
@@ -46,6 +46,8 @@ export function newAllowance(): Allowance {
 export class Dependencies {
   readonly #queue: DependencyQueue;
   readonly #fanOuts = new Fifo<FanOut>();
+  /** The latest of each task. */
+  readonly #fanOutsById = new Map<string, FanOut>();
 
   constructor(queue: DependencyQueue) {
     this.#queue = queue;
@@ -86,8 +88,22 @@ export class Dependencies {
       for (const dependent of dependents) this.#release(dependent, id);
       return;
     }
-    this.#fanOuts.push({ taskId: id, failedId, dependents: [...dependents], next: 0 });
+    const fanOut = { taskId: id, failedId, dependents: [...dependents], next: 0 };
+    this.#fanOuts.push(fanOut);
+    this.#fanOutsById.set(id, fanOut);
     this.#queue.events.emit({ kind: "fan-out" });
+  }
+
+  /** Lets the dependents that are still to fail with a task wait for it instead, as it is queued again. */
+  recall(task: MemoryTask): void {
+    const left = this.#fanOutsById.get(task.id);
+    // Those of a success of an earlier task with this id are still released.
+    if (!left || left.failedId === null) return;
+    this.#fanOutsById.delete(task.id);
+    for (const dependent of left.dependents.splice(left.next)) {
+      if (!isWaitingFor(dependent, task.id)) continue;
+      (task.ensureLinks().dependents ??= new Set()).add(dependent);
+    }
   }
 
   /** Releases or fails a bounded number of listed dependents. */
@@ -96,8 +112,9 @@ export class Dependencies {
     for (let left = fanOutLimit; left > 0; left--) {
       const fanOut = this.#fanOuts.peek();
       if (!fanOut) break;
-      const dependent = fanOut.dependents[fanOut.next++]!;
-      if (fanOut.next === fanOut.dependents.length) this.#fanOuts.shift();
+      const dependent = fanOut.dependents[fanOut.next++];
+      if (fanOut.next >= fanOut.dependents.length) this.#remove(fanOut);
+      if (!dependent) continue;
       if (fanOut.failedId === null) released += Number(this.#release(dependent, fanOut.taskId));
       else failed += Number(this.#fail(dependent, fanOut, fanOut.failedId, reader));
     }
@@ -115,9 +132,19 @@ export class Dependencies {
 
   /** Fails a task that still waits for a dependency that failed; returns whether it did. */
   #fail(task: MemoryTask, { taskId }: FanOut, failedId: string, reader: RecordReader): boolean {
-    if (task.place !== "waiting" || !task.links?.dependencies?.has(taskId)) return false;
+    if (!isWaitingFor(task, taskId)) return false;
     const result = reader.failDependent(task.id, task.data, failedId);
-    this.#queue.finish(task, { ...result, failedId, by: "", deliveries: 0 });
+    this.#queue.finish(task, { ...result, failedId, blocker: taskId, by: "", deliveries: 0 });
     return true;
   }
+
+  /** Removes the first fan-out, which is complete. */
+  #remove(fanOut: FanOut): void {
+    this.#fanOuts.shift();
+    if (this.#fanOutsById.get(fanOut.taskId) === fanOut) this.#fanOutsById.delete(fanOut.taskId);
+  }
+}
+
+function isWaitingFor({ place, links }: MemoryTask, dependency: string): boolean {
+  return place === "waiting" && links?.dependencies?.has(dependency) === true;
 }

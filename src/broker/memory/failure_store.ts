@@ -15,6 +15,8 @@ export interface StoredFailure extends ListedFailure {
   readonly priority: string;
   /** The task that failed first, possibly several levels above; `null` for a task that failed by itself. */
   readonly failedWith: string | null;
+  /** The dependency because of which the task cannot run; `null` for a task that failed by itself. */
+  readonly blocker: string | null;
   readonly data: Payload;
   /** The input that was piped into the task. */
   readonly input: Payload | null;
@@ -64,18 +66,19 @@ export class FailureStore {
     const stored = { ...failure, time, until: this.#clock.monotonic() + ms };
     this.#failures.set(stored.taskId, stored);
     this.#count(sizeOf(stored));
-    if (stored.failedWith !== null) this.noteCompanion(stored.failedWith, stored.taskId);
+    if (stored.failedWith !== null) this.#noteCompanion(stored.failedWith, stored.taskId);
     for (const { taskId } of this.#failures.values()) {
       if (this.#failures.size <= failureLimit && this.#size <= sizeLimit) break;
       this.drop(taskId);
     }
   }
 
-  /** Notes that a task comes back with one that failed before it. */
-  noteCompanion(failedId: string, taskId: string): void {
-    let companions = this.#companions.get(failedId);
-    if (!companions) this.#companions.set(failedId, companions = new Set());
-    if (companions.size < companionLimit) companions.add(taskId);
+  /** Lets a failed task come back with another one, because of which it cannot run now. */
+  block(taskId: string, blocker: string): void {
+    const failure = this.#failures.get(taskId)!;
+    // Set in place, which keeps the order.
+    this.#failures.set(taskId, { ...failure, blocker });
+    this.#noteCompanion(blocker, taskId);
   }
 
   /** The tasks that come back with a task. */
@@ -89,11 +92,19 @@ export class FailureStore {
     if (!failure) return false;
     this.#failures.delete(taskId);
     this.#count(-sizeOf(failure));
-    const { failedWith } = failure;
-    const companions = failedWith === null ? undefined : this.#companions.get(failedWith);
-    companions?.delete(taskId);
-    if (companions?.size === 0) this.#companions.delete(failedWith!);
+    for (const failedId of [failure.failedWith, failure.blocker]) {
+      if (failedId === null) continue;
+      const companions = this.#companions.get(failedId);
+      companions?.delete(taskId);
+      if (companions?.size === 0) this.#companions.delete(failedId);
+    }
     return true;
+  }
+
+  #noteCompanion(failedId: string, taskId: string): void {
+    let companions = this.#companions.get(failedId);
+    if (!companions) this.#companions.set(failedId, companions = new Set());
+    if (companions.size < companionLimit) companions.add(taskId);
   }
 
   #count(bytes: number): void {

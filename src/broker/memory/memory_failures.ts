@@ -30,6 +30,8 @@ export function failuresOf(
   };
 }
 
-function keptFailure({ taskId, priority, failedWith, data, result }: StoredFailure, binary: boolean): KeptFailure {
-  return { taskId, priority, failedWith, data: readPayload(data, binary), result: readPayload(result, binary) };
+function keptFailure(failure: StoredFailure, binary: boolean): KeptFailure {
+  const { taskId, time, priority, failedWith, blocker, data, result } = failure;
+  const payloads = { data: readPayload(data, binary), result: readPayload(result, binary) };
+  return { taskId, time, priority, failedWith, blocker, ...payloads };
 }

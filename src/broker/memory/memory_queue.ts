@@ -136,15 +136,16 @@ export class MemoryQueue implements Activity, DependencyQueue, ScheduleQueue {
   keepOrDrop(
     { id, data }: Pick<NewTask, "id" | "data">,
     priority: string,
-    { keep = 0, failedId, result }: Pick<Outcome, "keep" | "failedId" | "result">,
+    { keep = 0, failedId, blocker, result }: Pick<Outcome, "keep" | "failedId" | "blocker" | "result">,
     input: Payload | null = null,
   ): void {
     // A task that failed with another one comes back with that one, so that one must be there.
     const isKept = keep > 0 && failedId !== null && (failedId === id || this.failures.get(failedId) !== undefined);
     if (!isKept) return void this.failures.drop(id);
     const failedWith = failedId === id ? null : failedId;
+    const causes = { failedWith, blocker: blocker ?? failedWith };
     const payloads = { data, input, result: storedPayload(result) };
-    this.failures.keep({ taskId: id, priority, failedWith, ...payloads }, keep);
+    this.failures.keep({ taskId: id, priority, ...causes, ...payloads }, keep);
   }
 
   /** Removes a task as if it had never been stored; its dependents fail. */

@@ -41,14 +41,14 @@ class Publishing {
     const existing = this.#queue.existing(task.id);
     if (existing) return existing;
     const unfinished: MemoryTask[] = [];
-    let failedId: string | null = null;
+    let failed: { readonly failedId: string; readonly blocker: string } | null = null;
     for (const id of new Set(after)) {
       const dependency = this.#queue.task(id);
       const outcome = dependency ? undefined : this.#queue.results.outcome(id);
       if (!dependency && !outcome) {
         return new StreaqError(`Dependency ${id} is unknown, or its result is gone`);
       }
-      failedId ??= outcome?.failedId ?? null;
+      if (outcome?.failedId != null) failed ??= { failedId: outcome.failedId, blocker: id };
       if (isPiped && !this.#stored.has(id) && !outcome?.failedId) {
         return new StreaqError(`Task ${id} was enqueued before, and is not piped into this task`);
       }
@@ -56,16 +56,17 @@ class Publishing {
     }
     if (this.#refusal) return this.#refusal;
     this.#stored.add(task.id);
-    if (failedId !== null) this.#fail(task, failedId);
+    if (failed) this.#fail(task, failed);
     else if (unfinished.length > 0) this.#queue.dependencies.defer(this.#queue.add(task), unfinished, task.due);
     else this.#queue.enqueueOrDelay(this.#queue.add(task), task.due);
     return "created";
   }
 
   /** Stores the outcome of a task whose dependency has failed. */
-  #fail(task: NewTask, failedId: string): void {
+  #fail(task: NewTask, failed: { readonly failedId: string; readonly blocker: string }): void {
     const { id, data, priority } = task;
-    const outcome = { ...this.#reader.failDependent(id, data, failedId), failedId, by: "", deliveries: 0 };
+    const result = this.#reader.failDependent(id, data, failed.failedId);
+    const outcome = { ...result, ...failed, by: "", deliveries: 0 };
     this.#queue.keepOrDrop({ id, data: storedPayload(data) }, priority, outcome);
     this.#queue.results.store(id, outcome);
   }

@@ -17,6 +17,8 @@ const expireLimit = 2000;
 export interface Outcome extends NewFailure {
   /** The task that failed first, possibly several levels above; `null` for a success. */
   readonly failedId: string | null;
+  /** The dependency with which it failed, if that is not the task that failed first. */
+  readonly blocker?: string | undefined;
   /** The cause of its end: the entry of a lease, with its number of deliveries, or the mark of an abort. */
   readonly by: string;
   readonly deliveries: number;

@@ -192,7 +192,7 @@ export abstract class KeyTable {
     return this.key(":ts:failedinput:", taskId);
   }
 
-  /** A kept failure, see `keepFailure`. */
+  /** A kept failure, see `keepFailures`. */
   failure(taskId: string): string {
     return this.key(":ts:failure:", taskId);
   }
@@ -200,6 +200,11 @@ export abstract class KeyTable {
   /** Set: the tasks whose failure is kept that failed with a task. */
   failedWith(taskId: string): string {
     return this.key(":ts:failedwith:", taskId);
+  }
+
+  /** How many kept failures a call has dropped; for a minute. */
+  purged(token: string): string {
+    return this.key(":ts:purged:", token);
   }
 
   /** The lease whose run was the last try of a task that was deferred, for a minute. */

@@ -18,7 +18,7 @@ export interface RedisFailuresOptions {
   readonly reader: RecordReader;
 }
 
-/** How many failures one call drops. */
+/** How many failures one call drops, or queues again. */
 const callLimit = 500;
 /** How often the outcomes of dependencies are read, which may change meanwhile. */
 const roundLimit = 10;
@@ -49,13 +49,16 @@ export class RedisFailures implements Failures {
   }
 
   async load(taskIds: readonly string[]): Promise<(KeptFailure | null)[]> {
-    const [records, failures] = await Promise.all([
+    if (taskIds.length === 0) return [];
+    const [times, records, failures] = await Promise.all([
+      this.#redis.command<(string | number | null)[]>(["ZMSCORE", this.#keys.failures, ...taskIds]),
       loadRecords(this.#redis, taskIds.map((id) => this.#keys.failedRecord(id)), this.#options),
       loadRecords(this.#redis, taskIds.map((id) => this.#keys.failure(id)), this.#options),
     ]);
     return taskIds.map((taskId, i) => {
-      const [data, failure] = [records[i], failures[i]];
-      return data == null || failure == null ? null : readFailure(taskId, data, failure);
+      const [time, data, failure] = [times[i], records[i], failures[i]];
+      if (time == null || data == null || failure == null) return null;
+      return readFailure({ taskId, time: Number(time) }, data, failure);
     });
   }
 
@@ -66,8 +69,21 @@ export class RedisFailures implements Failures {
     }));
   }
 
-  /** Scripts read no records, so the results of finished dependencies are read here. */
   async revive(revivals: readonly Revival[]): Promise<Revived[]> {
+    const answers: Revived[] = [];
+    // Each is queued in one step. If another process interferes in between, the later ones are still kept.
+    for (const page of pages(revivals, callLimit)) answers.push(...await this.#revive(page));
+    return answers;
+  }
+
+  async purge(taskIds: readonly string[]): Promise<number> {
+    let purged = 0;
+    for (const page of pages(taskIds, callLimit)) purged += await purge(this.#redis, this.#keys, page);
+    return purged;
+  }
+
+  /** Scripts read no records, so the results of finished dependencies are read here. */
+  async #revive(revivals: readonly Revival[]): Promise<Revived[]> {
     const answers = new Map<string, Revived>();
     const verdicts = new Map<string, boolean>();
     let left = revivals;
@@ -81,19 +97,14 @@ export class RedisFailures implements Failures {
         if (!isFinal) answer.forEach((id) => unread.add(id));
         // It is not blocked for good by one that is still to be decided.
         if (!isFinal || (answer === "blocked" && after.some((id) => undecided.has(id)))) return undecided.add(taskId);
-        // Then it is this call that has queued it.
-        answers.set(taskId, answer === "exists" && sender.mayHaveRepeated ? "queued" : answer);
+        // Then it is this call that has queued it, even if it has failed again since.
+        const mayBeQueued = sender.mayHaveRepeated && (answer === "exists" || answer === "missing");
+        answers.set(taskId, mayBeQueued ? "queued" : answer);
         return false;
       });
       await this.#readVerdicts([...unread], verdicts);
     }
     return revivals.map(({ taskId }) => answers.get(taskId) ?? new StreaqError(tooManyChanges));
-  }
-
-  async purge(taskIds: readonly string[]): Promise<number> {
-    let purged = 0;
-    for (const page of pages(taskIds, callLimit)) purged += await purge(this.#redis, this.#keys, page);
-    return purged;
   }
 
   async #readVerdicts(taskIds: readonly string[], verdicts: Map<string, boolean>): Promise<void> {

@@ -30,8 +30,12 @@ type Reply = Uint8Array | null;
 export interface ReplyChannelEvents extends Required<Pick<Listener, "failed" | "closed">> {
   /** Whether anything waits for results. */
   hasWaiters(): boolean;
-  /** Returns whether anything has waited for the result. */
-  received(taskId: string, result: Reply): boolean;
+  /**
+   * Returns whether anything has waited for the result.
+   *
+   * @param mayChange Whether it is a failure whose task can be retried, or was retried since.
+   */
+  received(taskId: string, result: Reply, mayChange: boolean): boolean;
   /** Results arrive from now on; those of tasks that have finished before do not. */
   opened(): void;
 }
@@ -208,9 +212,9 @@ export class ReplyChannel {
   }
 
   #receive(message: Uint8Array): void {
-    for (const { taskId, result, isKept } of repliesIn(message)) {
+    for (const { taskId, result, isKept, mayChange } of repliesIn(message)) {
       this.#expected.delete(taskId);
-      if (this.#events.received(taskId, result) || !isKept) continue;
+      if (this.#events.received(taskId, result, mayChange) || !isKept) continue;
       if (this.#early.size === earlyLimit) this.#early.delete(this.#early.keys().next().value!);
       // A copy: the view would keep the whole message.
       this.#early.set(taskId, { result: result && result.slice(), time: this.#clock.monotonic() });
@@ -219,7 +223,9 @@ export class ReplyChannel {
 }
 
 /** Reads the replies in a message, see `announceResults`. */
-function* repliesIn(message: Uint8Array): Generator<{ taskId: string; result: Reply; isKept: boolean }> {
+function* repliesIn(
+  message: Uint8Array,
+): Generator<{ taskId: string; result: Reply; isKept: boolean; mayChange: boolean }> {
   let place = 0;
   const number = () => {
     const end = message.indexOf(blank, place);
@@ -228,8 +234,9 @@ function* repliesIn(message: Uint8Array): Generator<{ taskId: string; result: Re
     return value;
   };
   while (place < message.length) {
-    const [idSize, size, isKept] = [number(), number(), number() === 1];
+    const [idSize, size, kind] = [number(), number(), number()];
     const taskId = decoder.decode(message.subarray(place, place += idSize));
-    yield { taskId, result: size < 0 ? null : message.subarray(place, place += size), isKept };
+    const result = size < 0 ? null : message.subarray(place, place += size);
+    yield { taskId, result, isKept: kind === 1, mayChange: kind === 2 };
   }
 }

@@ -67,7 +67,7 @@ export class ResultWaiter {
       clock,
       events: {
         hasWaiters: () => this.#waits.size > 0,
-        received: (taskId, result) => this.#received(taskId, result),
+        received: (taskId, result, mayChange) => this.#received(taskId, result, mayChange),
         opened: () => {
           this.#wasSubscribed = true;
           this.#isDeaf = false;
@@ -128,11 +128,7 @@ export class ResultWaiter {
 
   #subscribe(taskId: string, wait: Wait): () => void {
     return this.#redis.listen(this.#keys.channel(taskId), {
-      message: (result) => {
-        if (wait.messages.size === messageLimit) wait.messages.delete(wait.messages.keys().next().value!);
-        wait.messages.set(digestOf(result), result);
-        this.#check(taskId);
-      },
+      message: (result) => this.#checkMessage(taskId, wait, result),
       subscribed: () => {
         this.#wasSubscribed = true;
         this.#isDeaf = false;
@@ -144,11 +140,21 @@ export class ResultWaiter {
   }
 
   /** A result has arrived on the reply channel; returns whether anything has waited for it. */
-  #received(taskId: string, result: Uint8Array | null): boolean {
-    if (!this.#waits.has(taskId)) return false;
-    if (result) this.#settle(taskId, this.#payload(result));
-    else this.#check(taskId);
+  #received(taskId: string, result: Uint8Array | null, mayChange: boolean): boolean {
+    const wait = this.#waits.get(taskId);
+    if (!wait) return false;
+    if (!result) this.#check(taskId);
+    // The message may have been on its way while the task was retried.
+    else if (mayChange) this.#checkMessage(taskId, wait, result.slice());
+    else this.#settle(taskId, this.#payload(result));
     return true;
+  }
+
+  /** Reads the state of a task whose result was published. */
+  #checkMessage(taskId: string, { messages }: Wait, result: Uint8Array): void {
+    if (messages.size === messageLimit) messages.delete(messages.keys().next().value!);
+    messages.set(digestOf(result), result);
+    this.#check(taskId);
   }
 
   /** There is no subscription. */

@@ -90,7 +90,8 @@ export class FailedTasks {
     }
     const ids: string[] = [];
     for await (const { taskId } of this.#matching(checkFilter(which as FailureFilter))) ids.push(taskId);
-    return ids;
+    // The oldest first: a task can be retried only after the one that it failed with.
+    return ids.reverse();
   }
 
   /** Iterates over the failures that match, the newest first. */
@@ -99,10 +100,10 @@ export class FailedTasks {
     for (let i = 0; i < listed.length; i += loadSize) {
       const page = listed.slice(i, i + loadSize);
       const found = await this.#options.failures.load(page.map(({ taskId }) => taskId));
-      for (let n = 0; n < page.length; n++) {
+      for (const kept of found) {
         // Retried, purged or expired meanwhile.
-        if (found[n] === null) continue;
-        const failure = this.#failureOf(found[n]!, page[n]!.time);
+        if (kept === null) continue;
+        const failure = this.#failureOf(kept);
         if (matches(filter, failure)) yield failure;
       }
     }
@@ -134,7 +135,7 @@ export class FailedTasks {
     return [...all];
   }
 
-  #failureOf({ taskId, priority, failedWith, data, result }: KeptFailure, failedTime: number): Failure {
+  #failureOf({ taskId, time: failedTime, priority, failedWith, data, result }: KeptFailure): Failure {
     const { records } = this.#options;
     const { args, kwargs } = records.read(taskId, data);
     const { fnName, tries, workerId, exception } = records.readResult(taskId, result);

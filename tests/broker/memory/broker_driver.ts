@@ -2,6 +2,7 @@ import type { Broker } from "../../../src/broker/contract/broker.ts";
 import type { Completion } from "../../../src/broker/contract/completing.ts";
 import type { Consumer } from "../../../src/broker/contract/consumer.ts";
 import type { WorkerStatus } from "../../../src/broker/contract/membership.ts";
+import type { Revival } from "../../../src/broker/contract/failures.ts";
 import type { Delivery, Start } from "../../../src/broker/contract/delivery.ts";
 import type { NewSchedule, Occurrence } from "../../../src/broker/contract/schedule.ts";
 import type { NewTask } from "../../../src/broker/contract/task.ts";
@@ -54,6 +55,10 @@ export class BrokerDriver {
         const cancellation = { taskId: `task-${step.id}`, ttl: step.ttl, mark: `mark-${this.#abortCount++}` };
         return await this.#broker.abort({ ...cancellation, result: `aborted ${this.#abortCount}` });
       }
+      case "revive":
+        return await this.#revive(step.ids.map((id) => `task-${id}`).sort());
+      case "purge":
+        return await this.#broker.failures.purge(step.ids.map((id) => `task-${id}`));
       case "schedule":
         return await this.#schedule(`job-${step.name}`, step.isStatic, step.expression);
       case "unschedule":
@@ -86,6 +91,7 @@ export class BrokerDriver {
       found: await Promise.all(found),
       listed: await Promise.all(listed),
       results: await this.#broker.results(ids),
+      failures: await this.#failures(ids),
       recent: (await this.#broker.recent(100)).map(([id]) => id).sort(),
       sizes: [
         await this.#broker.size({ includeScheduled: true }),
@@ -93,6 +99,24 @@ export class BrokerDriver {
       ],
       schedules: schedules.sort(),
     };
+  }
+
+  /** Queues failed tasks again, each after those on which it depends, as its record says. */
+  async #revive(ids: readonly string[]): Promise<unknown> {
+    const kept = (await this.#broker.failures.load(ids)).filter((failure) => failure !== null);
+    const revivals = kept.map(({ taskId, time, data }): Revival => {
+      const [, dependency] = data.toString().split(" after ");
+      return { taskId, time, after: dependency === undefined ? [] : [dependency] };
+    });
+    return (await this.#broker.failures.revive(revivals)).map((answer, i) => `${kept[i]!.taskId} ${answer}`);
+  }
+
+  async #failures(ids: readonly string[]): Promise<unknown> {
+    const { failures } = this.#broker;
+    const listed = (await failures.list()).map(({ taskId }) => taskId);
+    const kept = (await failures.load(ids)).map((failure) => failure && { ...failure, time: 0 });
+    const companions = (await failures.companions(ids)).map((others) => others.sort());
+    return { listed: listed.sort(), count: await failures.count(), kept, companions };
   }
 
   async #work(step: Extract<Step, { worker: number }>, worker: DrivenWorker): Promise<unknown> {
@@ -168,7 +192,7 @@ export class BrokerDriver {
 
   #completionOf(
     delivery: Delivery,
-    { worker, success, ttl: wanted }: Omit<End, "delivery"> & { worker: number },
+    { worker, success, ttl: wanted, keep }: Omit<End, "delivery"> & { worker: number },
   ): Completion {
     const { taskId, deliveries } = delivery;
     const result = `${success ? "ok" : "no"} ${taskId} ${worker} ${deliveries}`;
@@ -176,7 +200,7 @@ export class BrokerDriver {
     // Only an equal completion counts as one that is sent again.
     const ttl = this.#ttls.has(delivery) ? this.#ttls.get(delivery)! : wanted;
     this.#ttls.set(delivery, ttl);
-    return { delivery, success, result, ttl, output };
+    return { delivery, success, result, ttl, output, keep: keep && !success ? hour : undefined };
   }
 
   async #schedule(name: string, isStatic: boolean, expression: string): Promise<string> {
@@ -229,7 +253,7 @@ function newTasks(ids: readonly number[], kind: Kind, high: boolean): NewTask[] 
   // dependencies, here task 0, before those whose dependencies have finished.
   const tasks = (kind === "dependent" ? [...new Set(ids)].sort() : ids).map((id): NewTask => ({
     id: `task-${id}`,
-    data: `data-${id}`,
+    data: kind === "dependent" && id > 0 ? `data-${id} after task-${id - 1}` : `data-${id}`,
     priority,
     due: kind === "delayed" ? (id % 2 ? hour : 0) : undefined,
     // One dependent each: several are released in any order.
@@ -240,9 +264,10 @@ function newTasks(ids: readonly number[], kind: Kind, high: boolean): NewTask[] 
   return [pipelineFrom(from, to, priority)];
 }
 
-function pipelineFrom(id: number, last: number, priority: string): NewTask {
-  const next = id < last ? pipelineFrom(id + 1, last, priority) : undefined;
-  return { id: `task-${id}`, data: `data-${id}`, priority, next };
+function pipelineFrom(id: number, last: number, priority: string, previous?: string): NewTask {
+  const next = id < last ? pipelineFrom(id + 1, last, priority, `task-${id}`) : undefined;
+  const data = previous === undefined ? `data-${id}` : `data-${id} after ${previous}`;
+  return { id: `task-${id}`, data, priority, next };
 }
 
 /** The occurrence that a schedule begins with, far in the future. */

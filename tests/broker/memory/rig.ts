@@ -14,15 +14,23 @@ export const reader: RecordReader = {
   failDependent: (taskId, data, failedId) => ({ result: `failed ${taskId} ${data} ${failedId}`, ttl: 3_600_000 }),
 };
 
+/** Options of a {@linkcode MemoryRig}. */
+interface MemoryRigOptions {
+  readonly tasks?: number;
+  readonly bytes?: number;
+  readonly binary?: boolean;
+  readonly reader?: RecordReader;
+}
+
 /** A queue in memory with a manual clock and limits set by the test. */
 export class MemoryRig {
   readonly clock: ManualClock = new ManualClock();
   readonly queue: MemoryQueue;
   readonly broker: Broker;
 
-  constructor({ tasks = 1e6, bytes = 1e9, binary = false }: { tasks?: number; bytes?: number; binary?: boolean } = {}) {
+  constructor({ tasks = 1e6, bytes = 1e9, binary = false, reader: own = reader }: MemoryRigOptions = {}) {
     this.queue = new MemoryQueue(this.clock, new Budget({ tasks, bytes }));
-    const options = { queue: this.queue, priorities: ["low", "high"], reader, isInThread: false };
+    const options = { queue: this.queue, priorities: ["low", "high"], reader: own, isInThread: false };
     this.broker = new MemoryBroker({ ...options, binary });
   }
 

@@ -24,7 +24,11 @@ describe("MemoryBroker and RedisBroker", () => {
       queueName: `queue-${queues}`,
       priorities: ["low", "high"],
       binary: false,
-      reader,
+      // The failures of dependents are kept, too.
+      reader: {
+        ...reader,
+        failDependent: (...args) => ({ ...reader.failDependent(...args), keep: 3_600_000 }),
+      },
       isInThread: false,
       clock: systemClock,
       logger: new Lines(),

@@ -12,6 +12,7 @@ export type Step =
     readonly delivery: number;
     readonly success: boolean;
     readonly ttl: Ttl;
+    readonly keep: boolean;
   }
   | {
     readonly do: "turn";
@@ -21,6 +22,7 @@ export type Step =
     readonly twice: boolean;
   }
   | { readonly do: "renew" | "crash" | "leave"; readonly worker: number }
+  | { readonly do: "revive" | "purge"; readonly ids: readonly number[] }
   | { readonly do: "abort"; readonly id: number; readonly ttl: Ttl }
   | { readonly do: "schedule"; readonly name: number; readonly isStatic: boolean; readonly expression: string }
   | { readonly do: "unschedule" | "tick"; readonly name: number }
@@ -36,11 +38,15 @@ export interface End {
   readonly delivery: number;
   readonly success: boolean;
   readonly ttl: Ttl;
+  /** Whether a failure is kept. */
+  readonly keep: boolean;
 }
 
 const worker = fc.nat(2);
 const delivery = fc.nat(5);
 const ttl = fc.constantFrom(0, 3_600_000, null);
+const success = fc.nat(2).map((n) => n === 0);
+const keep = fc.nat(3).map((n) => n > 0);
 const name = fc.nat(1);
 
 /** Any step. */
@@ -78,19 +84,26 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("retry" as const), worker, delivery }) },
   {
     weight: 5,
-    arbitrary: fc.record({ do: fc.constant("finish" as const), worker, delivery, success: fc.boolean(), ttl }),
+    arbitrary: fc.record({ do: fc.constant("finish" as const), worker, delivery, success, ttl, keep }),
   },
   {
     weight: 4,
     arbitrary: fc.record({
       do: fc.constant("turn" as const),
       worker,
-      ends: fc.array(fc.record({ delivery: fc.nat(7), success: fc.boolean(), ttl }), { maxLength: 5 }),
+      ends: fc.array(fc.record({ delivery: fc.nat(7), success, ttl, keep }), { maxLength: 5 }),
       count: fc.nat(4),
       twice: fc.boolean(),
     }),
   },
   fc.record({ do: fc.constantFrom("renew" as const, "crash" as const, "leave" as const), worker }),
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom("revive" as const, "revive" as const, "purge" as const),
+      ids: fc.subarray([0, 1, 2, 3, 4, 5, 6], { minLength: 2 }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("abort" as const), id: fc.nat(6), ttl }) },
   fc.record({
     do: fc.constant("schedule" as const),

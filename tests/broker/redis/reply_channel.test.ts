@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { randomId } from "../../../src/base/id.ts";
 import { TestClock } from "../../../src/base/test_clock.ts";
+import type { Completion } from "../../../src/broker/contract/completing.ts";
 import { Keys } from "../../../src/broker/redis/keys.ts";
 import { ReplyChannel } from "../../../src/broker/redis/reply_channel.ts";
 import { RedisBroker } from "../../../src/broker/redis/redis_broker.ts";
@@ -32,7 +33,9 @@ async function withProducer(
     /** Opens the reply channel: waits for the result of a first task. */
     open: () => Promise<void>;
     /** Finishes the tasks that are queued. */
-    finishAll: (options?: { ttl?: number; result?: string }) => Promise<void>;
+    finishAll: (options?: Partial<Completion>) => Promise<void>;
+    /** Queues a failed task again. */
+    revive: (id: string) => Promise<void>;
   }) => Promise<void>,
   { url = scene.server.url, binary = false }: { url?: string; binary?: boolean } = {},
 ): Promise<void> {
@@ -45,7 +48,12 @@ async function withProducer(
     await producer.publish([{ id, data: "data", priority: "normal" }]);
     return id;
   };
-  const finishAll = async (options?: { ttl?: number; result?: string }) => {
+  const revive = async (id: string) => {
+    const [failure] = await producer.failures.load([id]);
+    const revival = { taskId: id, time: failure!.time, after: [] };
+    assertEquals(await producer.failures.revive([revival]), ["queued"]);
+  };
+  const finishAll = async (options?: Partial<Completion>) => {
     const deliveries = await lease("worker");
     const all = deliveries.map((delivery) => ({ delivery, success: true, result: `of ${delivery.taskId}`, ttl }));
     await finish(scene.redis, keys, "worker", all.map((completion) => ({ ...completion, ...options })));
@@ -56,7 +64,7 @@ async function withProducer(
     await finishAll();
     await first;
   };
-  await use({ producer, keys, commands, publish, open, finishAll });
+  await use({ producer, keys, commands, publish, open, finishAll, revive });
   await producer.close();
 }
 
@@ -78,6 +86,10 @@ function recording(redis: RedisClient, commands: string[]): RedisClient {
       };
     },
   });
+}
+
+async function registrations(keys: Keys): Promise<Map<string, string>> {
+  return await scene.redis.command<Map<string, string>>(["HGETALL", keys.producers]);
 }
 
 /** Waits until the results of tasks that are sent from now on arrive by themselves. */
@@ -111,6 +123,30 @@ describe("a producer", () => {
       await finishAll({ result: "second é" });
       assertEquals(await second, new TextEncoder().encode("second é"));
     }, { binary: true });
+  });
+
+  it("takes no failure for the result of a task that was retried, though its message arrives late", async () => {
+    for (const resultTtl of [ttl, 0]) {
+      await withProducer(async ({ producer, keys, commands, publish, open, finishAll, revive }) => {
+        await open();
+        const failed = { success: false, result: "failed", ttl: resultTtl, keep: ttl };
+        // One that nothing has waited for, and one that was awaited.
+        const [early, awaited] = [await publish(), await publish()];
+        const first = producer.result(awaited);
+        await finishAll(failed);
+        assertEquals(await first, "failed");
+        for (const id of [early, awaited]) await revive(id);
+        commands.length = 0;
+        const results = [early, awaited].map((id) => producer.result(id));
+        const late = [early, awaited].map((id) => `${id.length} 6 2 ${id}failed`).join("");
+        const [name] = [...(await registrations(keys)).values()];
+        assertEquals(await scene.redis.command(["PUBLISH", keys.replies(name!), late]), 1);
+        // Each look takes two: the first one, and that because of the message.
+        await eventually(() => assert(commands.filter((command) => command === "GET").length >= 8));
+        await finishAll({ ttl: resultTtl });
+        assertEquals(await Promise.all(results), [`of ${early}`, `of ${awaited}`]);
+      });
+    }
   });
 
   it("finds results that have arrived before it waits for them, except those that are not kept", async () => {

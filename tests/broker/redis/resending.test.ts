@@ -3,9 +3,13 @@ import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "../../../src/base/clock.ts";
 import type { Broker } from "../../../src/broker/contract/broker.ts";
+import type { Failures } from "../../../src/broker/contract/failures.ts";
 import type { NewSchedule, Occurrence } from "../../../src/broker/contract/schedule.ts";
 import type { NewTask } from "../../../src/broker/contract/task.ts";
+import { Keys } from "../../../src/broker/redis/keys.ts";
 import { RedisBroker } from "../../../src/broker/redis/redis_broker.ts";
+import { finish } from "../../../src/broker/redis/scripts/end/finish.ts";
+import { read } from "../../../src/broker/redis/scripts/lease/read.ts";
 import { createClient, type RedisClient } from "../../../src/redis/mod.ts";
 import { type Side, startProxy, type TcpProxy } from "../../support/tcp_proxy.ts";
 import { Scene } from "../scene.ts";
@@ -16,12 +20,17 @@ const hour = 3_600_000;
 const ttl = 60_000;
 
 /** The tested methods: all but opening a consumer, which sends nothing, and closing. */
-type Method = Exclude<keyof Broker, "unref" | "redis" | "idPrefix" | "consumer" | "close" | typeof Symbol.asyncDispose>;
+type Method =
+  | Exclude<
+    keyof Broker,
+    "unref" | "redis" | "idPrefix" | "failures" | "consumer" | "close" | typeof Symbol.asyncDispose
+  >
+  | `failures.${keyof Failures & string}`;
 
 /** Calls a method, and returns what shows that it has succeeded: a broker without a proxy looks at what is stored. */
 type Call = (broker: Broker, observer: Broker) => Promise<unknown>;
 
-/** In a queue with a queued, a delayed and a finished task and a schedule. */
+/** In a queue with a queued, a delayed, a finished and a failed task and a schedule. */
 const calls: Readonly<Record<Method, readonly [call: Call, expected: unknown]>> = {
   connect: [(broker) => broker.connect(), undefined],
   publish: [async (broker, observer) => {
@@ -48,6 +57,24 @@ const calls: Readonly<Record<Method, readonly [call: Call, expected: unknown]>> 
   recent: [(broker) => broker.recent(10), [["finished", "result"]]],
   size: [(broker) => broker.size({ includeScheduled: true }), 3],
   schedules: [(broker) => namesOf(broker), ["daily"]],
+  "failures.list": [async ({ failures }) => (await failures.list()).map(({ taskId }) => taskId).sort(), [
+    "below",
+    "failed",
+  ]],
+  "failures.count": [({ failures }) => failures.count(), 2],
+  "failures.load": [async ({ failures }) => {
+    return (await failures.load(["below", "none"])).map((failure) => failure?.failedWith);
+  }, ["failed", undefined]],
+  "failures.companions": [({ failures }) => failures.companions(["failed", "none"]), [["below"], []]],
+  "failures.revive": [async (broker, observer) => {
+    const kept = await observer.failures.load(["failed", "below"]);
+    const [failed, below] = kept.map((failure) => ({ ...failure!, after: [] }));
+    const answers = await broker.failures.revive([failed!, { ...below!, after: ["failed"] }]);
+    return [answers, await observer.state("failed"), await observer.state("below"), await observer.failures.count()];
+  }, [["queued", "queued"], "queued", "scheduled", 0]],
+  "failures.purge": [async (broker, observer) => {
+    return [await broker.failures.purge(["failed", "below", "none"]), await observer.failures.count()];
+  }, [2, 0]],
 };
 
 describe("RedisBroker", () => {
@@ -111,14 +138,25 @@ async function withBrokers(
   const queueName = (await scene.newQueue()).prefix.slice("streaq:".length);
   await using observer = brokerOn(scene.redis, queueName);
   await using broker = brokerOn(redis, queueName);
+  await failTasks(observer, new Keys(queueName));
   await observer.publish([taskOf("queued"), taskOf("finished"), { ...taskOf("delayed"), due: hour }]);
   await observer.abort({ taskId: "finished", result: "result", ttl, mark: "mark" });
   await observer.schedule(scheduleOf("daily"), firstOf("daily"));
   await use({ broker, observer, proxy });
 }
 
+/** Fails the tasks `failed` and, with it, `below`. Their failures are kept, but not as results. */
+async function failTasks(observer: Broker, keys: Keys): Promise<void> {
+  await observer.publish([taskOf("failed")]);
+  const search = { known: [], quarantined: 1, dead: [], cursors: new Map<string, string>() };
+  const { deliveries } = await read(scene.redis, keys, { name: "worker", priorities: ["normal"] }, 1, search);
+  const failure = { success: false, result: "failed", ttl: 0, keep: hour };
+  await finish(scene.redis, keys, "worker", deliveries.map((delivery) => ({ delivery, ...failure })));
+  await observer.publish([{ ...taskOf("below"), after: ["failed"] }]);
+}
+
 function brokerOn(redis: RedisClient, queueName: string): RedisBroker {
-  const reader = { hasSucceeded: () => true, failDependent: () => ({ result: "failed", ttl }) };
+  const reader = { hasSucceeded: () => true, failDependent: () => ({ result: "failed", ttl: 0, keep: hour }) };
   const options = { priorities: ["normal"], binary: false, reader, clock: systemClock };
   return new RedisBroker({ ...options, redis, ownsRedis: false, queueName });
 }

@@ -1,5 +1,6 @@
 import type { Delivery } from "../../../src/broker/contract/delivery.ts";
 import type { Keys } from "../../../src/broker/redis/keys.ts";
+import { fanOut, type FanOutReply } from "../../../src/broker/redis/scripts/dependents/fan_out.ts";
 import { finish } from "../../../src/broker/redis/scripts/end/finish.ts";
 import { link } from "../../../src/broker/redis/scripts/enqueue/link.ts";
 import { publish } from "../../../src/broker/redis/scripts/enqueue/publish.ts";
@@ -80,6 +81,11 @@ export function completionsOf({ deliveries }: Situation, success: boolean, resul
   return deliveries.map((delivery) => ({ delivery, success, result: `result of ${delivery.taskId}`, ttl: resultTtl }));
 }
 
+/** Failures that are kept. */
+export function keptFailuresOf(all: Situation) {
+  return completionsOf(all, false).map((completion) => ({ ...completion, keep: hour }));
+}
+
 export function searchIn(cursors: readonly string[], dead: readonly string[] = []) {
   return { known: [], quarantined: 1, dead, cursors: fromBeginning(cursors) };
 }
@@ -87,6 +93,18 @@ export function searchIn(cursors: readonly string[], dead: readonly string[] = [
 export async function runAndFinish(all: Situation, success: boolean): Promise<void> {
   await run(all);
   await finish(all.redis, all.keys, consumer.name, completionsOf(all, success));
+}
+
+/** Fails both tasks; their failures are kept, and `gamma` is still to fail. */
+export async function fail(all: Situation): Promise<void> {
+  await run(all);
+  await finish(all.redis, all.keys, consumer.name, keptFailuresOf(all));
+}
+
+/** Fails `gamma` with `alpha`. */
+export async function failGamma({ redis, keys }: Situation): Promise<FanOutReply> {
+  const failure = { taskId: "gamma", dependency: "alpha", result: "failed gamma", ttl, keep: hour };
+  return await fanOut(redis, keys, [failure], options);
 }
 
 /** Lists the dependents of `alpha`, which has succeeded. */

@@ -85,9 +85,10 @@ local function fail(id, dependency, ttl, keep, result)
   local priority = redis.pcall('HGET', waiting, id)
   removeEdges(id)
   if redis.call('EXISTS', data .. id) == 0 then return end
+  dropEarlierFailures({ id })
   -- It comes back together with the task that failed first, so that one must be there.
   if keep ~= '' and redis.call('EXISTS', ${lua.failure("root")}) == 1 then
-    keepFailure(priority, id, tonumber(keep), result, root)
+    keepFailures(priority, { id }, { result }, tonumber(keep), root, dependency)
   end
   redis.call('DEL', data .. id)
   deleteTries({ id })

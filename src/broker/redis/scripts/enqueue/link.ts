@@ -81,7 +81,7 @@ while ARGV[i] do
       if state.kind == 'unknown' then
         missing = missing or { place, 'unknown', dependency }
       elseif state.kind == 'failed' then
-        row.root = row.root or state.root
+        if not row.root then row.root, row.blocker = state.root, dependency end
       elseif state.kind == 'unread' then
         unread[#unread + 1] = dependency
       elseif ARGV[i + 2] == '1' and not ownStates[dependency] then
@@ -150,11 +150,13 @@ end
 local function fail(row)
   storeResult(row.id, row.ttl, row.failure, '0', '${dependencyFailureCause}' .. row.root, true, row.keep ~= '')
   stopWaiting(row.id)
-  -- As in fan_out.
-  if row.keep == '' or redis.call('EXISTS', ${lua.failure("row.root")}) == 0 then return end
   ${keptFailureFunctions}
+  -- As in fan_out.
+  dropEarlierFailures({ row.id })
+  if row.keep == '' or redis.call('EXISTS', ${lua.failure("row.root")}) == 0 then return end
+  local priority = string.match(row.destination, '^[^:]*')
   redis.call('SET', data .. row.id, row.record)
-  keepFailure(string.match(row.destination, '^[^:]*'), row.id, tonumber(row.keep), row.failure, row.root)
+  keepFailures(priority, { row.id }, { row.failure }, tonumber(row.keep), row.root, row.blocker)
   redis.call('DEL', data .. row.id)
 end
 

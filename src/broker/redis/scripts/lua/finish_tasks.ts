@@ -71,21 +71,20 @@ local function acknowledgeEach(stream, entries, deliveries, ids, success, low, h
   return counts
 end
 
--- Keeps failures, by id of their task, for so many ms.
-local function keepFailures(priority, results, keep)
-  ${keptFailureFunctions}
-  for id, result in pairs(results) do keepFailure(priority, id, keep, result, '') end
+-- Whether there may be kept failures of earlier tasks with the same ids. A generated id is never used again.
+local function mayHaveFailures(ids)
+  for _, id in ipairs(ids) do
+    if #id ~= 32 or string.find(id, '%X') then return redis.call('EXISTS', ${lua.failures}) == 1 end
+  end
 end
 
--- Drops the kept failures of earlier tasks with the same ids. A generated id is never used again.
-local function dropEarlierFailures(ids)
-  local chosen = {}
-  for _, id in ipairs(ids) do
-    if #id ~= 32 or string.find(id, '%X') then chosen[#chosen + 1] = id end
-  end
-  if #chosen == 0 or redis.call('EXISTS', ${lua.failures}) == 0 then return end
+-- Keeps failures for so many ms, unless keep is nil, in place of those of earlier tasks with the same ids. Of successes,
+-- only the latter are dropped.
+local function keepOrDropFailures(priority, ids, results, keep)
+  if not keep and not mayHaveFailures(ids) then return end
   ${keptFailureFunctions}
-  for _, id in ipairs(chosen) do dropFailure(id) end
+  dropEarlierFailures(ids)
+  if keep then keepFailures(priority, ids, results, keep, '', '') end
 end
 
 -- Handles the outputs, which begin at ARGV[first], and the dependents of the finished tasks.
@@ -161,14 +160,14 @@ local function finishGroup(i, row, refused)
     counts = acknowledgeEach(stream, entries, deliveries, ids, success, low, high)
   end
   local function causeOf(n) return entries[n] .. ' ' .. deliveries[n] .. ' ' .. consumer end
-  local ended, acknowledged, isMarked, kept = ids, entries, isBrief(ttl), {}
+  local ended, acknowledged, isMarked, results = ids, entries, isBrief(ttl), {}
   if counts then ended, acknowledged = {}, {} end
   for n, id in ipairs(ids) do
     local result = ARGV[first + 4 * n - 1]
     if not counts or counts[n] then
       if counts then ended[#ended + 1], acknowledged[#acknowledged + 1] = id, entries[n] end
       keepResult(id, ttl, result, keep)
-      if keep then kept[id] = result end
+      results[#results + 1] = result
       if isMarked then markEnded(id, ttl, result, success, causeOf(n)) end
     elseif not isStored(id, ttl, result, success, causeOf(n)) then
       refused[#refused + 1] = row + n - 1
@@ -182,7 +181,7 @@ local function finishGroup(i, row, refused)
     finished[#finished + 1] = id
     isSuccess[id] = success == '1'
   end
-  if keep then keepFailures(ARGV[i], kept, keep) else dropEarlierFailures(ended) end
+  keepOrDropFailures(ARGV[i], ended, results, keep)
   if #acknowledged > 0 then deleteEntries(stream, acknowledged, not counts and high) end
   return past, row + n
 end

@@ -18,7 +18,8 @@ export const recentLimit = 10_000;
 /** Lua functions that tell of stored results, for scripts that have `prefix`. */
 export const announcementFunctions: string = `
 -- A result in the message to the producer of its task: three numbers, each followed by a blank: the length of the id, the
--- length of the result or -1 for a long one, and 1 if the result stays for a while, else 0. The id and the result follow.
+-- length of the result or -1 for a long one, and 1 if the result stays for a while, 2 if it is a failure whose task can be
+-- retried, else 0. The id and the result follow.
 local function replyOf(id, result, isKept)
   if #result > ${longestReply} and isKept == '1 ' then return #id .. ' -1 ' .. isKept .. id end
   return #id .. ' ' .. #result .. ' ' .. isKept .. id .. result
@@ -74,8 +75,8 @@ local function keepResult(id, ttl, result, mayChange)
     local tag = string.sub(id, 1, ${tagLength})
     local replies = repliesByTag[tag] or {}
     repliesByTag[tag] = replies
-    local n, isKept = #replies, not mayChange and (ttl == '' or tonumber(ttl) >= ${earlyReplyTime})
-    replies[n + 1], replies[n + 2], replies[n + 3] = id, result, isKept and '1 ' or '0 '
+    local n, isKept = #replies, ttl == '' or tonumber(ttl) >= ${earlyReplyTime}
+    replies[n + 1], replies[n + 2], replies[n + 3] = id, result, mayChange and '2 ' or isKept and '1 ' or '0 '
   end
 end
 
