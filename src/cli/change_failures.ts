@@ -18,7 +18,7 @@ import {
   type QueueSource,
   serverTime,
   takeSource,
-  useQueue,
+  withQueue,
 } from "./queue.ts";
 import { type Host, UsageError } from "./verb.ts";
 
@@ -71,7 +71,7 @@ export async function changeFailures(change: FailureChange, args: readonly strin
       `Cannot ${change.name} failed tasks: there is no terminal to confirm it, so --yes is required`,
     );
   }
-  return await useQueue(request.source, async (queue) => {
+  return await withQueue(request.source, async (queue) => {
     if (change.needsRecords && "redisUrl" in request.source) await checkReadable(change, queue, request.ids);
     if (request.ids.length > 0) return await changeById(change, queue, request.ids, host);
     return await changeSelected(change, queue, request, host);

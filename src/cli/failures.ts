@@ -11,7 +11,7 @@ import {
   queueOptions,
   serverTime,
   takeSource,
-  useQueue,
+  withQueue,
 } from "./queue.ts";
 import { formatAge, formatCell, formatCount, formatTable } from "./table.ts";
 import { type Host, UsageError, type Verb } from "./verb.ts";
@@ -54,7 +54,7 @@ Exit codes: 0 listed, also if there is none; 1 the module cannot be loaded, or R
       throw new UsageError(`Cannot ${action}: expected ${expected}, got ${positionals.join(" ")}`);
     }
     const [selection, limit] = [parseSelection(values), parseLimit(values.limit)];
-    return await useQueue(source, async (queue) => {
+    return await withQueue(source, async (queue) => {
       const now = await serverTime(queue);
       const found = await queue.failures({ ...filterOf(selection, now), limit });
       if ("redisUrl" in source && !found.every(isReadable)) {

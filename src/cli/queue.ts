@@ -60,7 +60,7 @@ export function takeSource(
 }
 
 /** Opens a queue, passes it to `use`, and closes it. */
-export async function useQueue<R>(source: QueueSource, use: (queue: Queue) => Promise<R>): Promise<R> {
+export async function withQueue<R>(source: QueueSource, use: (queue: Queue) => Promise<R>): Promise<R> {
   const worker = "module" in source ? await importWorker(source.module) : newWorker(source);
   try {
     checkServer(worker);
