@@ -20,23 +20,24 @@ import {
   takeSource,
   withQueue,
 } from "./queue.ts";
+import { formatId } from "./table.ts";
 import { type Host, UsageError } from "./verb.ts";
 
-/** What a verb does with failures that it is given by id, or by a filter. */
+/** A change of failures that are given by id, or selected by a filter. */
 export interface FailureChange {
   /** The name of the verb. */
   readonly name: string;
   /** Whether the records of the tasks must be readable for it. */
   readonly needsRecords: boolean;
-  /** Asks whether it should be done, without the question mark: `Queue 3 tasks of queue mail again`. */
+  /** Formats the question that confirms it, without its mark: `Queue 3 failed tasks of queue mail again`. */
   question(count: number, queueName: string): string;
-  /** Does it; returns with how many. */
+  /** Changes them; returns how many. */
   apply(queue: Queue, which: readonly string[] | FailureFilter): Promise<number>;
-  /** Tells what was done: `3 tasks are queued again`. */
+  /** Formats the outcome: `3 tasks are queued again`. */
   report(count: number): string;
 }
 
-/** What `--help` says about the arguments of such a verb, after its description. */
+/** Returns the help about the arguments of such a verb, which follows its description. */
 export function changeHelp({ name }: Pick<FailureChange, "name">, done: string): string {
   return `Instead of ids:
 
@@ -90,7 +91,7 @@ async function checkReadable({ name }: FailureChange, queue: Queue, ids: readonl
   const unreadable = sample.find((failure) => !isReadable(failure));
   if (!unreadable) return;
   const reason = "its record is signed, or written with another serializer, so the module of the worker is required";
-  throw new Error(`Cannot ${name} task ${unreadable.taskId}: ${reason}`);
+  throw new Error(`Cannot ${name} task ${formatId(unreadable.taskId)}: ${reason}`);
 }
 
 function parse({ name }: FailureChange, args: readonly string[]): Request {
@@ -122,14 +123,13 @@ async function changeById(change: FailureChange, queue: Queue, ids: readonly str
   const kept = before.map(({ taskId }) => taskId);
   const count = kept.length === 0 ? 0 : await change.apply(queue, kept);
   if (count > 0) await host.print(`${change.report(count)}\n`);
-  const problems = ids.filter((id) => !kept.includes(id)).map((id) => `${id}: no failure of it is kept`);
+  const problems = ids.filter((id) => !kept.includes(id)).map((id) => `${formatId(id)}: no failure of it is kept`);
   const times = new Map(before.map(({ taskId, failedTime }) => [taskId, failedTime]));
   for (const { taskId, failedTime, failedWith } of kept.length === 0 ? [] : await queue.failures(kept)) {
     // Another time would be that of a new failure.
     if (times.get(taskId) !== failedTime) continue;
-    problems.push(
-      `${taskId}: it depends on ${failedWith === null ? "a task" : `task ${failedWith}`}, which has failed`,
-    );
+    const cause = failedWith === null ? "a task" : `task ${formatId(failedWith)}`;
+    problems.push(`${formatId(taskId)}: it depends on ${cause}, which has failed`);
   }
   for (const problem of problems) host.printError(`Cannot ${change.name} task ${problem}`);
   return count > 0 && problems.length === 0 ? 0 : 1;
@@ -143,7 +143,7 @@ async function changeSelected(
   host: Host,
 ): Promise<number> {
   const now = await serverTime(queue);
-  // What fails while the question is open is not part of the answer.
+  // Tasks that fail while the question is open are not included.
   const filter = { ...filterOf(selection, now), before: new Date(now + 1) };
   if (needsConfirmation) {
     const count = isSelective(selection) ? await countMatches(queue, filter) : await queue.countFailures();

@@ -17,7 +17,7 @@ export const selectionOptions = {
   since: { type: "string" },
 } as const;
 
-/** What `--help` says about them. */
+/** The help about them. */
 export const selectionHelp = `  --task NAME     failures of tasks of this name
   --error NAME    failures with an error of this name, such as TypeError
   --since TIME    failures since then: a duration such as 90s, 10m, 2h or 7d, or a date such as 2026-11-28 or

@@ -13,7 +13,7 @@ import {
   takeSource,
   withQueue,
 } from "./queue.ts";
-import { formatAge, formatCell, formatCount, formatTable } from "./table.ts";
+import { formatAge, formatCell, formatCount, formatId, formatTable } from "./table.ts";
 import { type Host, UsageError, type Verb } from "./verb.ts";
 
 const action = "list failures";
@@ -73,7 +73,7 @@ function parseLimit(text = String(defaultLimit)): number {
   throw new UsageError(`Cannot use option --limit: expected an integer from 1 to 10000, got ${text}`);
 }
 
-/** The table, and below it how many failures there are in all. */
+/** Formats the table, and below it how many failures there are in all. */
 async function describe(queue: Queue, found: readonly Failure[], now: number, host: Host): Promise<string> {
   const kept = await queue.countFailures();
   const name = printable(queue.queueName);
@@ -92,7 +92,7 @@ const errorWidth = { min: 24, max: 80 };
 
 function formatFailures(found: readonly Failure[], now: number, columns: number | undefined): string {
   const rows = found.map(({ failedTime, fnName, tries, taskId }) => {
-    return [formatAge(now - failedTime), formatCell(fnName, 40), String(tries), "", printable(taskId)];
+    return [formatAge(now - failedTime), formatCell(fnName, 40), String(tries), "", formatId(taskId)];
   });
   const heading = ["AGE", "TASK", "TRIES", "ERROR", "ID"];
   const others = formatTable([heading, ...rows]).split("\n").map((line) => line.length);

@@ -72,7 +72,7 @@ function explain(error: unknown): string {
   const { code } = error as { code?: unknown };
   if (code !== "ERR_UNKNOWN_FILE_EXTENSION" || !/"\.[cm]?tsx?"/.test(error.message)) return error.message;
   return "This version of Node needs tsx to run TypeScript. Install it (npm install tsx), and start Node with it: " +
-    "node --import tsx node_modules/.bin/streaq run ...";
+    "node --import tsx node_modules/.bin/streaq ...";
 }
 
 function isWorker(value: unknown): value is LoadedWorker {

@@ -20,7 +20,7 @@ export const queueOptions = {
   verbose: { type: "boolean" },
 } as const;
 
-/** What `--help` says about them. */
+/** The help about them. */
 export const queueHelp =
   `The queue is that of the worker which the module exports: the export after the colon, or else "worker", or else
 "default". The module is imported, but its worker is not run. Without a module:
@@ -32,7 +32,7 @@ Records that are signed, or written with another serializer than the default one
 users of the machine can see the arguments of a program: use the module if the URL has a password.
 `;
 
-/** The rest of that help. */
+/** The help about the options of every verb. */
 export const commonHelp = `  --verbose       prints the stack of an error
   --help          prints this help
 `;
@@ -71,7 +71,7 @@ export async function withQueue<R>(source: QueueSource, use: (queue: Queue) => P
   }
 }
 
-/** How long a server at a given URL may take to answer. Somebody waits for it. */
+/** How long to try to connect to a URL: less than by default, as the user waits meanwhile. */
 const connectTimeout = "3s";
 
 function newWorker({ redisUrl, queueName }: { redisUrl: string; queueName: string | undefined }): LoadedWorker {

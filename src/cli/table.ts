@@ -14,6 +14,11 @@ export function formatCell(text: string, width: number = Infinity): string {
   return lengthOf(line) <= width ? line : `${[...line].slice(0, width - 1).join("")}…`;
 }
 
+/** Formats an id so that it can be copied, unless it has control characters, which are escaped. */
+export function formatId(id: string): string {
+  return printable(id).replaceAll("\n", "\\n").replaceAll("\t", "\\t");
+}
+
 /** Formats a length of time by its largest unit: `90` seconds are `1m`. */
 export function formatAge(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));

@@ -55,7 +55,7 @@ for (const [name, verb] of Object.entries(verbs)) {
       assertMatch(output, name === "retry" ? /^1 task is queued again\n$/ : /^1 failure is dropped\n$/);
       assertEquals(
         errors,
-        `Cannot ${name} task none: no failure of it is kept\nCannot ${name} task no\nsuch: no failure of it is kept\n`,
+        `Cannot ${name} task none: no failure of it is kept\nCannot ${name} task no\\nsuch: no failure of it is kept\n`,
       );
       assertEquals(await call(verb, ["none"]), [1, "", `Cannot ${name} task none: no failure of it is kept\n`]);
     });

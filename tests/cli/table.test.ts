@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import { formatAge, formatCell, formatTable } from "../../src/cli/table.ts";
+import { formatAge, formatCell, formatId, formatTable } from "../../src/cli/table.ts";
 
 describe("formatTable()", () => {
   it("makes columns as wide as they need to be, without trailing spaces", () => {
@@ -22,6 +22,13 @@ describe("formatCell()", () => {
       assertEquals(formatCell(text, width), cell);
     });
   }
+});
+
+describe("formatId()", () => {
+  it("escapes control characters, also line breaks before indented text, and leaves the rest", () => {
+    assertEquals(formatId("größe 17/a"), "größe 17/a");
+    assertEquals(formatId("a\n  b\tc\u001b[2J\u202e"), "a\\n  b\\tc\\u001b[2J\\u202e");
+  });
 });
 
 describe("formatAge()", () => {
