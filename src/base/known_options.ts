@@ -23,9 +23,10 @@ export function optionRefusal(
   if (typeof options !== "object" || options === null) return noBag(options, bag);
   for (const name in options) {
     if (Object.hasOwn(known, name)) continue;
-    const { other, distance } = nearestOf(name, Object.keys(known));
-    const isNear = distance <= Math.max(2, name.length / 3);
-    const hint = isNear ? `did you mean "${inBag(other, bag)}"?` : `expected one of ${Object.keys(known).join(", ")}`;
+    const other = suggestionFor(name, Object.keys(known));
+    const hint = other === undefined
+      ? `expected one of ${Object.keys(known).join(", ")}`
+      : `did you mean "${inBag(other, bag)}"?`;
     return unknownOption(name, bag, hint);
   }
   return undefined;
@@ -46,6 +47,12 @@ export function checkOptionSpelling(options: object | undefined, known: readonly
     if (name === other || distance > (name.length < 8 ? 1 : 2)) continue;
     throw unknownOption(name, bag, `did you mean "${inBag(other, bag)}"?`);
   }
+}
+
+/** The known name that is meant by a misspelt one; `undefined` when none is near. */
+export function suggestionFor(name: string, known: readonly string[]): string | undefined {
+  const { other, distance } = nearestOf(name, known);
+  return distance <= Math.max(2, name.length / 3) ? other : undefined;
 }
 
 function noBag(options: unknown, bag: string): TypeError {

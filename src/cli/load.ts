@@ -11,10 +11,8 @@ export interface Location {
   readonly name: string | undefined;
 }
 
-/**
- * The part of a {@linkcode Worker} that the command line uses. The worker may come from another copy of this package.
- */
-export type Runnable = Pick<Worker<unknown>, "run" | "close" | "id" | "queueName" | "logLevel">;
+/** The public part of a {@linkcode Worker}, which may come from another copy of this package. */
+export type LoadedWorker = Pick<Worker<unknown>, keyof Worker<unknown>>;
 
 const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$_]*$/u;
 /** Matches what precedes a colon that is part of the module: the scheme of a URL, or a drive letter. */
@@ -40,7 +38,7 @@ export function fileOf({ module }: Location): URL | undefined {
  *
  * @throws If the module does not exist, cannot be imported, or does not export a worker.
  */
-export async function loadWorker(location: Location): Promise<Runnable> {
+export async function loadWorker(location: Location): Promise<LoadedWorker> {
   const exports = await load(location);
   const name = location.name ?? ("worker" in exports ? "worker" : "default");
   if (!(name in exports)) {
@@ -74,11 +72,11 @@ function explain(error: unknown): string {
   const { code } = error as { code?: unknown };
   if (code !== "ERR_UNKNOWN_FILE_EXTENSION" || !/"\.[cm]?tsx?"/.test(error.message)) return error.message;
   return "This version of Node needs tsx to run TypeScript. Install it (npm install tsx), and start Node with it: " +
-    "node --import tsx node_modules/.bin/streaq run ...";
+    "node --import tsx node_modules/.bin/streaq ...";
 }
 
-function isWorker(value: unknown): value is Runnable {
-  const { run, close, id } = (value ?? {}) as Partial<Runnable>;
+function isWorker(value: unknown): value is LoadedWorker {
+  const { run, close, id } = (value ?? {}) as Partial<LoadedWorker>;
   return typeof run === "function" && typeof close === "function" && typeof id === "string";
 }
 

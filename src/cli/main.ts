@@ -2,13 +2,18 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../base/clock.ts";
 import { consoleLogger, printable, safeLogger } from "../base/log.ts";
+import { suggestionFor } from "../base/known_options.ts";
 import { VERSION } from "../base/version.ts";
 import { listenForSignals } from "../queue/run/signals.ts";
 import { EXPLAINED } from "./child.ts";
+import { failures } from "./failures.ts";
+import { purge } from "./purge.ts";
+import { retry } from "./retry.ts";
 import { run } from "./run.ts";
+import { askOnTerminal } from "./terminal.ts";
 import { type Host, UsageError, type Verb } from "./verb.ts";
 
-const verbs: ReadonlyMap<string, Verb> = new Map([["run", run]]);
+const verbs: ReadonlyMap<string, Verb> = new Map(Object.entries({ run, failures, retry, purge }));
 
 const help = `streaq ${VERSION}: a distributed task queue on Redis streams
 
@@ -18,6 +23,8 @@ ${[...verbs].map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`).join
 
   --help      prints this help, or that of a command
   --version   prints the version
+
+Exit codes: 0 done, 1 failed or nothing done, 2 wrong usage, 130 interrupted.
 `;
 
 /** How long the process may take to exit by itself after its work is done, in milliseconds. */
@@ -37,9 +44,9 @@ export async function main(program: string): Promise<void> {
   } catch (error) {
     failure = error;
     process.exitCode = error instanceof UsageError ? 2 : 1;
-    // The error may quote data, such as a file name.
-    console.error(printable(`streaq: ${verbose && error instanceof Error ? error.stack : reasonOf(error)}`));
-    if (error instanceof UsageError) console.error('Try "streaq --help"');
+    printError(verbose && error instanceof Error ? error.stack ?? error.message : reasonOf(error));
+    const verb = verbs.has(args[0] ?? "") ? ` ${args[0]}` : "";
+    if (error instanceof UsageError) console.error(`Try "streaq${verb} --help"`);
   }
   systemClock.timer(exitTimeout, () => {
     console.error("streaq: Exiting although the process is still busy, perhaps with a task that ignores its signal");
@@ -52,23 +59,29 @@ export async function main(program: string): Promise<void> {
 
 async function dispatch(args: readonly string[], host: Host): Promise<number> {
   const [name, ...rest] = args;
-  if (name === "--help") host.print(help);
-  else if (name === "--version") host.print(`${VERSION}\n`);
+  if (name === "--help") await host.print(help);
+  else if (name === "--version") await host.print(`${VERSION}\n`);
   else {
     const verb = verbs.get(name ?? "");
-    if (!verb) {
-      const commands = [...verbs.keys()].join(", ");
-      throw new UsageError(`Cannot run streaq: expected a command (${commands}), got ${name ?? "none"}`);
-    }
+    if (!verb) throw new UsageError(explainUnknown(name));
     if (!rest.includes("--help")) return await verb.run(rest, host);
-    host.print(verb.help);
+    await host.print(verb.help);
   }
   return 0;
+}
+
+function explainUnknown(name: string | undefined): string {
+  const names = [...verbs.keys()];
+  const nearest = name === undefined ? undefined : suggestionFor(name, names);
+  const hint = nearest === undefined ? "" : `, did you mean ${nearest}?`;
+  return `Cannot run streaq: expected a command (${names.join(", ")}), got ${name ?? "none"}${hint}`;
 }
 
 function newHost(program: string, verbose: boolean): Host {
   const stop = new AbortController();
   const kill = new AbortController();
+  // A reader that has seen enough, such as `head`, closes the pipe.
+  process.stdout.on("error", () => {});
   // A parent process that has started this one with an IPC channel shuts it down by closing the channel, or by dying.
   if (process.connected) process.once("disconnect", () => stop.abort());
   else if (process.send) stop.abort();
@@ -77,16 +90,28 @@ function newHost(program: string, verbose: boolean): Host {
     logger: safeLogger(consoleLogger({ clock: systemClock, level: verbose ? "debug" : "info" })),
     stop: stop.signal,
     kill: kill.signal,
+    columns: process.stdout.isTTY ? process.stdout.columns : undefined,
     takeSignals() {
       listenForSignals(() => stop.abort(), { clock: systemClock, onSecond: () => kill.abort() });
     },
-    print: (text) => void process.stdout.write(text),
+    print,
+    printError,
+    ask: process.stdin.isTTY && process.stderr.isTTY ? askOnTerminal : undefined,
   };
 }
 
 function commandLine(program: string): [string, ...string[]] {
   if (process.versions.deno) return [process.execPath, "run", "-A", program];
   return [process.execPath, ...process.execArgv, fileURLToPath(program)];
+}
+
+async function print(text: string): Promise<void> {
+  await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));
+}
+
+/** The message may quote data, such as a file name. */
+function printError(message: string): void {
+  process.stderr.write(`${printable(`streaq: ${message}`)}\n`);
 }
 
 function reasonOf(error: unknown): string {

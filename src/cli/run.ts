@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { systemClock } from "../base/clock.ts";
+import { parseArguments } from "./arguments.ts";
 import { fileOf, loadWorker, type Location, parseLocation } from "./load.ts";
 import { reload } from "./reload.ts";
 import { supervise, type SupervisorOptions } from "./supervise.ts";
@@ -57,7 +57,12 @@ async function runHere({ location, burst, verbose }: RunOptions, { stop, logger 
 }
 
 function parse(args: readonly string[]): RunOptions {
-  const { values, positionals } = parseStrictly(args);
+  const { values, positionals } = parseArguments(args, {
+    workers: { type: "string" },
+    burst: { type: "boolean" },
+    reload: { type: "boolean" },
+    verbose: { type: "boolean" },
+  });
   const [module, ...rest] = positionals;
   if (!module) throw new UsageError("Cannot run a worker: expected the path of its module, got none");
   if (rest.length > 0) throw new UsageError(`Cannot run a worker: expected one module, got ${positionals.join(" ")}`);
@@ -67,25 +72,6 @@ function parse(args: readonly string[]): RunOptions {
   }
   if (burst && reload) throw new UsageError("Cannot run a worker: expected --burst or --reload, got both");
   return { location: parseLocation(module), workers: Number(workers), burst, reload, verbose };
-}
-
-function parseStrictly(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        workers: { type: "string" },
-        burst: { type: "boolean" },
-        reload: { type: "boolean" },
-        verbose: { type: "boolean" },
-      },
-    });
-  } catch (cause) {
-    // The first sentence is the error; the rest explains how to write an argument that begins with a dash.
-    const message = cause instanceof Error ? cause.message.replace(/\.? To specify .*/s, "") : String(cause);
-    throw new UsageError(message, { cause });
-  }
 }
 
 function supervisorOptions({ location, workers, burst, verbose }: RunOptions, host: Host): SupervisorOptions {

@@ -26,10 +26,16 @@ export interface Host {
   readonly stop: AbortSignal;
   /** Aborted when the process shall exit immediately, after a second signal. */
   readonly kill: AbortSignal;
+  /** Width of the terminal on standard output; `undefined` if it is none. */
+  readonly columns: number | undefined;
   /** Makes the first SIGINT or SIGTERM abort `stop`, and the second one `kill`, instead of terminating the process. */
   takeSignals(): void;
-  /** Writes to standard output. */
-  print(text: string): void;
+  /** Writes to standard output; resolves when it is written, or no longer read. */
+  print(text: string): Promise<void>;
+  /** Writes an error to standard error, in one line. */
+  printError(message: string): void;
+  /** Asks on the terminal; resolves to the answer, which is empty when there is none. `undefined` without a terminal. */
+  readonly ask: ((question: string) => Promise<string>) | undefined;
 }
 
 /** The arguments of the command line are invalid. */

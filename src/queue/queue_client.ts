@@ -153,10 +153,13 @@ export abstract class QueueClient {
   /**
    * Lists failed tasks that are kept, the newest first: for `keepFailed`, and at most the newest 10,000.
    *
-   * @param filter Which of them, and how many at most with `limit`, from 1 to 10,000; 100 by default.
+   * @param which One or several tasks by their ids, or a filter, with which `limit` says how many to list at most, from 1
+   * to 10,000; 100 by default.
    */
-  async failures(filter: FailureFilter & { limit?: number | undefined } = {}): Promise<Failure[]> {
-    return await this.#queue.failedTasks.list(filter);
+  async failures(
+    which: string | readonly string[] | FailureFilter & { limit?: number | undefined } = {},
+  ): Promise<Failure[]> {
+    return await this.#queue.failedTasks.list(which);
   }
 
   /** Counts the failed tasks that are kept. */

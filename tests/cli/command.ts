@@ -13,6 +13,19 @@ export function fixture(name: string): string {
   return `tests/cli/fixtures/${name}`;
 }
 
+/** The command line that runs a program on a terminal of its own, whose input and output are those of the process. */
+function onTerminal(command: readonly string[]): [command: string, ...args: string[]] {
+  if (process.platform === "darwin") return ["script", "-q", "/dev/null", ...command];
+  const quoted = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  return ["script", "--quiet", "--return", "--command", quoted, "/dev/null"];
+}
+
+/** Options of a {@linkcode Command}. */
+interface CommandOptions {
+  /** Whether it has a terminal, instead of no input and pipes for its output. */
+  readonly terminal?: boolean;
+}
+
 /** The command-line program in a process of its own. */
 export class Command implements AsyncDisposable {
   readonly #child: ChildProcess;
@@ -21,12 +34,17 @@ export class Command implements AsyncDisposable {
   stdout = "";
   stderr = "";
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    const [command, ...rest] = runtimeCommand(program, ...args);
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    { terminal = false }: CommandOptions = {},
+  ) {
+    const line = runtimeCommand(program, ...args);
+    const [command, ...rest] = terminal ? onTerminal(line) : line;
     const child = this.#child = spawn(command, rest, {
       cwd: root,
       env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [terminal ? "pipe" : "ignore", "pipe", "pipe"],
     });
     child.stdout?.on("data", (bytes) => this.stdout += bytes);
     child.stderr?.on("data", (bytes) => this.stderr += bytes);
@@ -36,6 +54,16 @@ export class Command implements AsyncDisposable {
   /** Everything that it has printed. */
   get output(): string {
     return this.stdout + this.stderr;
+  }
+
+  /** Types on its terminal. */
+  type(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  /** Closes its standard output as soon as it has printed something there, like `head`. */
+  closeOutput(): void {
+    this.#child.stdout?.once("data", () => this.#child.stdout?.destroy());
   }
 
   /** Sends a signal. With `kill()` of the child, Deno would report the signal instead of the exit code. */

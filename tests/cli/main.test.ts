@@ -23,7 +23,7 @@ describe("streaq", () => {
     await using option = new Command(["--fast"]);
     assertEquals([await none.exited, await unknown.exited, await option.exited], [2, 2, 2]);
     const expected = (got: string) =>
-      `streaq: Cannot run streaq: expected a command (run), got ${got}\nTry "streaq --help"\n`;
+      `streaq: Cannot run streaq: expected a command (run, failures, retry, purge), got ${got}\nTry "streaq --help"\n`;
     assertEquals([none, unknown, option].map(({ output }) => output), ["none", "walk", "--fast"].map(expected));
   });
 

@@ -1,25 +1,18 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { run } from "../../src/cli/run.ts";
-import { type Host, UsageError } from "../../src/cli/verb.ts";
+import { UsageError } from "../../src/cli/verb.ts";
 import { Command, fixture } from "./command.ts";
+import { TestHost } from "./host.ts";
 import { Stage } from "./stage.ts";
 
 const stage = new Stage();
-const host: Host = {
-  self: ["false"],
-  logger: console,
-  stop: new AbortController().signal,
-  kill: new AbortController().signal,
-  takeSignals() {},
-  print() {},
-};
-
 describe("run.run()", () => {
   const wrong: readonly [args: string[], message: string][] = [
     [[], "expected the path of its module, got none"],
     [["a.ts", "b.ts"], "expected one module, got a.ts b.ts"],
-    [["a.ts", "--fast"], "Unknown option '--fast'"],
+    [["a.ts", "--fast"], "Cannot use option --fast: there is no such option, expected one of --workers, --burst"],
+    [["a.ts", "--wokers", "2"], "Cannot use option --wokers: there is no such option, did you mean --workers?"],
     [["a.ts", "--workers", "0"], "Cannot use option --workers: expected an integer from 1 to 999, got 0"],
     [["a.ts", "--workers", "two"], "Cannot use option --workers: expected an integer from 1 to 999, got two"],
     [["a.ts", "--workers"], "Option '--workers <value>' argument missing"],
@@ -28,7 +21,7 @@ describe("run.run()", () => {
   ];
   for (const [args, message] of wrong) {
     it(`refuses ${JSON.stringify(args)}`, async () => {
-      const error = await assertRejects(() => run.run(args, host), UsageError, message);
+      const error = await assertRejects(() => run.run(args, new TestHost()), UsageError, message);
       assertEquals(error.message.split("\n").length, 1);
     });
   }

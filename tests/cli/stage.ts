@@ -25,6 +25,11 @@ export class Stage {
     return this.#redis!.url;
   }
 
+  /** The producer. */
+  get worker(): Worker {
+    return this.#producer!;
+  }
+
   /** Runs `streaq run`. */
   run(...args: readonly string[]): Command {
     return new Command(["run", ...args], { REDIS_URL: this.redisUrl });

@@ -31,11 +31,13 @@ export class FailedTasks {
     this.#options = options;
   }
 
-  /** Lists kept failures that match, the newest first. */
-  async list({ limit = 100, ...filter }: FailureFilter & { limit?: number | undefined }): Promise<Failure[]> {
+  /** Lists the kept failures of some tasks, or those that match, the newest first. */
+  async list(which: WhichFailures | FailureFilter & { limit?: number | undefined }): Promise<Failure[]> {
+    const ids = givenIds(which);
+    const { limit = 100, ...filter } = ids ? { limit: maxListed } : which as { limit?: number };
     checkLimit(limit, maxListed);
     const failures: Failure[] = [];
-    for await (const failure of this.#matching(checkFilter(filter))) {
+    for await (const failure of this.#matching(checkFilter(filter), ids)) {
       failures.push(failure);
       if (failures.length === limit) break;
     }
@@ -83,8 +85,8 @@ export class FailedTasks {
 
   /** The ids of the tasks that are meant, each once. */
   async #idsOf(which: WhichFailures, action: string): Promise<string[]> {
-    if (typeof which === "string") return [checkId(which)];
-    if (Array.isArray(which)) return [...new Set(which.map((id) => checkId(id)))];
+    const given = givenIds(which);
+    if (given) return [...given];
     if (typeof which !== "object" || which === null) {
       throw new TypeError(`Cannot ${action} failed tasks: expected an id, a list of ids or a filter, got ${which}`);
     }
@@ -94,9 +96,10 @@ export class FailedTasks {
     return ids.reverse();
   }
 
-  /** Iterates over the failures that match, the newest first. */
-  async *#matching(filter: FailureFilter): AsyncGenerator<Failure> {
-    const listed = (await this.#options.failures.list()).filter(({ time }) => matchesTime(filter, time));
+  /** Iterates over the failures that match, the newest first; only over those of some tasks if ids are given. */
+  async *#matching(filter: FailureFilter, ids?: ReadonlySet<string>): AsyncGenerator<Failure> {
+    const listed = (await this.#options.failures.list())
+      .filter(({ taskId, time }) => matchesTime(filter, time) && (!ids || ids.has(taskId)));
     for (let i = 0; i < listed.length; i += loadSize) {
       const page = listed.slice(i, i + loadSize);
       const found = await this.#options.failures.load(page.map(({ taskId }) => taskId));
@@ -143,6 +146,12 @@ export class FailedTasks {
     const error = exception ?? new StreaqError(`Cannot read the failure of task ${taskId}: it is a success`);
     return { taskId, fnName, args, kwargs, priority, tries, failedTime, workerId, exception: error, failedWith };
   }
+}
+
+/** The ids that are given instead of a filter, each once. */
+function givenIds(which: unknown): Set<string> | undefined {
+  if (typeof which === "string") return new Set([checkId(which)]);
+  return Array.isArray(which) ? new Set(which.map((id) => checkId(id))) : undefined;
 }
 
 function* pagesOf(ids: readonly string[], size: number): Generator<readonly string[]> {

@@ -1,7 +1,7 @@
 import { onAbort } from "../../base/abort.ts";
 import { abortable } from "../../base/async.ts";
 import { StreaqError } from "../../base/errors.ts";
-import { isInThread } from "../context/thread_globals.ts";
+import { isImportOnly } from "../context/import_only.ts";
 import { Session, type SessionOptions } from "./session.ts";
 
 /** Options of a {@linkcode Lifecycle}. */
@@ -44,7 +44,7 @@ export class Lifecycle<C> {
 
   /** See `Worker.run()`. */
   async run({ signal, burst }: { signal: AbortSignal | undefined; burst: boolean }): Promise<void> {
-    if (isInThread()) return; // A thread imports the module only for its functions.
+    if (isImportOnly()) return;
     this.checkOpen();
     if (this.#session) throw new StreaqError(`Cannot run worker ${this.#options.id}: it is already running`);
     if (signal?.aborted) return;
@@ -59,7 +59,7 @@ export class Lifecycle<C> {
 
   /** See `Worker.drain()`. */
   async drain(signal: AbortSignal | undefined): Promise<void> {
-    if (isInThread()) return;
+    if (isImportOnly()) return;
     if (!this.#session) this.checkOpen();
     if (this.#session?.isInside) {
       throw new StreaqError(`Cannot drain worker ${this.#options.id} from one of its own tasks`);
@@ -75,7 +75,7 @@ export class Lifecycle<C> {
   /** Stops the worker and releases what it holds. A session that closes its own worker does not wait for its end. */
   async close(): Promise<void> {
     // In a thread, functions of the module may enqueue after its top level has finished.
-    if (isInThread()) return;
+    if (isImportOnly()) return;
     this.#closed ??= this.#close();
     if (!this.#session?.isInside) await this.#closed;
     else this.#closed.catch(() => {});
