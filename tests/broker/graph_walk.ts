@@ -74,13 +74,20 @@ export class GraphWalk {
     }
   }
 
-  /** Checks that no result has changed, and that the list of failures is of those that can be loaded. */
+  /** Checks that no result has changed, that each task failed by itself or with one that has failed, and that the list of failures is of those that can be loaded. */
   async check(): Promise<void> {
     const results = await this.#broker.results(ids);
+    const fresh: string[] = [];
     for (const [i, id] of ids.entries()) {
       const [earlier, result] = [this.#results.get(id), results[i]];
       if (earlier !== undefined) assertEquals(result, earlier, `result of ${id}`);
       if (result != null) this.#results.set(id, result.toString());
+      if (result != null && earlier === undefined) fresh.push(result.toString());
+    }
+    for (const result of fresh) {
+      const [, failedId] = result.split(" failed with ");
+      if (failedId === undefined) continue;
+      assertEquals(this.#results.get(failedId)?.startsWith("ok"), false, `${result}, which has failed itself`);
     }
     const { failures } = this.#broker;
     const loaded = (await failures.load(ids)).flatMap((failure) => failure ? [failure.taskId] : []);
