@@ -93,10 +93,10 @@ export const completingCalls: readonly ScriptCall[] = [
   },
   {
     script: "end/retry.ts",
-    title: "retry",
+    title: "retry, free for the first task",
     before: run,
     call: ({ redis, keys, deliveries }) => {
-      const deferrals = deliveries.map((delivery) => ({ delivery, tries: 1, until: new Date(5000) }));
+      const deferrals = deliveries.map((delivery, n) => ({ delivery, tries: n, until: new Date(5000) }));
       return retry(redis, keys, consumer.name, deferrals);
     },
   },
