@@ -52,13 +52,12 @@ async function setUp() {
     /** Puts a key of another type in the place of one, which is kept. */
     spoil: async (key: string) => {
       if (await redis.command<number>(["EXISTS", key]) === 1) await redis.command(["RENAME", key, aside]);
-      await redis.command(["ZADD", key, 1, "x"]);
-      if (key.includes(":delayed:")) await redis.command(["SET", key, "x"]);
+      await redis.command(isSortedSet(key) ? ["SET", key, "x"] : ["ZADD", key, 1, "x"]);
     },
     /** Deletes that key, and puts back the one that was there before. */
     mendKey: async (key: string) => {
       // A script may have put a value of its own there.
-      const type = key.includes(":delayed:") ? "string" : "zset";
+      const type = isSortedSet(key) ? "string" : "zset";
       if (await redis.command<string>(["TYPE", key]) === type) await redis.command(["DEL", key]);
       if (await redis.command<number>(["EXISTS", aside]) === 1) await redis.command(["RENAME", aside, key]);
     },
@@ -108,6 +107,10 @@ async function leaseAll(keys: Keys, consumer: string): Promise<Delivery[]> {
   return deliveries.toSorted((a, b) => a.taskId < b.taskId ? -1 : 1);
 }
 
+function isSortedSet(key: string): boolean {
+  return key.includes(":delayed:") || key.endsWith(":ts:failures");
+}
+
 const allFinished = { bad: "result", good: "result", "below-bad": "result", "below-good": "result" };
 
 function triesOf(starts: readonly Start[]): unknown[] {
@@ -132,6 +135,11 @@ const families: readonly [name: string, keyIn: (keys: Keys) => string][] = [
   ["the priorities", (keys) => keys.priorities],
   ["the recent results", (keys) => keys.recent],
   ["the dead letters", (keys) => keys.deadLetters],
+  ["the kept failures", (keys) => keys.failures],
+  ["the kept record of one task", (keys) => keys.failedRecord("bad")],
+  ["the kept input of one task", (keys) => keys.failedInput("bad")],
+  ["the kept failure of one task", (keys) => keys.failure("bad")],
+  ["the tasks that failed with one", (keys) => keys.failedWith("bad")],
 ];
 
 describe("a key of the wrong type", () => {
