@@ -1,8 +1,9 @@
 /** Failures are kept, and tasks are retried, while memory is full and while workers die. */
 import process from "node:process";
 import { describe, it } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { deferred } from "../../src/base/async.ts";
+import { StreaqError } from "../../src/base/errors.ts";
 import { onRedis } from "../queue/brokers.ts";
 import { running, sleep, Stage } from "../queue/stage.ts";
 import { eventually } from "../support/poll.ts";
@@ -49,6 +50,29 @@ describe("failures", () => {
     assertEquals(await worker.countFailures(), 0);
     await redis.command(["CONFIG", "SET", "maxmemory", "0"]);
     await run.stop();
+    await stage.assertClean(worker);
+  });
+
+  it("are retried but for one whose key has a wrong type, which the error names", async () => {
+    const worker = await stage.worker({ concurrency: 100 });
+    let isBroken = true;
+    const fragile = worker.task("fragile", (value: number) => {
+      if (isBroken) throw new Error("broken");
+      return value;
+    }, { silent: true });
+    const tasks = await worker.enqueueMany(Array.from({ length: 600 }, (_, n) => fragile.enqueue(n)));
+    await worker.drain();
+    const key = `streaq:${worker.queueName}:ts:failedinput:${tasks[0]!.id}`;
+    await worker.redis.command(["LPUSH", key, "wrong"]);
+    isBroken = false;
+    const error = await assertRejects(() => worker.retryFailed({}), StreaqError) as Error;
+    assertStringIncludes(error.message, "Cannot retry all failed tasks: 599 are done, then WRONGTYPE Cannot use key");
+    assertStringIncludes(error.message, key);
+    await assertRejects(() => tasks[0]!.retry(), Error, key);
+    await worker.redis.command(["DEL", key]);
+    assertEquals([await worker.countFailures(), await worker.retryFailed({})], [1, 1]);
+    await worker.drain();
+    assertEquals(await Promise.all(tasks.map((task) => task.value())), [...tasks.keys()]);
     await stage.assertClean(worker);
   });
 

@@ -50,12 +50,22 @@ export class FailedTasks {
 
   /** Queues one failed task again, with those that failed with it; `false` when that is not possible. */
   async retryOne(id: string): Promise<boolean> {
-    return (await this.#revive([checkId(id)])).has(id);
+    const { queued, refusal } = await this.#revive([checkId(id)]);
+    if (refusal && !queued.has(id)) throw refusal;
+    return queued.has(id);
   }
 
   /** Queues failed tasks again, with those that failed with them; returns how many. */
   async retry(which: WhichFailures): Promise<number> {
-    return await this.#forEachCall(which, "retry", async (ids) => (await this.#revive(ids)).size);
+    let refused: Error | undefined;
+    const done = await this.#forEachCall(which, "retry", async (ids) => {
+      const { queued, refusal } = await this.#revive(ids);
+      // It concerns one task alone, so the others are queued nevertheless.
+      refused ??= refusal;
+      return queued.size;
+    });
+    if (refused) throw done === 0 ? refused : incomplete("retry", done, refused);
+    return done;
   }
 
   /** Drops kept failures; returns how many. */
@@ -76,8 +86,7 @@ export class FailedTasks {
         done += await operation(ids.slice(i, i + callSize));
       } catch (error) {
         if (i === 0) throw error;
-        const reason = error instanceof Error ? error.message : String(error);
-        throw new StreaqError(`Cannot ${action} all failed tasks: ${done} are done, then ${reason}`, { cause: error });
+        throw incomplete(action, done, error);
       }
     }
     return done;
@@ -113,18 +122,18 @@ export class FailedTasks {
   }
 
   /** Queues tasks again, together with those that failed with them; returns the ids of all that are queued. */
-  async #revive(ids: readonly string[]): Promise<Set<string>> {
+  async #revive(ids: readonly string[]): Promise<{ queued: Set<string>; refusal: Error | undefined }> {
     const { failures, records } = this.#options;
     const kept: KeptFailure[] = [];
     for (const page of pagesOf(await this.#withCompanions(ids), loadSize)) {
       for (const failure of await failures.load(page)) if (failure) kept.push(failure);
     }
     const revivals = revivalsOf(kept, records);
-    if (revivals.length === 0) return new Set();
+    if (revivals.length === 0) return { queued: new Set(), refusal: undefined };
     const answers = await failures.revive(revivals);
     const refusal = answers.find((answer) => answer instanceof Error);
-    if (refusal) throw refusal;
-    return new Set(revivals.filter((_, i) => answers[i] === "queued").map(({ taskId }) => taskId));
+    const queued = new Set(revivals.filter((_, i) => answers[i] === "queued").map(({ taskId }) => taskId));
+    return { queued, refusal };
   }
 
   /** The given tasks, those that failed with them, and so on. */
@@ -152,6 +161,11 @@ export class FailedTasks {
 function givenIds(which: unknown): Set<string> | undefined {
   if (typeof which === "string") return new Set([checkId(which)]);
   return Array.isArray(which) ? new Set(which.map((id) => checkId(id))) : undefined;
+}
+
+function incomplete(action: string, done: number, error: unknown): StreaqError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new StreaqError(`Cannot ${action} all failed tasks: ${done} are done, then ${reason}`, { cause: error });
 }
 
 function* pagesOf(ids: readonly string[], size: number): Generator<readonly string[]> {
