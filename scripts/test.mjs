@@ -1,5 +1,6 @@
 /**
- * Runs the tests on each runtime in turn: `npm test [-- [--runtime deno|bun|node] [part-of-a-path ...]]`.
+ * Runs the tests on each runtime in turn: `npm test [-- [--runtime deno|bun|node] [part-of-a-path ...]]`; with `--long`
+ * those that take too long to be run with every change, `*.long.test.ts`.
  *
  * With STREAQ_TEST_REDIS=no it starts no Redis server, and skips and lists the files that need one. The last line is
  * the total over all runtimes: `N passed, N failed[, N skipped]`.
@@ -36,11 +37,11 @@ try {
 async function main(args) {
   const { values, positionals: filters } = parseArgs({
     args,
-    options: { runtime: { type: "string", multiple: true } },
+    options: { runtime: { type: "string", multiple: true }, long: { type: "boolean" } },
     allowPositionals: true,
   });
   const runtimes = values.runtime ?? Object.keys(TEST_COMMANDS);
-  const found = findTests(filters);
+  const found = findTests(filters, { long: values.long });
   if (found.length === 0) {
     throw new Error(`Cannot find tests: expected a part of the path of a test file, got ${filters.join(" ")}`);
   }

@@ -8,14 +8,18 @@ const SERVER = "tests/support/redis_server.ts";
 /** A module that imports it, but tests in memory if there is no server. */
 const BEHAVIOUR = "tests/queue/behaviour.ts";
 
+/** How the name of a test file ends that takes too long to be run with every change. */
+const LONG = ".long.test.ts";
+
 /**
  * @param {readonly string[]} [filters] Parts of a path; a file matches if its path contains any of them. All files
  * unless given.
+ * @param {{ long?: boolean }} [options] `long`: whether to find the long tests instead of all others.
  * @returns {string[]} Paths from the root folder, sorted.
  */
-export function findTests(filters = []) {
+export function findTests(filters = [], { long = false } = {}) {
   const files = readdirSync("tests", { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".test.ts"))
+    .filter((file) => file.endsWith(".test.ts") && file.endsWith(LONG) === long)
     .map((file) => `tests/${file.replaceAll("\\", "/")}`)
     .sort();
   if (filters.length === 0) return files;

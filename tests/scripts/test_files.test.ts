@@ -7,6 +7,12 @@ describe("findTests()", () => {
     assertEquals(findTests(["scripts/test_files", "no such file"]), ["tests/scripts/test_files.test.ts"]);
     assert(findTests().length > findTests(["scripts/"]).length);
   });
+
+  it("finds the long tests when they are asked for, and then no others", () => {
+    const [long, others] = [findTests([], { long: true }), findTests()];
+    assert(long.includes("tests/faults/drain_crash.long.test.ts"));
+    assert(long.every((file) => file.endsWith(".long.test.ts") && !others.includes(file)));
+  });
 });
 
 describe("findRedisTests()", () => {

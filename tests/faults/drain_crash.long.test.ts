@@ -8,23 +8,23 @@ import { type Note, WorkerProcesses } from "./worker_processes.ts";
 const stage = new Stage(onRedis);
 
 describe("worker processes that are killed in the middle of a drain", () => {
-  it("leave each of 3,000 tasks to be finished once, and cost only tasks with a slot a try", async () => {
+  it("leave each of 30,000 tasks to be finished once, and cost only tasks with a slot a try", async () => {
     const concurrency = 8;
     const worker = await stage.worker();
     const work = worker.task((_ms: number): number => 0, { name: "work" });
     const { server } = await stage.broker;
     const options = { redisUrl: server.url, queueName: worker.queueName, idleTimeout: 3000, concurrency };
     await using processes = new WorkerProcesses(options);
-    const tasks = await worker.enqueueMany(Array.from({ length: 3000 }, (_, n) => work.enqueue(n % 4)));
+    const tasks = await worker.enqueueMany(Array.from({ length: 30_000 }, (_, n) => work.enqueue(n % 4)));
     let isDone = false;
     const results = Promise.all(tasks.map((task) => task.result({ timeout: "100s" }))).finally(() => isDone = true);
     const startsOf = (workerId: string) => processes.starts().filter((start) => start.workerId === workerId).length;
     const victims = await Promise.all([processes.start(), processes.start(), processes.start()]);
     const killed = new Set<string>();
-    while (killed.size < 6 && !isDone) {
+    while (killed.size < 40 && !isDone) {
       const victim = victims.shift()!;
       const quota = startsOf(victim.workerId) + 50 + Math.floor(Math.random() * 100);
-      await eventually(() => isDone || startsOf(victim.workerId) >= quota, { timeout: 20_000 });
+      await eventually(() => isDone || startsOf(victim.workerId) >= quota, { timeout: 60_000 });
       await victim.kill();
       killed.add(victim.workerId);
       victims.push(await processes.start());
