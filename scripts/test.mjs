@@ -18,8 +18,8 @@ import { ROOT, TEST_COMMANDS } from "./runtimes.mjs";
 import { testsUseRedis } from "./switches.mjs";
 import { findRedisTests, findTests } from "./test_files.mjs";
 
-/** How long a runtime may take, in milliseconds. Deno itself has no timeout for a test that hangs. */
-const RUNTIME_TIMEOUT = 15 * 60_000;
+/** How long a runtime may take, in milliseconds: twice as long as on a quiet machine. Deno has no timeout for a test that hangs. */
+const RUNTIME_TIMEOUT = 25 * 60_000;
 /** Number of processes that share the files of a runtime: tests wait more than they compute. */
 const SHARDS = 2;
 /** With fewer files, a runtime has one process, whose output is shown immediately. */
