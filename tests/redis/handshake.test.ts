@@ -181,8 +181,10 @@ describe("the handshake", () => {
         socket.on("data", (bytes) => peer.write(bytes));
         upstream[peer.index] = socket;
       },
+      // A connection from before the server came up has none behind it.
       onData: (peer, bytes) => {
-        if (isUp) upstream[peer.index]?.write(bytes);
+        const socket = upstream[peer.index];
+        if (socket) socket.write(bytes);
         else peer.end();
       },
     });
