@@ -1,6 +1,6 @@
 /**
  * Runs the tests on each runtime in turn: `npm test [-- [--runtime deno|bun|node] [part-of-a-path ...]]`; with `--long`
- * those that take too long to be run with every change, `*.long.test.ts`.
+ * the long tests, `*.long.test.ts`, which are not run with every change.
  *
  * With STREAQ_TEST_REDIS=no it starts no Redis server, and skips and lists the files that need one. The last line is
  * the total over all runtimes: `N passed, N failed[, N skipped]`.
@@ -18,7 +18,10 @@ import { ROOT, TEST_COMMANDS } from "./runtimes.mjs";
 import { testsUseRedis } from "./switches.mjs";
 import { findRedisTests, findTests } from "./test_files.mjs";
 
-/** How long a runtime may take, in milliseconds: twice as long as on a quiet machine. Deno has no timeout for a test that hangs. */
+/**
+ * How long a runtime may take, in milliseconds: twice as long as on a quiet machine. Deno has no timeout for a test
+ * that hangs.
+ */
 const RUNTIME_TIMEOUT = 25 * 60_000;
 /** Number of processes that share the files of a runtime: tests wait more than they compute. */
 const SHARDS = 2;

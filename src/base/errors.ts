@@ -78,7 +78,7 @@ export interface RetryOptions {
   schedule?: Date | undefined;
   /**
    * Whether this try is not spent: the task is tried again even if `maxTries` would allow no more, and `tries` stays. For
-   * what is nobody's fault, such as a service that asks to come back later. Nothing limits how often that happens.
+   * waits that are not failures, such as a service that asks to come back later. Nothing limits how often that happens.
    *
    * @default {false}
    */

@@ -19,7 +19,7 @@ import { checkTaskName } from "./tasks/task_name.ts";
 
 type QueueClientOptions = Pick<ResolvedWorkerOptions<unknown>, "queueName" | "timeZone" | "clock">;
 
-/** What every process can do with a queue, whether it runs tasks or not: the part of a worker that is about the queue. */
+/** The operations on a queue that every process has, whether it runs tasks or not. */
 export abstract class QueueClient {
   readonly #options: QueueClientOptions;
   readonly #queue: OpenQueue;

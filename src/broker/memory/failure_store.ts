@@ -45,7 +45,7 @@ export class FailureStore {
     return this.#failures.size;
   }
 
-  /** Iterates over all, the newest first. */
+  /** Returns all, the newest first. */
   list(): StoredFailure[] {
     this.#expire();
     return [...this.#failures.values()].reverse();

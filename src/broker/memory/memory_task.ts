@@ -54,7 +54,7 @@ export class MemoryTask implements Heaped, Linked<MemoryTask> {
   deliveries = 0;
   /** Name of the worker that has leased the task. */
   holder: string | null = null;
-  /** What a worker must have registered to take the task over; `null` for any worker. */
+  /** The task and version that a worker must have registered to take it over; `null` for any worker. */
   reservedFor: Requirement | null = null;
   /** When the lease was last renewed, by the monotonic clock. */
   leaseTime = 0;

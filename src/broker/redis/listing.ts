@@ -155,7 +155,6 @@ export class Listing {
   }
 }
 
-/** Members with their scores: pairs in RESP3, in turn in RESP2. */
 /** The priority in the note of a run: `<entry> <deliveries> <crashes> <priority>:<consumer>`. */
 function priorityOfRun(note: string): string {
   return /^\S+ \S+ \S+ ([^:]*):/.exec(note)?.[1] ?? "";

@@ -1,6 +1,6 @@
 /**
  * Serializers: `richSerializer` for values that JSON cannot hold, such as dates, maps, sets, big integers and bytes, and
- * `encrypted` for records that nobody without the key can read. It is an entry point of its own, because
+ * `encrypted` for records that can be read only with the key. It is an entry point of its own, because
  * `richSerializer` needs the package `devalue`.
  *
  * @example

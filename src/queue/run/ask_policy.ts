@@ -9,7 +9,7 @@ export interface FailedRun {
   readonly fnName: string;
   /** Number of the run, from 1. */
   readonly tries: number;
-  /** What its function threw. */
+  /** The error that its function threw. */
   readonly error: unknown;
 }
 

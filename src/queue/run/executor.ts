@@ -222,7 +222,7 @@ export class Executor {
 
   #settled(execution: Execution, outcome: Outcome): void {
     execution.timer?.cancel();
-    // What an overdue function returns does not count.
+    // The result of an overdue function is dropped.
     const isOverdue = execution.state === "overdue";
     this.conclude(execution, isOverdue ? this.#interpret(execution, execution.reason) : outcome);
   }

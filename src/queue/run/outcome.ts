@@ -14,7 +14,7 @@ export class LeaseLostError extends StreaqError {}
 /** Outcome of a run. */
 export type Outcome =
   | { readonly kind: "done"; readonly value: unknown }
-  /** With what the log says about it in place of `failed`. */
+  /** `note` replaces `failed` in the log line. */
   | { readonly kind: "failed"; readonly error: unknown; readonly note?: string }
   /** To be tried again: in `until` milliseconds, or at that time. A free try is not spent. */
   | { readonly kind: "retry"; readonly until: number | Date; readonly error: unknown; readonly isFree: boolean }

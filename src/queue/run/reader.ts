@@ -75,7 +75,7 @@ export class Reader {
           yield found;
           // The blocking read knows no order among several streams.
           if (size >= count || streams > 1) await this.#pump(signal);
-          // Somebody may wait for the results of this read; for the next one nobody does.
+          // Callers may be waiting for the results of the tasks just read, so they are sent before the next read.
           await pump.sent();
         } else if (found?.unfinished) continue;
         else if (found && burst && inFlight.isEmpty && this.#confirmTime < Infinity) {

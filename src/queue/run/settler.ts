@@ -34,7 +34,7 @@ export interface SettlerOptions {
 export interface Ending extends Completion {
   readonly execution: Execution;
   readonly end: TaskOutcome;
-  /** What the log says about a failure in place of `failed`. */
+  /** Replaces `failed` in the log line of a failure. */
   readonly note: string | undefined;
 }
 

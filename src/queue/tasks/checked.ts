@@ -5,7 +5,7 @@ import { type Schemas, Validator } from "./validator.ts";
 /** Marks a checked function. A registered symbol, so that two copies of this library agree. */
 const checkedMark: unique symbol = Symbol.for("streaq.checked");
 
-/** What a checked function is made of. */
+/** A function and the schemas that check its arguments and its result. */
 interface Parts extends Schemas {
   readonly fn: (...args: unknown[]) => unknown;
 }

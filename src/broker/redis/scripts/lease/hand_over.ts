@@ -8,8 +8,8 @@ import { leaseArgs } from "./lease_args.ts";
 import { registeredFunction } from "./registered.ts";
 
 const script = new Script(`
--- Hands deliveries over to consumers that have registered their task, in its version or a later one. The entry keeps its place in the
--- queue and its enqueue time, and the start is undone, at the cost of no try. The new holder finds the entry as one of
+-- Hands deliveries over to consumers that have registered their task, in its version or a later one. The entry keeps
+-- its place in the queue and its enqueue time, and the start is undone, at the cost of no try. The new holder finds the entry as one of
 -- its own that it does not have in flight.
 -- KEYS[1]  the queue's prefix
 -- ARGV     group, consumer, 1 to take every worker for living, else 0; then rows of leases, each with: name, version
